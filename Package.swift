@@ -1,0 +1,118 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies + ["TestSupport"],
+        swiftSettings: settings
+    )
+}
+
+let package = Package(
+    name: "godwit",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "godwit", targets: ["godwit"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        module("MigrationCore", []),
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        module(
+            "LinuxHost",
+            [
+                "MigrationCore", "CLinux", "CXXHash",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]
+        ),
+        module("Instances", ["MigrationCore", "LinuxHost"]),
+        module("Storage", ["MigrationCore", "LinuxHost"]),
+        module(
+            "Wire",
+            [
+                "MigrationCore", nioCore, nioPosix, nioSSL, crypto, logging,
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ]
+        ),
+        module(
+            "Engine",
+            ["MigrationCore", logging, .product(name: "GRDB", package: "GRDB.swift")]
+        ),
+        module(
+            "API",
+            [
+                "MigrationCore", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .executableTarget(
+            name: "godwit",
+            dependencies: [
+                "MigrationCore", "LinuxHost", "Instances", "Storage", "Wire", "Engine", "API",
+                nioCore, nioPosix, nioSSL, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        module("TestSupport", ["MigrationCore", "LinuxHost"]),
+        .executableTarget(
+            name: "lab",
+            dependencies: [
+                "MigrationCore", "LinuxHost", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        tests("MigrationCore", ["MigrationCore"]),
+        tests("LinuxHost", ["LinuxHost", "CLinux"]),
+        tests("Instances", ["Instances", "LinuxHost", "MigrationCore"]),
+        tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
+        tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL]),
+        tests("Engine", ["Engine", "MigrationCore"]),
+        tests("API", ["API", "MigrationCore", nioCore, nioPosix]),
+        tests("Program", ["godwit", "MigrationCore", "API"]),
+        tests("Tidy", []),
+        tests("Host", ["MigrationCore", "LinuxHost"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,139 @@
+/// Which driver handles an instance.
+package enum InstanceKind: String, Codable, Sendable, CaseIterable {
+    case oci
+}
+
+/// All that is needed to make an instance anew on any host: it travels with a migration.
+package struct InstanceDefinition: Codable, Equatable, Sendable {
+    package var name: InstanceName
+    package var kind: InstanceKind
+    package var process: ProcessDefinition
+    package var limits: ResourceLimits
+    /// How the instance's user and group ids appear on the host; nil for a privileged instance.
+    package var idMap: IDMap?
+    package var interfaces: [InterfaceDefinition]
+    package var mounts: [MountDefinition]
+    /// The pool that holds the root volume.
+    package var pool: String
+    package var created: Timestamp
+
+    package init(
+        name: InstanceName,
+        kind: InstanceKind = .oci,
+        process: ProcessDefinition,
+        limits: ResourceLimits = ResourceLimits(),
+        idMap: IDMap?,
+        interfaces: [InterfaceDefinition] = [],
+        mounts: [MountDefinition] = [],
+        pool: String = "default",
+        created: Timestamp
+    ) {
+        self.name = name
+        self.kind = kind
+        self.process = process
+        self.limits = limits
+        self.idMap = idMap
+        self.interfaces = interfaces
+        self.mounts = mounts
+        self.pool = pool
+        self.created = created
+    }
+}
+
+/// The first process of an instance.
+package struct ProcessDefinition: Codable, Equatable, Sendable {
+    package var command: [String]
+    /// `NAME=value`, in the order in which the process receives them.
+    package var environment: [String]
+    package var workingDirectory: String
+    /// Ids inside the instance.
+    package var userID: UInt32
+    package var groupID: UInt32
+
+    package init(
+        command: [String],
+        environment: [String] = ProcessDefinition.defaultEnvironment,
+        workingDirectory: String = "/",
+        userID: UInt32 = 0,
+        groupID: UInt32 = 0
+    ) {
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.userID = userID
+        self.groupID = groupID
+    }
+
+    package static let defaultEnvironment = [
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TERM=linux",
+    ]
+}
+
+/// What the instance may use at most; nil means no limit of its own.
+package struct ResourceLimits: Codable, Equatable, Sendable {
+    package var memory: ByteCount?
+    /// Processor time in thousandths of one processor: 1500 is one and a half.
+    package var cpuMillis: UInt32?
+    package var processes: UInt32?
+
+    package init(memory: ByteCount? = nil, cpuMillis: UInt32? = nil, processes: UInt32? = nil) {
+        self.memory = memory
+        self.cpuMillis = cpuMillis
+        self.processes = processes
+    }
+}
+
+/// One contiguous range: id `i` inside is `hostStart + i` outside, for `i` below `count`.
+package struct IDMap: Codable, Hashable, Sendable {
+    package var hostStart: UInt32
+    package var count: UInt32
+
+    package init(hostStart: UInt32, count: UInt32) {
+        self.hostStart = hostStart
+        self.count = count
+    }
+}
+
+/// A network interface of an instance: a veth whose host end is a port of a bridge.
+package struct InterfaceDefinition: Codable, Equatable, Sendable {
+    /// The name inside, such as `eth0`.
+    package var name: String
+    package var bridge: String
+    /// Six hexadecimal pairs with colons, in lower case.
+    package var hardwareAddress: String
+    /// Addresses with their prefix length, such as `10.0.0.5/24` or `fd00::5/64`.
+    package var addresses: [String]
+    /// Default gateways, at most one per address family.
+    package var gateways: [String]
+    package var mtu: UInt32
+
+    package init(
+        name: String,
+        bridge: String,
+        hardwareAddress: String,
+        addresses: [String],
+        gateways: [String] = [],
+        mtu: UInt32 = 1500
+    ) {
+        self.name = name
+        self.bridge = bridge
+        self.hardwareAddress = hardwareAddress
+        self.addresses = addresses
+        self.gateways = gateways
+        self.mtu = mtu
+    }
+}
+
+/// A path of the host that the instance sees. It does not travel: the target must have it.
+package struct MountDefinition: Codable, Equatable, Sendable {
+    package var hostPath: String
+    package var path: String
+    package var isReadOnly: Bool
+
+    package init(hostPath: String, path: String, isReadOnly: Bool) {
+        self.hostPath = hostPath
+        self.path = path
+        self.isReadOnly = isReadOnly
+    }
+}

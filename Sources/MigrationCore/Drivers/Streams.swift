@@ -1,0 +1,72 @@
+/// A two-way stream of bytes to the peer's half of the same step.
+///
+/// One reader and one writer at a time. An error ends the stream for both directions.
+package protocol ByteStream: Sendable {
+    /// The next bytes, at least one, at most `Limit.frame`; nil once the peer has finished writing.
+    func read() async throws -> [UInt8]?
+    /// Sends the bytes in order; returns when the stream can take more.
+    func write(_ bytes: ArraySlice<UInt8>) async throws
+    /// Says that nothing more will be written, and returns when all of it has left this process.
+    func finish() async throws
+    /// Ends both directions now. May be called at any time and twice.
+    func cancel() async
+}
+
+/// The control conversation of one migration.
+package protocol MessageChannel: Sendable {
+    func send(_ envelope: Envelope) async throws
+    /// The next message; nil once the peer has closed the connection.
+    func receive() async throws -> Envelope?
+    func close() async
+}
+
+/// The first thing that is said on a connection between hosts.
+package struct StreamHello: Codable, Hashable, Sendable {
+    package enum Purpose: Codable, Hashable, Sendable {
+        case control
+        /// The first pass of a volume, while the instance runs.
+        case volume(String)
+        /// What changed in a volume, after the freeze.
+        case delta(String)
+        case checkpoint
+    }
+
+    package let version: Int
+    package let migration: MigrationID
+    package let purpose: Purpose
+
+    package init(version: Int = 1, migration: MigrationID, purpose: Purpose) {
+        self.version = version
+        self.migration = migration
+        self.purpose = purpose
+    }
+}
+
+/// Opens connections to other hosts; only the source of a migration does.
+package protocol PeerDialer: Sendable {
+    func openControl(_ remote: RemoteName, migration: MigrationID) async throws
+        -> any MessageChannel
+    /// - Parameter bandwidth: bytes a second that all streams of the migration share.
+    func openStream(_ remote: RemoteName, _ hello: StreamHello, bandwidth: ByteCount?)
+        async throws -> any ByteStream
+}
+
+/// Takes connections of other hosts that TLS has identified and that have said hello.
+package protocol PeerAcceptor: Sendable {
+    /// Serves the conversation and returns when it is over.
+    func accept(control: any MessageChannel, migration: MigrationID, from peer: PeerIdentity) async
+    /// Takes the stream over and returns when it is done with it.
+    func accept(stream: any ByteStream, hello: StreamHello, from peer: PeerIdentity) async
+}
+
+/// Who is at the other end: the SHA-256 of its certificate in lower-case hexadecimal, and the name
+/// under which it is trusted here.
+package struct PeerIdentity: Codable, Hashable, Sendable {
+    package let fingerprint: String
+    package let name: String
+
+    package init(fingerprint: String, name: String) {
+        self.fingerprint = fingerprint
+        self.name = name
+    }
+}

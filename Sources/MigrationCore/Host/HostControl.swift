@@ -1,0 +1,255 @@
+/// Everything that can be asked of a host: the engine fulfils it, the API offers it to clients.
+package protocol HostControl: Sendable {
+    func information() async throws -> HostInformation
+    /// What this host can and cannot do, as findings about itself.
+    func check() async throws -> HostCheck
+
+    func instances() async throws -> [InstanceView]
+    func instance(_ name: InstanceName) async throws -> InstanceView
+    /// Makes an instance from a root filesystem and, unless told otherwise, starts it.
+    func launch(_ request: LaunchRequest) async throws
+    func start(_ name: InstanceName) async throws
+    func stop(_ name: InstanceName, force: Bool, grace: Duration) async throws
+    func restart(_ name: InstanceName, force: Bool, grace: Duration) async throws
+    func freeze(_ name: InstanceName) async throws
+    func unfreeze(_ name: InstanceName) async throws
+    func delete(_ name: InstanceName, force: Bool) async throws
+    func rename(_ name: InstanceName, to newName: InstanceName) async throws
+    func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
+    func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32
+
+    /// Both hosts' findings and the plan, without touching anything.
+    func planMove(_ request: MoveRequest) async throws -> MovePreview
+    /// Moves the instance; returns when it runs on the target and is gone here, throws if it did not
+    /// move. `started` is called once, as soon as the migration has its id.
+    func move(
+        _ request: MoveRequest,
+        started: @escaping @Sendable (MigrationID) -> Void,
+        progress: @escaping @Sendable (MigrationProgress) -> Void
+    ) async throws -> MigrationReport
+    /// Throws `busy` where it is too late.
+    func cancelMigration(_ id: MigrationID) async throws
+    /// Newest first; of one instance, or of all.
+    func migrations(of name: InstanceName?) async throws -> [MigrationReport]
+    func migration(_ id: MigrationID) async throws -> MigrationReport
+    /// The live progress of a running migration; nil once it is over.
+    func progress(of id: MigrationID) async throws -> MigrationProgress?
+    func resolve(_ name: InstanceName, _ resolution: Resolution) async throws
+
+    func remotes() async throws -> [RemoteView]
+    func addRemote(_ name: RemoteName, token: String) async throws
+    func removeRemote(_ name: RemoteName) async throws
+    func trusted() async throws -> [PeerIdentity]
+    /// A one-time token with which another host, to be called `name` here, can complete the trust.
+    func addTrust(_ name: RemoteName) async throws -> String
+    func removeTrust(_ name: RemoteName) async throws
+    /// Completes a token exchange that a host not yet trusted has begun.
+    func redeem(_ request: TokenRedemption) async throws -> TokenAcceptance
+}
+
+package struct HostInformation: Codable, Equatable, Sendable {
+    package var name: String
+    package var version: String
+    package var fingerprint: String
+    package var address: String
+    package var facts: HostFacts
+
+    package init(
+        name: String,
+        version: String,
+        fingerprint: String,
+        address: String,
+        facts: HostFacts
+    ) {
+        self.name = name
+        self.version = version
+        self.fingerprint = fingerprint
+        self.address = address
+        self.facts = facts
+    }
+}
+
+package struct HostCheck: Codable, Equatable, Sendable {
+    package var facts: HostFacts
+    package var findings: [Finding]
+
+    package init(facts: HostFacts, findings: [Finding]) {
+        self.facts = facts
+        self.findings = findings
+    }
+}
+
+/// An instance as `list` and `info` show it.
+package struct InstanceView: Codable, Equatable, Sendable {
+    package var definition: InstanceDefinition
+    package var observation: InstanceObservation
+    /// The migration that has it now.
+    package var migration: MigrationID?
+
+    package init(
+        definition: InstanceDefinition,
+        observation: InstanceObservation,
+        migration: MigrationID?
+    ) {
+        self.definition = definition
+        self.observation = observation
+        self.migration = migration
+    }
+}
+
+/// A new instance: its definition's parts and where its root filesystem comes from.
+package struct LaunchRequest: Codable, Equatable, Sendable {
+    package var name: InstanceName
+    /// A directory, a tar archive or an OCI image layout on the daemon's host.
+    package var rootPath: String
+    /// Empty: what the image says, else `/bin/sh`.
+    package var command: [String]
+    /// `NAME=value`.
+    package var environment: [String]
+    package var workingDirectory: String?
+    package var userID: UInt32?
+    package var groupID: UInt32?
+    package var limits: ResourceLimits
+    package var isPrivileged: Bool
+    package var interfaces: [InterfaceRequest]
+    package var mounts: [MountDefinition]
+    package var pool: String
+    package var starts: Bool
+
+    package init(
+        name: InstanceName,
+        rootPath: String,
+        command: [String] = [],
+        environment: [String] = [],
+        workingDirectory: String? = nil,
+        userID: UInt32? = nil,
+        groupID: UInt32? = nil,
+        limits: ResourceLimits = ResourceLimits(),
+        isPrivileged: Bool = false,
+        interfaces: [InterfaceRequest] = [],
+        mounts: [MountDefinition] = [],
+        pool: String = "default",
+        starts: Bool = true
+    ) {
+        self.name = name
+        self.rootPath = rootPath
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.userID = userID
+        self.groupID = groupID
+        self.limits = limits
+        self.isPrivileged = isPrivileged
+        self.interfaces = interfaces
+        self.mounts = mounts
+        self.pool = pool
+        self.starts = starts
+    }
+}
+
+/// An interface as it is asked for: what is left out is chosen by the host.
+package struct InterfaceRequest: Codable, Equatable, Sendable {
+    package var bridge: String
+    package var addresses: [String]
+    package var gateways: [String]
+    package var hardwareAddress: String?
+
+    package init(
+        bridge: String,
+        addresses: [String],
+        gateways: [String] = [],
+        hardwareAddress: String? = nil
+    ) {
+        self.bridge = bridge
+        self.addresses = addresses
+        self.gateways = gateways
+        self.hardwareAddress = hardwareAddress
+    }
+}
+
+package struct MoveRequest: Codable, Equatable, Sendable {
+    package var name: InstanceName
+    package var remote: RemoteName
+    /// Nil: live if it runs, cold if not.
+    package var mode: MoveOptions.Mode?
+    package var tcp: MoveOptions.TCP
+    package var newName: InstanceName?
+    package var bandwidth: ByteCount?
+    package var isPaused: Bool
+    package var keepsDefinition: Bool
+    /// The move is cancelled if custody has not been offered by then.
+    package var timeoutSeconds: UInt32?
+
+    package init(
+        name: InstanceName,
+        remote: RemoteName,
+        mode: MoveOptions.Mode? = nil,
+        tcp: MoveOptions.TCP = .keep,
+        newName: InstanceName? = nil,
+        bandwidth: ByteCount? = nil,
+        isPaused: Bool = false,
+        keepsDefinition: Bool = false,
+        timeoutSeconds: UInt32? = nil
+    ) {
+        self.name = name
+        self.remote = remote
+        self.mode = mode
+        self.tcp = tcp
+        self.newName = newName
+        self.bandwidth = bandwidth
+        self.isPaused = isPaused
+        self.keepsDefinition = keepsDefinition
+        self.timeoutSeconds = timeoutSeconds
+    }
+}
+
+/// What `--dry-run` shows: the plan (nil if refused) and all findings.
+package struct MovePreview: Codable, Equatable, Sendable {
+    package var plan: Plan?
+    package var findings: [Finding]
+
+    package init(plan: Plan?, findings: [Finding]) {
+        self.plan = plan
+        self.findings = findings
+    }
+}
+
+package struct RemoteView: Codable, Equatable, Sendable {
+    package var name: RemoteName
+    package var addresses: [String]
+    package var fingerprint: String
+
+    package init(name: RemoteName, addresses: [String], fingerprint: String) {
+        self.name = name
+        self.addresses = addresses
+        self.fingerprint = fingerprint
+    }
+}
+
+/// What a new host says to complete the trust, over TLS with its own certificate.
+package struct TokenRedemption: Codable, Equatable, Sendable {
+    package var secret: String
+    /// The certificate that TLS saw, DER in base 64; never taken from the body.
+    package var certificate: String
+    package var name: String
+    /// Where the new host listens, `address:port`.
+    package var addresses: [String]
+
+    package init(secret: String, certificate: String, name: String, addresses: [String]) {
+        self.secret = secret
+        self.certificate = certificate
+        self.name = name
+        self.addresses = addresses
+    }
+}
+
+/// The answer: under which name the new host is known now.
+package struct TokenAcceptance: Codable, Equatable, Sendable {
+    package var name: String
+    package var hostName: String
+
+    package init(name: String, hostName: String) {
+        self.name = name
+        self.hostName = hostName
+    }
+}

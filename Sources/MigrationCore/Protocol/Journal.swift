@@ -1,0 +1,27 @@
+/// What the source has written down about a migration, durable before it acts on it.
+package enum SourceRecord: Codable, Equatable, Sendable {
+    /// The instance is locked; it may be frozen. A restart thaws it and cleans up.
+    case begun
+    /// Only the target's answer decides. A restart asks for it and does not thaw.
+    case custodyOffered
+    /// The target runs it. A restart ends the original (again).
+    case confirmed(Receipt)
+    /// The instance is the source's. A restart thaws it (again) and cleans up.
+    case reverting(GodwitError)
+    /// Nothing is left to do.
+    case closed
+}
+
+/// What the target has written down about a migration, durable before it acts on it.
+package enum TargetRecord: Codable, Equatable, Sendable {
+    /// Volumes and namespaces may exist here. A restart removes them and declines.
+    case prepared
+    /// Custody is the target's; the restore may be under way. A restart looks whether it is complete.
+    case taken
+    /// The instance is the target's for good. A restart repeats the receipt when asked.
+    case finished(Receipt)
+    /// Never to be taken. A restart removes what is left and repeats it when asked.
+    case declined(GodwitError)
+    /// The source has said that it knows of the receipt; nothing is left to do.
+    case closed
+}

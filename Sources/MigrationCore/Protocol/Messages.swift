@@ -1,0 +1,116 @@
+/// What stands around every control message.
+package struct Envelope: Codable, Equatable, Sendable {
+    package let version: Int
+    package let migration: MigrationID
+    package let message: Message
+
+    package init(version: Int, migration: MigrationID, message: Message) {
+        self.version = version
+        self.migration = migration
+        self.message = message
+    }
+}
+
+/// All that the two sides of a migration say to each other on the control connection.
+///
+///     source                              target
+///       | offer                              |   Begin is over
+///       |----------------------------------->|   Prepare
+///       |                  accepted, refused |
+///       |<-----------------------------------|
+///       | (volumes, delta, checkpoint on streams of their own)
+///       |                            arrived |   Perform
+///       |<-----------------------------------|
+///       | custody                            |
+///       |----------------------------------->|   Finish
+///       |                 finished, declined |
+///       |<-----------------------------------|
+///       | acknowledged                       |
+///       |----------------------------------->|   Confirm
+///       |                             closed |
+///       |<-----------------------------------|
+///
+/// Before custody is offered the source may say `abort` and the target `declined` at any moment. After
+/// a broken link or a restart the source says `inquire`, or `acknowledged` if it has the receipt.
+package enum Message: Codable, Equatable, Sendable {
+    case offer(Offer)
+    case accepted(Acceptance)
+    case refused([Finding])
+    case arrived(Digests)
+    case custody
+    case finished(Receipt)
+    /// A promise: the target does not hold custody of this migration and will never take it.
+    case declined(GodwitError)
+    case acknowledged
+    case closed
+    case abort(GodwitError)
+    case inquire
+    /// The target has custody and is not done with the restore.
+    case restoring
+}
+
+/// The source's cookie: all that the target must know to check, plan and prepare.
+package struct Offer: Codable, Equatable, Sendable {
+    package var capabilities: Capabilities
+    package var definition: InstanceDefinition
+    package var instance: InstanceFacts
+    package var host: HostFacts
+    package var options: MoveOptions
+    /// Nothing is prepared; the target answers with its plan or its findings and forgets.
+    package var isDryRun: Bool
+
+    package init(
+        capabilities: Capabilities = .own,
+        definition: InstanceDefinition,
+        instance: InstanceFacts,
+        host: HostFacts,
+        options: MoveOptions,
+        isDryRun: Bool = false
+    ) {
+        self.capabilities = capabilities
+        self.definition = definition
+        self.instance = instance
+        self.host = host
+        self.options = options
+        self.isDryRun = isDryRun
+    }
+}
+
+/// The target's cookie: the agreed plan, and the version and features that both know.
+package struct Acceptance: Codable, Equatable, Sendable {
+    package var version: Int
+    package var features: [String]
+    package var plan: Plan
+
+    package init(version: Int, features: [String], plan: Plan) {
+        self.version = version
+        self.features = features
+        self.plan = plan
+    }
+}
+
+/// Proof of what stands on one side: a digest of each volume's tree, and of the process state.
+package struct Digests: Codable, Equatable, Sendable {
+    package var volumes: [String: String]
+    /// Nil where no process state travels (a cold move).
+    package var checkpoint: String?
+
+    package init(volumes: [String: String], checkpoint: String?) {
+        self.volumes = volumes
+        self.checkpoint = checkpoint
+    }
+}
+
+/// The target's word that the instance is its own now and (unless paused or stopped) runs.
+package struct Receipt: Codable, Equatable, Sendable {
+    package var name: InstanceName
+    package var isRunning: Bool
+    /// Where the time on the target went, in milliseconds, by part (`restore`, `network`).
+    package var milliseconds: [String: Double]
+
+    package init(name: InstanceName, isRunning: Bool, milliseconds: [String: Double]) {
+        self.name = name
+        self.isRunning = isRunning
+        self.milliseconds = milliseconds
+    }
+}

@@ -1,0 +1,106 @@
+/// What the operator asked of a move.
+package struct MoveOptions: Codable, Equatable, Sendable {
+    package enum Mode: String, Codable, Sendable { case live, cold }
+    package enum TCP: String, Codable, Sendable { case keep, close }
+
+    package var mode: Mode
+    package var tcp: TCP
+    /// The name on the target, where it is not the same.
+    package var newName: InstanceName?
+    /// Bytes a second over all streams together; nil is as fast as the link.
+    package var bandwidth: ByteCount?
+    /// The target holds the instance frozen after the restore.
+    package var isPaused: Bool
+    /// The source keeps the stopped instance's definition and volume.
+    package var keepsDefinition: Bool
+
+    package init(
+        mode: Mode = .live,
+        tcp: TCP = .keep,
+        newName: InstanceName? = nil,
+        bandwidth: ByteCount? = nil,
+        isPaused: Bool = false,
+        keepsDefinition: Bool = false
+    ) {
+        self.mode = mode
+        self.tcp = tcp
+        self.newName = newName
+        self.bandwidth = bandwidth
+        self.isPaused = isPaused
+        self.keepsDefinition = keepsDefinition
+    }
+}
+
+/// What a migration will do, before it does any of it. `--dry-run` prints this value and stops.
+package struct Plan: Codable, Equatable, Sendable {
+    package enum Step: Codable, Hashable, Sendable {
+        /// The volume's first pass, while the instance runs.
+        case sendVolume(String, VolumeMethod)
+        /// The instance stands still from here (live) or is stopped (cold).
+        case freeze
+        /// What changed in the volume since the first pass.
+        case sendDelta(String, VolumeMethod)
+        /// Process state; only live.
+        case sendCheckpoint
+        /// Both sides' digests are compared, then custody is offered and taken.
+        case handOver
+        /// The target lets the instance run (or holds it, if it was to be paused or was stopped).
+        case restore
+        /// The source ends its frozen original.
+        case endOriginal
+    }
+
+    package let steps: [Step]
+    package let options: MoveOptions
+    /// The name under which the instance will be known on the target.
+    package let name: InstanceName
+    /// Whether the instance runs when all is done (it may be stopped, and then moves cold).
+    package let startsOnTarget: Bool
+    /// What the checks wanted the operator to know; never a refusal.
+    package let warnings: [Finding]
+
+    package init(
+        steps: [Step],
+        options: MoveOptions,
+        name: InstanceName,
+        startsOnTarget: Bool,
+        warnings: [Finding]
+    ) {
+        self.steps = steps
+        self.options = options
+        self.name = name
+        self.startsOnTarget = startsOnTarget
+        self.warnings = warnings
+    }
+}
+
+/// The protocol versions and features of one side.
+package struct Capabilities: Codable, Equatable, Sendable {
+    package var oldestVersion: Int
+    package var newestVersion: Int
+    package var features: [Feature]
+
+    package init(oldestVersion: Int, newestVersion: Int, features: [Feature]) {
+        self.oldestVersion = oldestVersion
+        self.newestVersion = newestVersion
+        self.features = features
+    }
+
+    /// A named extension of the protocol. A peer that does not know a mandatory one refuses;
+    /// others are dropped.
+    package struct Feature: Codable, Hashable, Sendable {
+        package let name: String
+        package let isMandatory: Bool
+
+        package init(_ name: String, isMandatory: Bool = false) {
+            self.name = name
+            self.isMandatory = isMandatory
+        }
+    }
+
+    package static let own = Capabilities(
+        oldestVersion: 1,
+        newestVersion: 1,
+        features: [Feature("state-digest"), Feature("tree-digest")]
+    )
+}

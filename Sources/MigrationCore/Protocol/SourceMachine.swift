@@ -1,0 +1,295 @@
+/// The source's half of the protocol. It does no I/O: an event goes in, the next actions come out.
+///
+/// Phases go forward only. Custody leaves with `record(.custodyOffered)`: from there on the source
+/// does not thaw by itself, whatever happens, until the target has declined or a person has decided.
+///
+/// | the daemon dies             | the journal says | what the next start does                     |
+/// |-----------------------------|------------------|----------------------------------------------|
+/// | before `begun`              | nothing          | nothing: the instance was never touched      |
+/// | while state travels         | begun            | thaws, cleans up; the target undoes its half |
+/// | after custody was offered   | custodyOffered   | asks the target, and obeys its answer        |
+/// | while the original is ended | confirmed        | ends it (again), then acknowledges           |
+/// | while it reverts            | reverting        | reverts (again)                              |
+/// | after `closed`              | closed           | nothing                                      |
+package struct SourceMachine: Equatable, Sendable {
+    package enum State: Equatable, Sendable {
+        case idle
+        case inspecting
+        case offering(Offer)
+        case sending(Acceptance)
+        case freezing(Acceptance)
+        /// Digests of what stands here, and of what the target says has arrived.
+        case transferring(Acceptance, own: Digests?, arrived: Digests?)
+        case handingOver
+        case confirming(Receipt)
+        case acknowledging(Receipt)
+        case reverting(GodwitError)
+        case closed(Outcome)
+    }
+
+    package private(set) var state = State.idle
+    /// Whether the control connection stands, as far as the last event told.
+    package private(set) var isLinked = false
+    package let name: InstanceName
+    private let capabilities: Capabilities
+
+    package init(name: InstanceName, capabilities: Capabilities = .own) {
+        self.name = name
+        self.capabilities = capabilities
+    }
+
+    /// Goes on after a restart of the daemon from what the journal says.
+    package static func resume(
+        _ name: InstanceName,
+        from record: SourceRecord
+    ) -> (SourceMachine, [SourceAction]) {
+        var machine = SourceMachine(name: name)
+        switch record {
+        case .begun:
+            let reason = GodwitError(
+                .cancelled,
+                "the daemon of the source was restarted during the migration",
+                remedy: "start the move again"
+            )
+            machine.state = .reverting(reason)
+            return (machine, [.record(.reverting(reason)), .revert])
+        case .custodyOffered:
+            machine.state = .handingOver
+            return (machine, [.connect])
+        case .confirmed(let receipt):
+            machine.state = .confirming(receipt)
+            return (machine, [.endOriginal])
+        case .reverting(let reason):
+            machine.state = .reverting(reason)
+            return (machine, [.revert])
+        case .closed:
+            machine.state = .closed(
+                .notMoved(GodwitError(.cancelled, "the migration was closed before the restart"))
+            )
+            return (machine, [])
+        }
+    }
+
+    /// Whether a cancel can still bring the instance back to run here.
+    package var canCancel: Bool {
+        switch state {
+        case .idle, .inspecting, .offering, .sending, .freezing, .transferring: true
+        case .handingOver, .confirming, .acknowledging, .reverting, .closed: false
+        }
+    }
+
+    package var phase: Phase {
+        switch state {
+        case .idle, .inspecting: .begin
+        case .offering: .prepare
+        case .sending, .freezing, .transferring: .perform
+        case .handingOver: .finish
+        case .confirming, .acknowledging, .reverting, .closed: .confirm
+        }
+    }
+
+    package mutating func handle(_ event: SourceEvent) -> [SourceAction] {
+        switch event {
+        case .linked:
+            isLinked = true
+            return linked()
+        case .linkLost:
+            isLinked = false
+            return linkLost()
+        case .received(let message): return received(message)
+        case .cancelled(let reason), .stepFailed(let reason):
+            return canCancel ? revert(reason) : []
+        case .resolved(let resolution): return resolved(resolution)
+        case .started, .inspected, .volumesSent, .frozen, .stateSent, .reverted, .originalEnded:
+            return advanced(event)
+        }
+    }
+
+    /// Our own steps. Out of turn they are a bug of ours, except when the machine has turned back:
+    /// a step may have ended in the moment in which it was stopped.
+    private mutating func advanced(_ event: SourceEvent) -> [SourceAction] {
+        switch (state, event) {
+        case (.idle, .started):
+            state = .inspecting
+            return [.record(.begun), .inspect]
+        case (.inspecting, .inspected(let offer)):
+            state = .offering(offer)
+            return [.connect]
+        case (.sending(let acceptance), .volumesSent):
+            state = .freezing(acceptance)
+            return [.freeze]
+        case (.freezing(let acceptance), .frozen):
+            state = .transferring(acceptance, own: nil, arrived: nil)
+            return [.sendState]
+        case (.transferring(let acceptance, own: nil, let arrived), .stateSent(let own)):
+            return compare(acceptance, own: own, arrived: arrived)
+        case (.confirming(let receipt), .originalEnded):
+            state = .acknowledging(receipt)
+            let next: SourceAction = isLinked ? .send(.acknowledged) : .connect
+            return [next, .conclude(.moved(receipt))]
+        case (.reverting(let reason), .reverted):
+            state = .closed(.notMoved(reason))
+            return [.record(.closed), .conclude(.notMoved(reason)), .disconnect]
+        case (.reverting, _), (.closed, _):
+            return []
+        default:
+            preconditionFailure("the source's own \(event) in \(state)")
+        }
+    }
+
+    private mutating func linked() -> [SourceAction] {
+        switch state {
+        case .offering(let offer): return [.send(.offer(offer))]
+        case .handingOver: return [.send(.inquire)]
+        case .acknowledging: return [.send(.acknowledged)]
+        case .idle, .inspecting, .sending, .freezing, .transferring, .confirming, .reverting,
+            .closed:
+            return []
+        }
+    }
+
+    private mutating func linkLost() -> [SourceAction] {
+        switch state {
+        case .offering, .sending, .freezing, .transferring:
+            let reason = GodwitError(
+                .linkLost,
+                "the connection to the target broke during \(phase.title)",
+                remedy: "check the network between the hosts and start the move again"
+            )
+            return revert(reason)
+        case .handingOver, .acknowledging: return [.connect]
+        case .idle, .inspecting, .confirming, .reverting, .closed: return []
+        }
+    }
+
+    private mutating func revert(_ reason: GodwitError) -> [SourceAction] {
+        precondition(canCancel, "custody is not ours any more")
+        return turnBack(reason, telling: isLinked ? [.send(.abort(reason))] : [])
+    }
+
+    private mutating func turnBack(
+        _ reason: GodwitError,
+        telling: [SourceAction]
+    ) -> [SourceAction] {
+        guard state != .idle else {
+            state = .closed(.notMoved(reason))
+            return [.conclude(.notMoved(reason))]
+        }
+        state = .reverting(reason)
+        return [.stopSteps, .record(.reverting(reason)), .revert] + telling
+    }
+
+    private mutating func resolved(_ resolution: Resolution) -> [SourceAction] {
+        guard case .handingOver = state else { return [] }
+        switch resolution {
+        case .keepHere:
+            let reason = GodwitError(
+                .cancelled,
+                "a person decided that the instance stays on the source",
+                remedy: "make sure that it does not run on the target"
+            )
+            return turnBack(reason, telling: [])
+        case .gone:
+            return confirm(Receipt(name: name, isRunning: true, milliseconds: [:]))
+        }
+    }
+}
+
+extension SourceMachine {
+    /// What the peer says. It may say anything at any time; that ends in a clean abort, never a trap.
+    private mutating func received(_ message: Message) -> [SourceAction] {
+        switch (state, message) {
+        case (.offering(let offer), .accepted(let acceptance)):
+            return accepted(acceptance, for: offer)
+        case (.offering, .refused(let findings)):
+            return turnBack(.refusal(findings), telling: [])
+        case (.transferring(let acceptance, let own, arrived: nil), .arrived(let arrived)):
+            return compare(acceptance, own: own, arrived: arrived)
+        case (.handingOver, .finished(let receipt)): return confirm(receipt)
+        case (.handingOver, .declined(let reason)): return turnBack(reason, telling: [])
+        case (.acknowledging(let receipt), .closed):
+            state = .closed(.moved(receipt))
+            return [.record(.closed), .disconnect]
+        case (.handingOver, _), (.confirming, _), (.acknowledging, _), (.reverting, _),
+            (.closed, _):
+            return []  // Late or repeated; only `finished` and `declined` could change anything.
+        case (_, .declined(let reason)), (_, .abort(let reason)):
+            return turnBack(reason, telling: [])
+        case (.sending, .accepted), (.freezing, .accepted), (.transferring, .accepted),
+            (.transferring, .arrived):
+            return []  // A repetition.
+        default: return revert(.nonsense(message, in: phase))
+        }
+    }
+
+    private mutating func accepted(_ acceptance: Acceptance, for offer: Offer) -> [SourceAction] {
+        let known = Set(capabilities.features.map(\.name))
+        let versions = capabilities.oldestVersion...capabilities.newestVersion
+        guard versions.contains(acceptance.version), known.isSuperset(of: acceptance.features)
+        else {
+            return revert(
+                GodwitError(
+                    .peerIncompatible,
+                    "the target accepted with protocol version \(acceptance.version) and features "
+                        + "that the source never offered",
+                    remedy: "run the same version of godwit on both hosts"
+                )
+            )
+        }
+        guard acceptance.plan.options == offer.options else {
+            return revert(.nonsense(.accepted(acceptance), in: phase))
+        }
+        state = .sending(acceptance)
+        return [.sendVolumes(acceptance)]
+    }
+
+    private mutating func compare(
+        _ acceptance: Acceptance,
+        own: Digests?,
+        arrived: Digests?
+    ) -> [SourceAction] {
+        guard let own, let arrived else {
+            state = .transferring(acceptance, own: own, arrived: arrived)
+            return []
+        }
+        guard own == arrived else { return revert(.difference(own: own, arrived: arrived)) }
+        state = .handingOver
+        return [.record(.custodyOffered), .send(.custody)]
+    }
+
+    private mutating func confirm(_ receipt: Receipt) -> [SourceAction] {
+        guard case .handingOver = state else { preconditionFailure("a receipt without an offer") }
+        state = .confirming(receipt)
+        return [.record(.confirmed(receipt)), .endOriginal]
+    }
+}
+
+extension GodwitError {
+    package static func refusal(_ findings: [Finding]) -> GodwitError {
+        GodwitError(
+            .refused,
+            "the move was refused before anything was touched",
+            remedy: "cure what is listed and start the move again",
+            findings: Array(findings.prefix(Limit.findings))
+        )
+    }
+
+    static func nonsense(_ message: Message, in phase: Phase) -> GodwitError {
+        let word = String("\(message)".prefix { $0 != "(" })
+        return GodwitError(
+            .protocolViolation,
+            "the peer said \(word) during \(phase.title)",
+            remedy: "run the same version of godwit on both hosts and report this"
+        )
+    }
+
+    static func difference(own: Digests, arrived: Digests) -> GodwitError {
+        let names = own.volumes.keys.filter { own.volumes[$0] != arrived.volumes[$0] }.sorted()
+        let what = names.isEmpty ? "the process state" : "volume \(names.joined(separator: ", "))"
+        return GodwitError(
+            .volumeDiffers,
+            "\(what) arrived on the target with another digest than it has here",
+            remedy: "start the move again; if it happens twice, check the disks of both hosts"
+        )
+    }
+}

@@ -1,0 +1,275 @@
+/// The target's half of the protocol. It does no I/O: an event goes in, the next actions come out.
+///
+/// Custody arrives with `record(.taken)`. A target that has not taken it declines for ever as soon as
+/// anything goes wrong: `declined` is written before it is said, and only after nothing of the
+/// instance can run here any more.
+///
+/// | the daemon dies         | the journal says | what the next start does                           |
+/// |-------------------------|------------------|----------------------------------------------------|
+/// | before `prepared`       | nothing          | nothing; asked about it, it declines for ever      |
+/// | while state arrives     | prepared         | discards, declines, cleans up                      |
+/// | while it restores       | taken            | complete: finishes; else discards and declines     |
+/// | after the restore       | finished         | repeats the receipt when asked                     |
+/// | while it cleans up      | declined         | cleans up (again), repeats it when asked           |
+/// | after acknowledgement   | closed           | says `closed` again                                |
+package struct TargetMachine: Equatable, Sendable {
+    package enum State: Equatable, Sendable {
+        case idle
+        case checking(Offer)
+        case preparing(Acceptance)
+        case receiving(Acceptance)
+        case arrived(Acceptance)
+        case restoring
+        case finished(Receipt)
+        case discarding(GodwitError)
+        case cleaning(GodwitError)
+        case declined(GodwitError)
+        case closed
+    }
+
+    package private(set) var state = State.idle
+    private let capabilities: Capabilities
+
+    package init(capabilities: Capabilities = .own) { self.capabilities = capabilities }
+
+    /// Goes on after a restart of the daemon from what the journal says.
+    ///
+    /// - Parameter complete: the receipt, if the record is `taken` and the instance is found restored.
+    package static func resume(
+        from record: TargetRecord,
+        complete: Receipt?
+    ) -> (TargetMachine, [TargetAction]) {
+        var machine = TargetMachine()
+        let restarted = GodwitError(
+            .cancelled,
+            "the daemon of the target was restarted during the migration",
+            remedy: "start the move again"
+        )
+        switch (record, complete) {
+        case (.taken, let receipt?):
+            machine.state = .finished(receipt)
+            return (machine, [.record(.finished(receipt)), .adopt(receipt)])
+        case (.prepared, _), (.taken, nil):
+            machine.state = .discarding(restarted)
+            return (machine, [.discard])
+        case (.finished(let receipt), _):
+            machine.state = .finished(receipt)
+            return (machine, [.adopt(receipt)])
+        case (.declined(let reason), _):
+            machine.state = .cleaning(reason)
+            return (machine, [.cleanUp])
+        case (.closed, _):
+            machine.state = .closed
+            return (machine, [])
+        }
+    }
+
+    /// Whether the target may still give the migration up by itself.
+    package var canCancel: Bool {
+        switch state {
+        case .idle, .checking, .preparing, .receiving, .arrived: true
+        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: false
+        }
+    }
+
+    package var phase: Phase {
+        switch state {
+        case .idle: .begin
+        case .checking, .preparing: .prepare
+        case .receiving, .arrived: .perform
+        case .restoring, .discarding, .cleaning, .declined: .finish
+        case .finished, .closed: .confirm
+        }
+    }
+
+    package mutating func handle(_ event: TargetEvent) -> [TargetAction] {
+        switch event {
+        case .received(let message): received(message)
+        case .linkLost:
+            giveUp(
+                GodwitError(
+                    .linkLost,
+                    "the connection to the source broke during \(phase.title)",
+                    remedy: "check the network between the hosts and start the move again"
+                )
+            )
+        case .cancelled(let reason): giveUp(reason)
+        case .stepFailed(let reason): state == .restoring ? discard(reason) : giveUp(reason)
+        case .checked(let findings, let plan): checked(findings, plan)
+        case .prepared, .stateArrived, .restored, .discarded, .cleaned: advanced(event)
+        }
+    }
+
+    /// Our own steps. Out of turn they are a bug of ours, except when the machine has turned back:
+    /// a step may have ended in the moment in which it was stopped.
+    private mutating func advanced(_ event: TargetEvent) -> [TargetAction] {
+        switch (state, event) {
+        case (.preparing(let acceptance), .prepared):
+            state = .receiving(acceptance)
+            return [.receiveState, .send(.accepted(acceptance))]
+        case (.receiving(let acceptance), .stateArrived(let digests)):
+            state = .arrived(acceptance)
+            return [.send(.arrived(digests))]
+        case (.restoring, .restored(let receipt)):
+            state = .finished(receipt)
+            return [
+                .record(.finished(receipt)), .adopt(receipt), .send(.finished(receipt)),
+                .conclude(.moved(receipt)),
+            ]
+        case (.discarding(let reason), .discarded):
+            state = .cleaning(reason)
+            return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
+        case (.cleaning(let reason), .cleaned):
+            state = .declined(reason)
+            return [.conclude(.notMoved(reason)), .disconnect]
+        case (.discarding, _), (.cleaning, _), (.declined, _), (.closed, _):
+            return []
+        default:
+            preconditionFailure("the target's own \(event) in \(state)")
+        }
+    }
+
+    private mutating func checked(_ findings: [Finding], _ plan: Plan?) -> [TargetAction] {
+        guard case .checking(let offer) = state else { return [] }
+        guard let plan, !findings.contains(where: { $0.weight == .refusal }) else {
+            return refuse(findings)
+        }
+        guard let acceptance = agree(with: offer, on: plan) else { return refuse(findings) }
+        if offer.isDryRun {
+            state = .declined(GodwitError(.cancelled, "this was a dry run"))
+            return [.send(.accepted(acceptance)), .disconnect]
+        }
+        state = .preparing(acceptance)
+        return [.record(.prepared), .prepare(offer, plan)]
+    }
+
+    private mutating func refuse(_ findings: [Finding]) -> [TargetAction] {
+        let refusal = GodwitError.refusal(findings)
+        state = .declined(refusal)
+        return [.send(.refused(findings)), .conclude(.notMoved(refusal)), .disconnect]
+    }
+
+    /// Ends the migration here while custody is not ours; afterwards this is not for us to say.
+    private mutating func giveUp(_ reason: GodwitError) -> [TargetAction] {
+        switch state {
+        case .idle, .checking:
+            state = .declined(reason)
+            return [
+                .record(.declined(reason)), .send(.declined(reason)), .conclude(.notMoved(reason)),
+            ]
+        case .preparing, .receiving, .arrived: return discard(reason)
+        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: return []
+        }
+    }
+
+    private mutating func discard(_ reason: GodwitError) -> [TargetAction] {
+        state = .discarding(reason)
+        return [.stopSteps, .discard]
+    }
+}
+
+extension TargetMachine {
+    /// What the peer says. It may say anything at any time; that ends in a clean decline, never a trap.
+    private mutating func received(_ message: Message) -> [TargetAction] {
+        switch message {
+        case .offer(let offer): return offered(offer)
+        case .custody: return takeCustody()
+        case .acknowledged: return acknowledged()
+        case .inquire: return inquired()
+        case .abort(let reason): return giveUp(reason)
+        case .accepted, .refused, .arrived, .finished, .declined, .closed, .restoring:
+            return giveUp(.nonsense(message, in: phase))
+        }
+    }
+
+    private mutating func offered(_ offer: Offer) -> [TargetAction] {
+        switch state {
+        case .idle:
+            if let finding = incompatibility(of: offer.capabilities) { return refuse([finding]) }
+            state = .checking(offer)
+            return [.check(offer)]
+        case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
+        case .checking, .preparing, .receiving, .arrived, .restoring, .finished, .discarding,
+            .closed:
+            return []  // A repetition.
+        }
+    }
+
+    private mutating func takeCustody() -> [TargetAction] {
+        switch state {
+        case .arrived:
+            state = .restoring
+            return [.record(.taken), .restore]
+        case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
+        case .restoring, .finished, .closed, .discarding: return []  // A repetition, or answered soon.
+        case .idle, .checking, .preparing, .receiving:
+            return giveUp(.nonsense(.custody, in: phase))
+        }
+    }
+
+    private mutating func acknowledged() -> [TargetAction] {
+        switch state {
+        case .finished:
+            state = .closed
+            return [.record(.closed), .send(.closed), .disconnect]
+        case .idle, .closed:
+            state = .closed
+            return [.send(.closed), .disconnect]
+        case .checking, .preparing, .receiving, .arrived:
+            return giveUp(.nonsense(.acknowledged, in: phase))
+        case .restoring, .discarding, .cleaning, .declined: return []
+        }
+    }
+
+    private mutating func inquired() -> [TargetAction] {
+        switch state {
+        case .idle, .checking, .preparing, .receiving, .arrived:
+            return giveUp(
+                GodwitError(
+                    .linkLost,
+                    "the target had not taken custody when it was asked",
+                    remedy: "start the move again"
+                )
+            )
+        case .restoring: return [.send(.restoring)]
+        case .finished(let receipt): return [.send(.finished(receipt))]
+        case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
+        case .closed: return [.send(.closed)]
+        case .discarding: return []  // `declined` follows as soon as nothing can run here.
+        }
+    }
+
+    private func incompatibility(of peer: Capabilities) -> Finding? {
+        let newest = min(peer.newestVersion, capabilities.newestVersion)
+        guard newest >= max(peer.oldestVersion, capabilities.oldestVersion) else {
+            return Finding(
+                "protocol",
+                cause:
+                    "the source speaks versions \(peer.oldestVersion) to \(peer.newestVersion), the "
+                    + "target \(capabilities.oldestVersion) to \(capabilities.newestVersion)",
+                cure: "bring the older of the two hosts up to date"
+            )
+        }
+        let known = Set(capabilities.features.map(\.name))
+        let missing = peer.features.filter { $0.isMandatory && !known.contains($0.name) }
+        guard missing.isEmpty else {
+            let names = missing.map(\.name).sorted().joined(separator: ", ")
+            return Finding(
+                "protocol",
+                cause: "the target does not know the mandatory feature \(names)",
+                cure: "bring the target up to date, or move without that feature"
+            )
+        }
+        return nil
+    }
+
+    private func agree(with offer: Offer, on plan: Plan) -> Acceptance? {
+        guard incompatibility(of: offer.capabilities) == nil else { return nil }
+        let known = Set(capabilities.features.map(\.name))
+        return Acceptance(
+            version: min(offer.capabilities.newestVersion, capabilities.newestVersion),
+            features: offer.capabilities.features.map(\.name).filter(known.contains),
+            plan: plan
+        )
+    }
+}

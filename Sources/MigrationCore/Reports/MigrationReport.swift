@@ -1,0 +1,96 @@
+/// What one migration looks like at one moment, on the side that wrote it; kept on both sides.
+package struct MigrationReport: Codable, Equatable, Sendable {
+    package enum Status: String, Codable, Sendable, CaseIterable {
+        case running, succeeded, failed, cancelled
+        /// Only the peer's journal or a person can tell how it ended.
+        case undecided
+    }
+
+    package var id: MigrationID
+    package var side: Side
+    package var instance: InstanceName
+    package var newName: InstanceName
+    package var peer: String
+    package var mode: MoveOptions.Mode
+    package var status: Status
+    package var phase: Phase
+    package var started: Timestamp
+    package var ended: Timestamp?
+    package var phases: [PhaseTime]
+    /// Bytes on the wire by kind: `volume`, `delta`, `checkpoint`.
+    package var bytes: [String: UInt64]
+    /// Milliseconds of the downtime by part: `freeze`, `checkpoint`, `delta`, `transfer`, `restore`,
+    /// `network`; they overlap where the parts do.
+    package var downtime: [String: Double]
+    /// From the freeze until the target said that the instance runs; nil for a cold move.
+    package var downtimeMilliseconds: Double?
+    package var statistics: [String: Double]
+    package var error: GodwitError?
+
+    package init(
+        id: MigrationID,
+        side: Side,
+        instance: InstanceName,
+        newName: InstanceName,
+        peer: String,
+        mode: MoveOptions.Mode,
+        started: Timestamp
+    ) {
+        self.id = id
+        self.side = side
+        self.instance = instance
+        self.newName = newName
+        self.peer = peer
+        self.mode = mode
+        status = .running
+        phase = .begin
+        self.started = started
+        phases = []
+        bytes = [:]
+        downtime = [:]
+        statistics = [:]
+    }
+
+    package struct PhaseTime: Codable, Equatable, Sendable {
+        package var phase: Phase
+        package var milliseconds: Double
+
+        package init(phase: Phase, milliseconds: Double) {
+            self.phase = phase
+            self.milliseconds = milliseconds
+        }
+    }
+}
+
+/// What a running migration shows while it runs.
+package struct MigrationProgress: Codable, Equatable, Sendable {
+    package var id: MigrationID
+    package var phase: Phase
+    /// What is being done, as one of the plan's steps in words.
+    package var step: String
+    package var volumeSent: ByteCount
+    package var volumeTotal: ByteCount?
+    package var checkpointSent: ByteCount
+    package var bytesPerSecond: ByteCount
+    package var secondsLeft: Double?
+
+    package init(
+        id: MigrationID,
+        phase: Phase,
+        step: String,
+        volumeSent: ByteCount = .zero,
+        volumeTotal: ByteCount? = nil,
+        checkpointSent: ByteCount = .zero,
+        bytesPerSecond: ByteCount = .zero,
+        secondsLeft: Double? = nil
+    ) {
+        self.id = id
+        self.phase = phase
+        self.step = step
+        self.volumeSent = volumeSent
+        self.volumeTotal = volumeTotal
+        self.checkpointSent = checkpointSent
+        self.bytesPerSecond = bytesPerSecond
+        self.secondsLeft = secondsLeft
+    }
+}

@@ -1,0 +1,35 @@
+/// Every number that a peer, a file or an operator can push up has its ceiling here.
+package enum Limit {
+    /// One frame on a connection between hosts.
+    package static let frame = ByteCount.mebibytes(1)
+    /// One control message, encoded.
+    package static let message = ByteCount.kibibytes(512)
+    /// One request body of the API.
+    package static let requestBody = ByteCount.mebibytes(1)
+    /// What is kept of a tool's standard output and of its standard error.
+    package static let toolOutput = ByteCount.mebibytes(1)
+    /// What is read of a file under /proc or /sys, and of a JSON file of ours.
+    package static let smallFile = ByteCount.mebibytes(4)
+    /// What is kept of an instance's log, in each of two files.
+    package static let instanceLog = ByteCount.mebibytes(10)
+    package static let instances = 1_000
+    package static let volumesPerInstance = 16
+    package static let interfacesPerInstance = 16
+    package static let mountsPerInstance = 64
+    package static let commandWords = 1_024
+    package static let environmentVariables = 1_024
+    /// A name, path, address or other single word in a definition or message.
+    package static let word = ByteCount.kibibytes(32)
+    /// Files in one checkpoint, and the bytes of one of them.
+    package static let checkpointFiles = 65_536
+    package static let checkpointFile = ByteCount.gibibytes(1_024)
+    package static let findings = 256
+    package static let migrationsAtOnce = 8
+    package static let connectionsPerPeer = 64
+    package static let connectionsBeforeHello = 64
+    package static let operationsKept = 1_000
+    package static let migrationsKept = 10_000
+    package static let tokensOpen = 64
+    package static let tokenAttemptsPerMinute = 10
+    package static let eventsQueued = 1_024
+}

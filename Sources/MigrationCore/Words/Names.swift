@@ -1,0 +1,94 @@
+/// The name of an instance: what `godwit list` shows and `godwit move` takes.
+///
+/// One to 63 ASCII letters, digits and dashes, starting with a letter, not ending with a dash
+/// (RFC 1123 labels, the rule of LXD and Incus), so that it is a host name and a file name too.
+package struct InstanceName: Hashable, Sendable, Codable, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        guard isLabel(text, limit: 63) else {
+            throw GodwitError(
+                .badRequest,
+                "the instance name \"\(text.prefix(80))\" is not usable",
+                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
+            )
+        }
+        self.text = text
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+}
+
+/// The short name under which this host knows another one, without the colon.
+package struct RemoteName: Hashable, Sendable, Codable, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        guard isLabel(text, limit: 63) else {
+            throw GodwitError(
+                .badRequest,
+                "the remote name \"\(text.prefix(80))\" is not usable",
+                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
+            )
+        }
+        self.text = text
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+}
+
+/// The name of one migration run: 32 lower-case hexadecimal digits, made at random by the source.
+package struct MigrationID: Hashable, Sendable, Codable, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        let digits = text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        }
+        guard text.utf8.count == 32, digits else {
+            throw GodwitError(
+                .badRequest,
+                "\"\(text.prefix(80))\" is not a migration's id",
+                remedy: "use one that `godwit migrations` lists: 32 hexadecimal digits"
+            )
+        }
+        self.text = text
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+}
+
+private func isLabel(_ text: String, limit: Int) -> Bool {
+    let bytes = Array(text.utf8)
+    guard let first = bytes.first, let last = bytes.last, bytes.count <= limit else { return false }
+    let isLetter = { (byte: UInt8) in
+        (0x61...0x7a).contains(byte) || (0x41...0x5a).contains(byte)
+    }
+    let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
+    return isLetter(first) && last != 0x2d
+        && bytes.allSatisfy { isLetter($0) || isDigit($0) || $0 == 0x2d }
+}
