@@ -60,7 +60,8 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]
         ),
-        module("Instances", ["MigrationCore", "LinuxHost"]),
+        module("Pages", ["MigrationCore", "LinuxHost"]),
+        module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),
         module("Storage", ["MigrationCore", "LinuxHost"]),
         module(
             "Wire",
@@ -105,7 +106,8 @@ let package = Package(
         ),
         tests("MigrationCore", ["MigrationCore"]),
         tests("LinuxHost", ["LinuxHost", "CLinux"]),
-        tests("Instances", ["Instances", "LinuxHost", "MigrationCore"]),
+        tests("Pages", ["Pages", "LinuxHost", "MigrationCore"]),
+        tests("Instances", ["Instances", "Pages", "LinuxHost", "MigrationCore"]),
         tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
         tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL]),
         tests("Engine", ["Engine", "MigrationCore"]),

@@ -194,3 +194,14 @@ package struct Obstacle: Codable, Equatable, Sendable {
 package enum InstanceStatus: String, Codable, Sendable {
     case stopped, running, frozen, error
 }
+
+/// Reads what this host is and has.
+package protocol HostFactsReading: Sendable {
+    /// - Parameters:
+    ///   - pools, instanceNames, instanceAddresses: what only the daemon knows; copied into the facts.
+    ///   - definition: the offered instance, whose mounts and addresses are looked up here.
+    func facts(
+        pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
+        for definition: InstanceDefinition?
+    ) async throws -> HostFacts
+}

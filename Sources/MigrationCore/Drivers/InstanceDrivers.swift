@@ -25,6 +25,10 @@ package protocol Checkpointable: InstanceDriver {
     func freeze(_ definition: InstanceDefinition) async throws
     /// Undoes `freeze`, and a checkpoint that followed it. Idempotent, and quick.
     func thaw(_ definition: InstanceDefinition) async throws
+    /// Paths below `root` (as `/a/b`) that the instance has mapped shared and writable: their content
+    /// can change without a trace in their times.
+    func writableMappings(_ definition: InstanceDefinition, root: String) async throws
+        -> Set<String>
     /// Dumps the frozen instance and sends the state; the instance stays frozen.
     func sendCheckpoint(
         _ definition: InstanceDefinition,

@@ -70,3 +70,39 @@ package struct PeerIdentity: Codable, Hashable, Sendable {
         self.name = name
     }
 }
+
+/// A host that is trusted here, and where it can be reached.
+package struct PeerRecord: Codable, Hashable, Sendable {
+    package var name: RemoteName
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    package var fingerprint: String
+    /// DER in base 64.
+    package var certificate: String
+    /// `address:port`, the first that answers is used; IPv6 addresses in brackets.
+    package var addresses: [String]
+
+    package init(
+        name: RemoteName, fingerprint: String, certificate: String, addresses: [String]
+    ) {
+        self.name = name
+        self.fingerprint = fingerprint
+        self.certificate = certificate
+        self.addresses = addresses
+    }
+}
+
+/// Whom this host trusts.
+package protocol PeerDirectory: Sendable {
+    func peer(named name: RemoteName) async throws -> PeerRecord
+    func peer(withFingerprint fingerprint: String) async -> PeerRecord?
+}
+
+/// Redeems a one-time token at the host that made it.
+package protocol TrustDialer: Sendable {
+    /// - Returns: the answer, and the certificate (DER in base 64) that the host showed; its
+    ///   fingerprint has been compared with `fingerprint`.
+    func redeem(
+        secret: String, at addresses: [String], fingerprint: String, name: String,
+        ownAddresses: [String]
+    ) async throws -> (acceptance: TokenAcceptance, certificate: String)
+}

@@ -19,15 +19,15 @@ package protocol PoolDriver: Sendable {
 
 /// Sends a volume to another host in two passes (LXD's two-phase storage).
 package protocol VolumeSending: PoolDriver {
-    /// Sends the tree while its instance runs. `mapped` are files of which changes leave no trace in
-    /// their times, since the instance has them mapped writable and shared.
+    /// Sends the tree while its instance runs.
     func sendWhileRunning(
         _ volume: String,
         by method: VolumeMethod,
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws
-    /// Sends what changed since; nothing writes to the volume any more.
+    /// Sends what changed since; nothing writes to the volume any more. `mapped` are paths (as `/a/b`)
+    /// whose content may have changed without a trace in their times: they are compared byte by byte.
     func sendAfterCheckpoint(
         _ volume: String,
         by method: VolumeMethod,
@@ -73,5 +73,30 @@ package struct TransferProgress: Codable, Equatable, Sendable {
     package init(sent: ByteCount, total: ByteCount? = nil) {
         self.sent = sent
         self.total = total
+    }
+}
+
+/// Fills a new volume from what an operator has: a directory, a tar archive, an OCI image layout.
+package protocol RootImporting: Sendable {
+    /// - Parameter root: the empty volume. Ownership arrives shifted by `idMap`.
+    func importRoot(from path: String, into root: String, idMap: IDMap?) async throws
+        -> ImageDefaults
+}
+
+/// What an image says about the process to run in it; all empty for archives and directories.
+package struct ImageDefaults: Codable, Equatable, Sendable {
+    package var command: [String]
+    package var environment: [String]
+    package var workingDirectory: String?
+    package var user: String?
+
+    package init(
+        command: [String] = [], environment: [String] = [], workingDirectory: String? = nil,
+        user: String? = nil
+    ) {
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.user = user
     }
 }

@@ -201,7 +201,8 @@ extension TargetMachine {
             state = .restoring
             return [.record(.taken), .restore]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
-        case .restoring, .finished, .closed, .discarding: return []  // A repetition, or answered soon.
+        // A repetition, or answered soon.
+        case .restoring, .finished, .closed, .discarding: return []
         case .idle, .checking, .preparing, .receiving:
             return giveUp(.nonsense(.custody, in: phase))
         }

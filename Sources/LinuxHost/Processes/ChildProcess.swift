@@ -1,0 +1,85 @@
+import CLinux
+import Foundation
+import MigrationCore
+
+/// A running child, addressed by a pidfd so that no signal ever reaches a stranger.
+package final class ChildProcess: Sendable {
+    package let pid: Int32
+    private let pidfd: Descriptor
+    private let ending: Task<ExitStatus, Never>
+
+    private init(pid: Int32, pidfd: Descriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+        ending = Task {
+            // `blocking` only throws what its body throws, and this one does not.
+            (try? await blocking { reap(pidfd) }) ?? .exited(255)
+        }
+    }
+
+    /// Starts the command with exactly the given descriptors (ours, and the number in the child); the
+    /// child closes all others and leads a process group (or session) of its own.
+    ///
+    /// - Throws: `toolMissing` if there is no such program, `kernelRefused` otherwise.
+    package static func start(
+        _ command: Command, descriptors: [(Descriptor, Int32)], inNewSession: Bool = false
+    ) throws -> ChildProcess {
+        _ = ignoreBrokenPipes
+        let environment = ProcessInfo.processInfo.environment
+            .merging(command.environment) { _, new in new }
+            .map { "\($0.key)=\($0.value)" }
+        let pairs = descriptors.flatMap { [$0.0.number, $0.1] }
+        var pid: pid_t = 0
+        let error = unsafe withCStrings([command.tool] + command.arguments) { words in
+            unsafe withCStrings(environment) { variables in
+                unsafe godwit_spawn(
+                    &pid, command.tool, words, variables, command.directory, pairs,
+                    descriptors.count, inNewSession ? 1 : 0)
+            }
+        }
+        guard error != ENOENT else {
+            throw GodwitError(
+                .toolMissing, "\(command.tool) is not installed on this host",
+                remedy: "run `make deps`, or install it and start the daemon again"
+            )
+        }
+        guard error == 0 else { throw GodwitError.kernel("start \(command.tool)", code: error) }
+        let pidfd = godwit_pidfd_open(pid)
+        guard pidfd >= 0 else { throw GodwitError.kernel("open a pidfd for \(command.tool)") }
+        return ChildProcess(pid: pid, pidfd: Descriptor(taking: pidfd))
+    }
+
+    /// Returns when the process has ended and is reaped; may be called by several tasks.
+    package func wait() async -> ExitStatus { await ending.value }
+
+    /// Sends the signal, unless the process has ended.
+    package func signal(_ number: Int32) {
+        _ = godwit_pidfd_send_signal(pidfd.number, number)
+    }
+}
+
+private func reap(_ pidfd: Descriptor) -> ExitStatus {
+    var code: Int32 = 0
+    var status: Int32 = 0
+    guard unsafe godwit_pidfd_wait(pidfd.number, &code, &status) == 0 else { return .exited(255) }
+    return code == Int32(CLD_EXITED) ? .exited(status) : .signalled(status)
+}
+
+/// A null-terminated array of C strings for the duration of `body`.
+private func withCStrings<Value>(
+    _ texts: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) throws -> Value
+) rethrows -> Value {
+    // SAFETY: every pointer is freed after `body`, which must not keep them; strdup never returns nil
+    // for the sizes that `Limit.word` allows.
+    var pointers = unsafe texts.map { unsafe strdup($0) }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
+    unsafe pointers.append(nil)
+    return try unsafe pointers.withUnsafeBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { preconditionFailure("an empty array") }
+        return try unsafe body(base)
+    }
+}
+
+/// A write to a tool that has ended is an error of `write`, not the end of this process.
+private let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
