@@ -1,0 +1,148 @@
+import API
+import CLinux
+import Engine
+import Foundation
+import Instances
+import LinuxHost
+import Logging
+import MigrationCore
+import NIOPosix
+import ServiceLifecycle
+import Storage
+import Wire
+
+/// The only place where drivers meet the engine, and the engine the API and the wire.
+struct Daemon {
+    struct Settings {
+        static let defaultCRIU = "/usr/local/libexec/godwit/criu"
+
+        var name: String
+        var listen: ListenAddress
+        var advertised: [String]
+        var stateDirectory: String
+        var runDirectory: String
+        var cgroupParent: String
+        var criu: String
+        var runc: String
+        /// Directories of further pools by name.
+        var pools: [String: String]
+        var idMap: IDMap
+
+        var addresses: [String] {
+            if !advertised.isEmpty { return advertised }
+            return listen.isUnspecified ? ["\(name):\(listen.port)"] : [listen.text]
+        }
+    }
+
+    private let settings: Settings
+    private let logger: Logger
+
+    init(_ settings: Settings) {
+        self.settings = settings
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        logger = Logger(label: "godwit")
+    }
+
+    /// Runs until SIGTERM or SIGINT; then migrations are cancelled or finished, never torn.
+    func run() async throws {
+        godwit_keep_large_buffers()
+        let lock = try StateLock(directory: settings.stateDirectory)
+        let events = EventHub()
+        let identity = try HostIdentity.load(
+            from: settings.stateDirectory, hostName: settings.name)
+        let store = try StateStore(directory: settings.stateDirectory)
+        let host = try service(identity, store, events)
+        let server = APIServer(
+            control: host,
+            events: events,
+            socketPath: "\(settings.runDirectory)/godwit.socket",
+            remote: try remoteListener(identity, store, host),
+            logger: logger,
+            onReady: { [logger, settings] _ in
+                logger.info("ready", metadata: ["listen": "\(settings.listen.text)"])
+                ServiceManager.notify("READY=1")
+            }
+        )
+        let group = ServiceGroup(
+            services: [HostRun(host: host), server],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        try await group.run()
+        withExtendedLifetime(lock) {}
+    }
+
+    private func service(
+        _ identity: HostIdentity, _ store: StateStore, _ events: EventHub
+    ) throws -> HostService {
+        let driver = OCIDriver(
+            OCIConfiguration(
+                runDirectory: settings.runDirectory,
+                stateDirectory: settings.stateDirectory,
+                runcPath: settings.runc,
+                criuPath: settings.criu,
+                cgroupParent: settings.cgroupParent,
+                executable: try ownProgram()
+            )
+        )
+        var pools = settings.pools
+        pools["default"] = pools["default"] ?? "\(settings.stateDirectory)/pools/default"
+        return HostService(
+            configuration: HostConfiguration(
+                name: settings.name,
+                version: GodwitVersion.text,
+                fingerprint: identity.fingerprint,
+                addresses: settings.addresses,
+                idMap: settings.idMap
+            ),
+            store: store,
+            drivers: [.oci: driver],
+            pools: Dictionary(
+                uniqueKeysWithValues: pools.map { ($0.key, DirectoryPool(name: $0.key, path: $0.value)) }),
+            importer: RootImporter(),
+            facts: HostFactsReader(
+                criu: settings.criu, runtimes: [settings.runc], idRange: settings.idMap),
+            checks: Checks.all,
+            dialer: try Dialer(
+                identity: identity, directory: store, group: MultiThreadedEventLoopGroup.singleton),
+            events: { events.publish($0) },
+            logger: logger,
+            ownFindings: Checks.hostFindings
+        )
+    }
+
+    private func remoteListener(
+        _ identity: HostIdentity, _ store: StateStore, _ host: HostService
+    ) throws -> RemoteListener {
+        let listener = try PeerListener(
+            identity: identity, directory: store, acceptor: host, logger: logger,
+            redeem: { try await host.redeem($0) }
+        )
+        return RemoteListener(
+            host: settings.listen.host,
+            port: settings.listen.port,
+            secure: { try listener.secure($0) },
+            admit: { channel, applicationProtocol in
+                await listener.admit(channel, applicationProtocol: applicationProtocol)
+            },
+            serve: { channel, admission in await listener.serve(channel, as: admission) }
+        )
+    }
+
+    private func ownProgram() throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+}
+
+/// The engine as a service of the group: told to stop, it ends its migrations first.
+private struct HostRun: Service {
+    let host: HostService
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await host.run()
+        } onGracefulShutdown: {
+            host.shutDown()
+        }
+    }
+}
