@@ -4,6 +4,8 @@ package struct Envelope: Codable, Equatable, Sendable {
     package let migration: MigrationID
     package let message: Message
 
+    enum CodingKeys: String, CodingKey { case version, migration, message }
+
     package init(version: Int, migration: MigrationID, message: Message) {
         self.version = version
         self.migration = migration
