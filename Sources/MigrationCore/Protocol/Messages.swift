@@ -4,6 +4,8 @@ package struct Envelope: Codable, Equatable, Sendable {
     package let migration: MigrationID
     package let message: Message
 
+    enum CodingKeys: String, CodingKey { case version, migration, message }
+
     package init(version: Int, migration: MigrationID, message: Message) {
         self.version = version
         self.migration = migration
@@ -47,6 +49,24 @@ package enum Message: Codable, Equatable, Sendable {
     case inquire
     /// The target has custody and is not done with the restore.
     case restoring
+
+    /// The message's name as the protocol's description spells it.
+    package var word: String {
+        switch self {
+        case .offer: "offer"
+        case .accepted: "accepted"
+        case .refused: "refused"
+        case .arrived: "arrived"
+        case .custody: "custody"
+        case .finished: "finished"
+        case .declined: "declined"
+        case .acknowledged: "acknowledged"
+        case .closed: "closed"
+        case .abort: "abort"
+        case .inquire: "inquire"
+        case .restoring: "restoring"
+        }
+    }
 }
 
 /// The source's cookie: all that the target must know to check, plan and prepare.

@@ -72,6 +72,22 @@ package struct Plan: Codable, Equatable, Sendable {
         self.startsOnTarget = startsOnTarget
         self.warnings = warnings
     }
+
+    /// Whether this is a plan for what was offered: the operator's options, the right name, and no
+    /// volume or method that the source does not have.
+    package func isAnswer(to offer: Offer) -> Bool {
+        let name = offer.options.newName ?? offer.definition.name
+        let areOffered = steps.allSatisfy { step in
+            switch step {
+            case .sendVolume(let volume, let method), .sendDelta(let volume, let method):
+                offer.instance.volumes.contains {
+                    $0.name == volume && $0.methods.contains(method)
+                }
+            case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
+            }
+        }
+        return options == offer.options && self.name == name && areOffered
+    }
 }
 
 /// The protocol versions and features of one side.

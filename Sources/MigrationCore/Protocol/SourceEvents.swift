@@ -33,7 +33,7 @@ package enum SourceAction: Equatable, Sendable {
     case record(SourceRecord)
     case inspect
     /// Open the control connection and keep trying; answered by `linked`. While custody has not been
-    /// offered a failure is answered by `linkLost`.
+    /// offered a failure is answered by `linkLost`. Asked again while it is tried, it is one attempt.
     case connect
     case send(Message)
     case sendVolumes(Acceptance)
@@ -42,13 +42,15 @@ package enum SourceAction: Equatable, Sendable {
     case sendState
     /// End every running step; none of them reports any more.
     case stopSteps
-    /// Thaw, remove what was made, unlock; may be asked twice.
+    /// Thaw, remove what was made, unlock; may be asked twice. It also ends tools that an earlier life
+    /// of the daemon left behind, and is repeated until it has succeeded: only `reverted` answers it.
     case revert
-    /// End the frozen original and what belonged to it; may be asked twice.
+    /// End the frozen original and what belonged to it; may be asked twice. It is repeated until it
+    /// has succeeded: only `originalEnded` answers it. The name stays taken until then.
     case endOriginal
-    /// Tell whoever waits how it ended.
+    /// Tell whoever waits how it ended; may be told twice.
     case conclude(Outcome)
-    /// Close the connection; nothing more will be said.
+    /// Say what is still to be said, then close the connection or stop trying to open it.
     case disconnect
 }
 
@@ -56,4 +58,6 @@ package enum SourceAction: Equatable, Sendable {
 package enum Outcome: Codable, Equatable, Sendable {
     case moved(Receipt)
     case notMoved(GodwitError)
+    /// It was a dry run: this is what a move would do. Nothing was touched.
+    case planned(Plan)
 }

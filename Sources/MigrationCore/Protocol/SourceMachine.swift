@@ -9,6 +9,7 @@
 /// | while state travels         | begun            | thaws, cleans up; the target undoes its half |
 /// | after custody was offered   | custodyOffered   | asks the target, and obeys its answer        |
 /// | while the original is ended | confirmed        | ends it (again), then acknowledges           |
+/// | before `closed` is heard    | ended            | acknowledges (again)                         |
 /// | while it reverts            | reverting        | reverts (again)                              |
 /// | after `closed`              | closed           | nothing                                      |
 package struct SourceMachine: Equatable, Sendable {
@@ -23,6 +24,8 @@ package struct SourceMachine: Equatable, Sendable {
         case handingOver
         case confirming(Receipt)
         case acknowledging(Receipt)
+        /// A dry run has its answer; the instance is unlocked.
+        case withdrawing(Plan)
         case reverting(GodwitError)
         case closed(Outcome)
     }
@@ -34,6 +37,7 @@ package struct SourceMachine: Equatable, Sendable {
     private let capabilities: Capabilities
 
     package init(name: InstanceName, capabilities: Capabilities = .own) {
+        precondition(capabilities.oldestVersion <= capabilities.newestVersion)
         self.name = name
         self.capabilities = capabilities
     }
@@ -59,6 +63,9 @@ package struct SourceMachine: Equatable, Sendable {
         case .confirmed(let receipt):
             machine.state = .confirming(receipt)
             return (machine, [.endOriginal])
+        case .ended(let receipt):
+            machine.state = .acknowledging(receipt)
+            return (machine, [.connect, .conclude(.moved(receipt))])
         case .reverting(let reason):
             machine.state = .reverting(reason)
             return (machine, [.revert])
@@ -74,7 +81,17 @@ package struct SourceMachine: Equatable, Sendable {
     package var canCancel: Bool {
         switch state {
         case .idle, .inspecting, .offering, .sending, .freezing, .transferring: true
-        case .handingOver, .confirming, .acknowledging, .reverting, .closed: false
+        case .handingOver, .confirming, .acknowledging, .withdrawing, .reverting, .closed: false
+        }
+    }
+
+    /// Whether a person may decide in the target's place: it has the say and cannot be reached.
+    package var canResolve: Bool {
+        switch state {
+        case .handingOver, .acknowledging: !isLinked
+        case .idle, .inspecting, .offering, .sending, .freezing, .transferring, .confirming,
+            .withdrawing, .reverting, .closed:
+            false
         }
     }
 
@@ -84,11 +101,18 @@ package struct SourceMachine: Equatable, Sendable {
         case .offering: .prepare
         case .sending, .freezing, .transferring: .perform
         case .handingOver: .finish
-        case .confirming, .acknowledging, .reverting, .closed: .confirm
+        case .confirming, .acknowledging, .withdrawing, .reverting, .closed: .confirm
         }
     }
 
     package mutating func handle(_ event: SourceEvent) -> [SourceAction] {
+        let before = phase
+        let actions = respond(to: event)
+        precondition(phase >= before, "going backwards from \(before) to \(phase)")
+        return actions
+    }
+
+    private mutating func respond(to event: SourceEvent) -> [SourceAction] {
         switch event {
         case .linked:
             isLinked = true
@@ -113,6 +137,8 @@ package struct SourceMachine: Equatable, Sendable {
             state = .inspecting
             return [.record(.begun), .inspect]
         case (.inspecting, .inspected(let offer)):
+            precondition(offer.capabilities == capabilities, "the offer speaks for this machine")
+            precondition(offer.definition.name == name, "the offer is of this instance")
             state = .offering(offer)
             return [.connect]
         case (.sending(let acceptance), .volumesSent):
@@ -126,11 +152,12 @@ package struct SourceMachine: Equatable, Sendable {
         case (.confirming(let receipt), .originalEnded):
             state = .acknowledging(receipt)
             let next: SourceAction = isLinked ? .send(.acknowledged) : .connect
-            return [next, .conclude(.moved(receipt))]
+            return [.record(.ended(receipt)), next, .conclude(.moved(receipt))]
         case (.reverting(let reason), .reverted):
-            state = .closed(.notMoved(reason))
-            return [.record(.closed), .conclude(.notMoved(reason)), .disconnect]
-        case (.reverting, _), (.closed, _):
+            return close(.notMoved(reason), telling: true)
+        case (.withdrawing(let plan), .reverted):
+            return close(.planned(plan), telling: true)
+        case (.reverting, _), (.withdrawing, _), (.closed, _):
             return []
         default:
             preconditionFailure("the source's own \(event) in \(state)")
@@ -142,8 +169,8 @@ package struct SourceMachine: Equatable, Sendable {
         case .offering(let offer): return [.send(.offer(offer))]
         case .handingOver: return [.send(.inquire)]
         case .acknowledging: return [.send(.acknowledged)]
-        case .idle, .inspecting, .sending, .freezing, .transferring, .confirming, .reverting,
-            .closed:
+        case .idle, .inspecting, .sending, .freezing, .transferring, .confirming, .withdrawing,
+            .reverting, .closed:
             return []
         }
     }
@@ -158,7 +185,7 @@ package struct SourceMachine: Equatable, Sendable {
             )
             return revert(reason)
         case .handingOver, .acknowledging: return [.connect]
-        case .idle, .inspecting, .confirming, .reverting, .closed: return []
+        case .idle, .inspecting, .confirming, .withdrawing, .reverting, .closed: return []
         }
     }
 
@@ -175,23 +202,35 @@ package struct SourceMachine: Equatable, Sendable {
             state = .closed(.notMoved(reason))
             return [.conclude(.notMoved(reason))]
         }
+        precondition(canCancel || phase == .finish, "custody is the target's for good")
         state = .reverting(reason)
         return [.stopSteps, .record(.reverting(reason)), .revert] + telling
     }
 
     private mutating func resolved(_ resolution: Resolution) -> [SourceAction] {
-        guard case .handingOver = state else { return [] }
-        switch resolution {
-        case .keepHere:
+        guard canResolve else { return [] }
+        switch (state, resolution) {
+        case (.acknowledging(let receipt), .gone):
+            return close(.moved(receipt), telling: false)
+        case (.acknowledging, .keepHere):
+            return []  // There is nothing left to keep.
+        case (_, .keepHere):
             let reason = GodwitError(
                 .cancelled,
                 "a person decided that the instance stays on the source",
                 remedy: "make sure that it does not run on the target"
             )
             return turnBack(reason, telling: [])
-        case .gone:
+        case (_, .gone):
             return confirm(Receipt(name: name, isRunning: true, milliseconds: [:]))
         }
+    }
+
+    /// Nothing is left to do. What is to be told is told before it is written that nothing is.
+    private mutating func close(_ outcome: Outcome, telling: Bool) -> [SourceAction] {
+        precondition(phase == .confirm, "closing during \(phase)")
+        state = .closed(outcome)
+        return (telling ? [.conclude(outcome)] : []) + [.record(.closed), .disconnect]
     }
 }
 
@@ -208,10 +247,14 @@ extension SourceMachine {
         case (.handingOver, .finished(let receipt)): return confirm(receipt)
         case (.handingOver, .declined(let reason)): return turnBack(reason, telling: [])
         case (.acknowledging(let receipt), .closed):
-            state = .closed(.moved(receipt))
-            return [.record(.closed), .disconnect]
-        case (.handingOver, _), (.confirming, _), (.acknowledging, _), (.reverting, _),
-            (.closed, _):
+            return close(.moved(receipt), telling: false)
+        case (.acknowledging, .finished):
+            return [.send(.acknowledged)]  // It has not heard it yet.
+        case (.acknowledging, .declined(let reason)):
+            // Only after a person said `gone` of an instance that the target did not have.
+            return close(.notMoved(reason), telling: true)
+        case (.handingOver, _), (.confirming, _), (.acknowledging, _), (.withdrawing, _),
+            (.reverting, _), (.closed, _):
             return []  // Late or repeated; only `finished` and `declined` could change anything.
         case (_, .declined(let reason)), (_, .abort(let reason)):
             return turnBack(reason, telling: [])
@@ -223,21 +266,29 @@ extension SourceMachine {
     }
 
     private mutating func accepted(_ acceptance: Acceptance, for offer: Offer) -> [SourceAction] {
+        let accepted = Set(acceptance.features)
         let known = Set(capabilities.features.map(\.name))
+        let needed = Set(capabilities.features.filter(\.isMandatory).map(\.name))
         let versions = capabilities.oldestVersion...capabilities.newestVersion
-        guard versions.contains(acceptance.version), known.isSuperset(of: acceptance.features)
+        guard versions.contains(acceptance.version), known.isSuperset(of: accepted),
+            accepted.isSuperset(of: needed)
         else {
             return revert(
                 GodwitError(
                     .peerIncompatible,
                     "the target accepted with protocol version \(acceptance.version) and features "
-                        + "that the source never offered",
+                        + "that are not the source's",
                     remedy: "run the same version of godwit on both hosts"
                 )
             )
         }
-        guard acceptance.plan.options == offer.options else {
+        guard acceptance.plan.isAnswer(to: offer) else {
             return revert(.nonsense(.accepted(acceptance), in: phase))
+        }
+        guard !offer.isDryRun else {
+            state = .withdrawing(acceptance.plan)
+            let reason = GodwitError(.cancelled, "this was a dry run")
+            return [.record(.reverting(reason)), .revert]
         }
         state = .sending(acceptance)
         return [.sendVolumes(acceptance)]
@@ -253,12 +304,13 @@ extension SourceMachine {
             return []
         }
         guard own == arrived else { return revert(.difference(own: own, arrived: arrived)) }
+        precondition(canCancel, "custody is offered once, and only while it is ours")
         state = .handingOver
         return [.record(.custodyOffered), .send(.custody)]
     }
 
     private mutating func confirm(_ receipt: Receipt) -> [SourceAction] {
-        guard case .handingOver = state else { preconditionFailure("a receipt without an offer") }
+        precondition(state == .handingOver, "a receipt without an offer")
         state = .confirming(receipt)
         return [.record(.confirmed(receipt)), .endOriginal]
     }
@@ -275,16 +327,17 @@ extension GodwitError {
     }
 
     static func nonsense(_ message: Message, in phase: Phase) -> GodwitError {
-        let word = String("\(message)".prefix { $0 != "(" })
-        return GodwitError(
+        GodwitError(
             .protocolViolation,
-            "the peer said \(word) during \(phase.title)",
+            "the peer said \(message.word) during \(phase.title)",
             remedy: "run the same version of godwit on both hosts and report this"
         )
     }
 
     static func difference(own: Digests, arrived: Digests) -> GodwitError {
-        let names = own.volumes.keys.filter { own.volumes[$0] != arrived.volumes[$0] }.sorted()
+        precondition(own != arrived, "nothing differs")
+        let all = Set(own.volumes.keys).union(arrived.volumes.keys)
+        let names = all.filter { own.volumes[$0] != arrived.volumes[$0] }.sorted()
         let what = names.isEmpty ? "the process state" : "volume \(names.joined(separator: ", "))"
         return GodwitError(
             .volumeDiffers,

@@ -9,6 +9,7 @@ package enum TargetEvent: Equatable, Sendable {
     case stateArrived(Digests)
     case restored(Receipt)
     case stepFailed(GodwitError)
+    /// The newest connection on which the source spoke of this migration is closed or dead.
     case linkLost
     /// Nothing of the instance can run here any more; files may remain.
     case discarded
@@ -27,12 +28,17 @@ package enum TargetAction: Equatable, Sendable {
     case receiveState
     case restore
     case stopSteps
-    /// Kill whatever a restore may have started; must be quick, may be asked twice.
+    /// Kill whatever a restore may have started, also in an earlier life of the daemon; must be quick,
+    /// may be asked twice. It is repeated until it has succeeded: only `discarded` answers it.
     case discard
-    /// Remove volumes, directories and reservations; may be asked twice.
+    /// Remove volumes, directories and reservations of this migration; may be asked twice. It is
+    /// repeated until it has succeeded: only `cleaned` answers it. The name stays taken until then.
     case cleanUp
-    /// The instance is this host's: unlock it, tell whoever listens.
+    /// The instance is this host's: unlock it, tell whoever listens. May be asked again after each
+    /// restart until the source has acknowledged, also when the instance has moved on since.
     case adopt(Receipt)
+    /// Tell whoever waits how it ended; may be told twice.
     case conclude(Outcome)
+    /// Say what is still to be said, then close the connection.
     case disconnect
 }

@@ -11,6 +11,7 @@
 /// | while it restores       | taken            | complete: finishes; else discards and declines     |
 /// | after the restore       | finished         | repeats the receipt when asked                     |
 /// | while it cleans up      | declined         | cleans up (again), repeats it when asked           |
+/// | after that              | cleaned          | nothing; repeats `declined` when asked             |
 /// | after acknowledgement   | closed           | says `closed` again                                |
 package struct TargetMachine: Equatable, Sendable {
     package enum State: Equatable, Sendable {
@@ -30,7 +31,10 @@ package struct TargetMachine: Equatable, Sendable {
     package private(set) var state = State.idle
     private let capabilities: Capabilities
 
-    package init(capabilities: Capabilities = .own) { self.capabilities = capabilities }
+    package init(capabilities: Capabilities = .own) {
+        precondition(capabilities.oldestVersion <= capabilities.newestVersion)
+        self.capabilities = capabilities
+    }
 
     /// Goes on after a restart of the daemon from what the journal says.
     ///
@@ -39,6 +43,7 @@ package struct TargetMachine: Equatable, Sendable {
         from record: TargetRecord,
         complete: Receipt?
     ) -> (TargetMachine, [TargetAction]) {
+        precondition(complete == nil || record == .taken, "only `taken` asks what is here")
         var machine = TargetMachine()
         let restarted = GodwitError(
             .cancelled,
@@ -48,16 +53,22 @@ package struct TargetMachine: Equatable, Sendable {
         switch (record, complete) {
         case (.taken, let receipt?):
             machine.state = .finished(receipt)
-            return (machine, [.record(.finished(receipt)), .adopt(receipt)])
+            return (
+                machine,
+                [.record(.finished(receipt)), .adopt(receipt), .conclude(.moved(receipt))]
+            )
         case (.prepared, _), (.taken, nil):
             machine.state = .discarding(restarted)
             return (machine, [.discard])
         case (.finished(let receipt), _):
             machine.state = .finished(receipt)
-            return (machine, [.adopt(receipt)])
+            return (machine, [.adopt(receipt), .conclude(.moved(receipt))])
         case (.declined(let reason), _):
             machine.state = .cleaning(reason)
             return (machine, [.cleanUp])
+        case (.cleaned(let reason), _):
+            machine.state = .declined(reason)
+            return (machine, [])
         case (.closed, _):
             machine.state = .closed
             return (machine, [])
@@ -83,6 +94,13 @@ package struct TargetMachine: Equatable, Sendable {
     }
 
     package mutating func handle(_ event: TargetEvent) -> [TargetAction] {
+        let before = phase
+        let actions = respond(to: event)
+        precondition(phase >= before, "going backwards from \(before) to \(phase)")
+        return actions
+    }
+
+    private mutating func respond(to event: TargetEvent) -> [TargetAction] {
         switch event {
         case .received(let message): received(message)
         case .linkLost:
@@ -121,7 +139,7 @@ package struct TargetMachine: Equatable, Sendable {
             return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
         case (.cleaning(let reason), .cleaned):
             state = .declined(reason)
-            return [.conclude(.notMoved(reason)), .disconnect]
+            return [.conclude(.notMoved(reason)), .record(.cleaned(reason)), .disconnect]
         case (.discarding, _), (.cleaning, _), (.declined, _), (.closed, _):
             return []
         default:
@@ -130,14 +148,18 @@ package struct TargetMachine: Equatable, Sendable {
     }
 
     private mutating func checked(_ findings: [Finding], _ plan: Plan?) -> [TargetAction] {
-        guard case .checking(let offer) = state else { return [] }
-        guard let plan, !findings.contains(where: { $0.weight == .refusal }) else {
-            return refuse(findings)
+        if case .declined = state { return [] }  // Given up in the moment in which they ended.
+        guard case .checking(let offer) = state else {
+            preconditionFailure("the target's own checks in \(state)")
         }
+        let isRefused = findings.contains { $0.weight == .refusal }
+        precondition(isRefused || plan != nil, "a refusal says why")
+        guard let plan, !isRefused else { return refuse(findings) }
+        precondition(plan.isAnswer(to: offer), "a plan for another offer")
         guard let acceptance = agree(with: offer, on: plan) else { return refuse(findings) }
         if offer.isDryRun {
             state = .declined(GodwitError(.cancelled, "this was a dry run"))
-            return [.send(.accepted(acceptance)), .disconnect]
+            return [.send(.accepted(acceptance)), .conclude(.planned(plan)), .disconnect]
         }
         state = .preparing(acceptance)
         return [.record(.prepared), .prepare(offer, plan)]
@@ -155,7 +177,8 @@ package struct TargetMachine: Equatable, Sendable {
         case .idle, .checking:
             state = .declined(reason)
             return [
-                .record(.declined(reason)), .send(.declined(reason)), .conclude(.notMoved(reason)),
+                .stopSteps, .conclude(.notMoved(reason)), .record(.cleaned(reason)),
+                .send(.declined(reason)),
             ]
         case .preparing, .receiving, .arrived: return discard(reason)
         case .restoring, .finished, .discarding, .cleaning, .declined, .closed: return []
@@ -163,6 +186,7 @@ package struct TargetMachine: Equatable, Sendable {
     }
 
     private mutating func discard(_ reason: GodwitError) -> [TargetAction] {
+        precondition(canCancel || state == .restoring, "what is finished is not discarded")
         state = .discarding(reason)
         return [.stopSteps, .discard]
     }
@@ -218,7 +242,9 @@ extension TargetMachine {
             return [.send(.closed), .disconnect]
         case .checking, .preparing, .receiving, .arrived:
             return giveUp(.nonsense(.acknowledged, in: phase))
-        case .restoring, .discarding, .cleaning, .declined: return []
+        case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
+        // Said before the receipt only if a person decided; `finished` or `declined` is said soon.
+        case .restoring, .discarding: return []
         }
     }
 

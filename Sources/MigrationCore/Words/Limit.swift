@@ -24,6 +24,13 @@ package enum Limit {
     package static let checkpointFiles = 65_536
     package static let checkpointFile = ByteCount.gibibytes(1_024)
     package static let findings = 256
+    package static let addressesPerInterface = 16
+    /// Features in one side's capabilities.
+    package static let features = 64
+    /// Two for each volume, and what stands around them.
+    package static let planSteps = 2 * volumesPerInstance + 8
+    /// Parts of the time on the target, in a receipt.
+    package static let reportParts = 32
     package static let migrationsAtOnce = 8
     package static let connectionsPerPeer = 64
     package static let connectionsBeforeHello = 64

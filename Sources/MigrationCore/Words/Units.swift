@@ -14,9 +14,15 @@ package struct ByteCount: Hashable, Comparable, Sendable, Codable {
     }
 
     package static let zero = ByteCount(bytes: 0)
-    package static func kibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 10) }
-    package static func mebibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 20) }
-    package static func gibibytes(_ count: UInt64) -> ByteCount { ByteCount(bytes: count << 30) }
+    package static func kibibytes(_ count: UInt64) -> ByteCount { times(count, 1 << 10) }
+    package static func mebibytes(_ count: UInt64) -> ByteCount { times(count, 1 << 20) }
+    package static func gibibytes(_ count: UInt64) -> ByteCount { times(count, 1 << 30) }
+
+    private static func times(_ count: UInt64, _ unit: UInt64) -> ByteCount {
+        let (product, overflow) = count.multipliedReportingOverflow(by: unit)
+        precondition(!overflow, "\(count) times \(unit) bytes")
+        return ByteCount(bytes: product)
+    }
 
     package static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
 
