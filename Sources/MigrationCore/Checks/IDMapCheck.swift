@@ -11,7 +11,7 @@ struct IDMapCheck: HostCheckable {
                 name,
                 cause:
                     "the instance's host ids \(map.text) are not within the target's \(range.text)",
-                cure: "give both hosts the same id range for root in /etc/subuid and /etc/subgid"
+                cure: "let the daemons of both hosts give away the same range of host ids"
             )
         ]
     }
@@ -25,7 +25,7 @@ struct IDMapCheck: HostCheckable {
             name,
             weight,
             cause: "\(place.text) has no range of host ids for instances with a user namespace",
-            cure: "add a range for root to /etc/subuid and /etc/subgid there"
+            cure: "let the daemon there give away a range of host ids"
         )
     }
 }

@@ -1,10 +1,10 @@
 /// An IPv4 or IPv6 address by its bytes, so that two spellings of one address are equal.
-struct NetworkAddress: Hashable, CustomStringConvertible {
+package struct NetworkAddress: Hashable, CustomStringConvertible {
     /// Four or sixteen.
-    let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// Nil unless the text is exactly one address, without a prefix length.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         guard text.utf8.count <= 45, text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         guard let bytes = text.contains(":") ? Self.version6(text) : Self.version4(text) else {
             return nil
@@ -48,7 +48,7 @@ struct NetworkAddress: Hashable, CustomStringConvertible {
     }
 
     /// Dotted numbers, or the eight groups of IPv6 without abbreviation.
-    var description: String {
+    package var description: String {
         guard bytes.count == 16 else { return bytes.map(String.init).joined(separator: ".") }
         return stride(from: 0, to: 16, by: 2)
             .map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
@@ -57,13 +57,13 @@ struct NetworkAddress: Hashable, CustomStringConvertible {
 }
 
 /// The network that an address with a prefix length is in.
-struct NetworkPrefix: Hashable {
+package struct NetworkPrefix: Hashable {
     /// The address with all bits after the prefix zero.
-    let bytes: [UInt8]
-    let length: Int
+    package let bytes: [UInt8]
+    package let length: Int
 
     /// Reads `10.0.0.1/24` or `fd00::1/64`; nil for anything else.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = NetworkAddress(parts[0]), let length = Int(parts[1]),
             (0...address.bytes.count * 8).contains(length)

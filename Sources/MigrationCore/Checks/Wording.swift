@@ -1,11 +1,11 @@
 /// Words joined with commas, cut after eight: the other host can send any number of them.
-func listed(_ words: some Collection<String>) -> String {
+package func listed(_ words: some Collection<String>) -> String {
     let shown = words.sorted().prefix(8).map { String($0.prefix(120)) }.joined(separator: ", ")
     return words.count > 8 ? "\(shown) and \(words.count - 8) more" : shown
 }
 
 /// A size for people: whole bytes, else one decimal of the largest fitting binary unit.
-func sized(_ count: ByteCount) -> String {
+package func sized(_ count: ByteCount) -> String {
     let units: [(shift: UInt64, name: String)] = [
         (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"),
     ]
