@@ -1,15 +1,15 @@
 import Foundation
 
 /// An address that an interface of this host has.
-struct HostAddress: Hashable {
-    let interface: String
+package struct HostAddress: Hashable {
+    package let interface: String
     /// Without a prefix length.
-    let text: String
-    let prefixLength: Int
+    package let text: String
+    package let prefixLength: Int
 }
 
 /// The addresses of all interfaces of the network namespace that this process is in, without `lo`.
-func hostAddresses() -> [HostAddress] {
+package func hostAddresses() -> [HostAddress] {
     var list: UnsafeMutablePointer<ifaddrs>?
     guard unsafe getifaddrs(&list) == 0 else { return [] }
     defer { unsafe freeifaddrs(list) }
@@ -32,7 +32,7 @@ func hostAddresses() -> [HostAddress] {
 /// The four or sixteen bytes of an IPv4 or IPv6 address; nil for other families.
 private func bytes(of address: UnsafeMutablePointer<sockaddr>?) -> [UInt8]? {
     guard let address = unsafe address else { return nil }
-    let start = UnsafeRawPointer(address)
+    package let start = UnsafeRawPointer(address)
     switch Int32(unsafe address.pointee.sa_family) {
     case AF_INET:
         let place = unsafe start.loadUnaligned(as: sockaddr_in.self).sin_addr
@@ -48,8 +48,8 @@ private func bytes(of address: UnsafeMutablePointer<sockaddr>?) -> [UInt8]? {
 private func addressText(_ bytes: [UInt8]) -> String? {
     precondition(bytes.count == 4 || bytes.count == 16)
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    let family = bytes.count == 4 ? AF_INET : AF_INET6
-    let size = socklen_t(text.count)
+    package let family = bytes.count == 4 ? AF_INET : AF_INET6
+    package let size = socklen_t(text.count)
     guard unsafe inet_ntop(family, bytes, &text, size) != nil else { return nil }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -1,9 +1,9 @@
-import MigrationCore
+package import MigrationCore
 
 /// Files under /proc and /sys, read into facts. Every function is pure and takes any text.
-enum KernelTexts {
+package enum KernelTexts {
     /// What all processors have in common: `flags` of x86, `Features` of arm64.
-    static func processorFeatures(cpuinfo: String) -> Set<String> {
+    package static func processorFeatures(cpuinfo: String) -> Set<String> {
         var last: Substring?
         var common: Set<Substring>?
         for line in cpuinfo.split(separator: "\n") {
@@ -18,7 +18,7 @@ enum KernelTexts {
     }
 
     /// `MemAvailable` of /proc/meminfo; zero where there is none.
-    static func memoryAvailable(meminfo: String) -> ByteCount {
+    package static func memoryAvailable(meminfo: String) -> ByteCount {
         let line = meminfo.split(separator: "\n").lazy
             .compactMap { value(of: "MemAvailable:", in: $0) }.first
         let kibibytes = line?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
@@ -27,7 +27,7 @@ enum KernelTexts {
     }
 
     /// The last word of each line of /proc/filesystems.
-    static func filesystems(_ text: String) -> Set<String> {
+    package static func filesystems(_ text: String) -> Set<String> {
         Set(
             text.split(separator: "\n").compactMap { line in
                 line.split { $0 == "\t" || $0 == " " }.last.map(String.init)
@@ -39,7 +39,7 @@ enum KernelTexts {
     ///     the options.
     ///   - known: /proc/cgroups, by which controllers are told from other options.
     ///   - unified: reads `cgroup.controllers` of the unified hierarchy, given its mount point.
-    static func cgroup(
+    package static func cgroup(
         mounts: String, known: String, unified: (String) -> String?
     ) -> CgroupFacts {
         let names = Set(
@@ -58,14 +58,14 @@ enum KernelTexts {
 }
 
 /// One line of a mountinfo file (proc_pid_mountinfo(5)).
-struct MountEntry: Equatable {
-    let id: Int
+package struct MountEntry: Equatable {
+    package let id: Int
     /// With the kernel's octal escapes for blanks.
-    let point: String
-    let filesystem: String
-    let superOptions: [String]
+    package let point: String
+    package let filesystem: String
+    package let superOptions: [String]
 
-    init?(_ line: Substring) {
+    package init?(_ line: Substring) {
         let words = line.split(separator: " ")
         guard words.count >= 10, let id = Int(words[0]),
             let dash = words.dropFirst(6).firstIndex(of: "-"), dash + 3 < words.count

@@ -88,7 +88,7 @@ struct Scene {
 }
 
 /// What a terminal can show of a text that an instance chose: no control characters, not too long.
-func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
     let safe = text.unicodeScalars.prefix(300).map { scalar in
         scalar.value >= 0x20 && scalar.value != 0x7f && !(0x80..<0xa0).contains(scalar.value)
             ? Character(scalar) : "?"

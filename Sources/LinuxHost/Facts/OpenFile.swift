@@ -1,6 +1,6 @@
 import CLinux
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// One descriptor of a process, and why CRIU cannot dump it.
 struct OpenFile {
@@ -71,7 +71,7 @@ struct OpenFile {
 }
 
 /// Which obstacle an anonymous inode is, by the kernel's name for it; nil for what CRIU dumps.
-func anonymousKind(_ name: Substring) -> ObstacleKind? {
+package func anonymousKind(_ name: Substring) -> ObstacleKind? {
     let bare = name.drop { $0 == "[" }.prefix { $0 != "]" }
     switch bare {
     case "eventfd", "eventpoll", "inotify", "fanotify", "signalfd", "timerfd", "pidfd": return nil

@@ -79,7 +79,7 @@ struct ProcessEntry {
 }
 
 /// The address range and the path of a line of /proc/PID/maps; nil for anonymous memory.
-func mapping(_ line: Substring) -> (range: Substring, path: Substring)? {
+package func mapping(_ line: Substring) -> (range: Substring, path: Substring)? {
     let words = line.split(separator: " ", maxSplits: 5)
     guard words.count == 6 else { return nil }
     let path = words[5].drop { $0 == " " }
@@ -87,16 +87,16 @@ func mapping(_ line: Substring) -> (range: Substring, path: Substring)? {
 }
 
 /// What is needed of /proc/PID/status (proc_pid_status(5)).
-struct ProcessStatus: Equatable {
-    private(set) var name = "unknown"
-    private(set) var hasEnded = false
-    private(set) var parent: Int32 = 0
-    private(set) var tracer: Int32 = 0
+package struct ProcessStatus: Equatable {
+    package private(set) var name = "unknown"
+    package private(set) var hasEnded = false
+    package private(set) var parent: Int32 = 0
+    package private(set) var tracer: Int32 = 0
     /// Outermost first.
-    private(set) var pids: [Int32] = []
-    private(set) var sessions: [Int32] = []
+    package private(set) var pids: [Int32] = []
+    package private(set) var sessions: [Int32] = []
 
-    init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(separator: "\n") {
             guard let colon = line.firstIndex(of: ":") else { continue }
             let value = line[colon...].dropFirst().drop { $0 == "\t" || $0 == " " }
@@ -113,9 +113,9 @@ struct ProcessStatus: Equatable {
         }
     }
 
-    var isInNamespace: Bool { pids.count > 1 }
-    var isFirstOfNamespace: Bool { isInNamespace && pids.last == 1 }
-    var innermostSession: Int32 { sessions.last ?? 0 }
+    package var isInNamespace: Bool { pids.count > 1 }
+    package var isFirstOfNamespace: Bool { isInNamespace && pids.last == 1 }
+    package var innermostSession: Int32 { sessions.last ?? 0 }
 }
 
 extension stat {

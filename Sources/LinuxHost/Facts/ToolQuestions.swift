@@ -44,7 +44,8 @@ private func isYes(_ command: Command) async -> Bool {
 }
 
 /// Nil if the tool cannot be started or says nothing for ten seconds, after which it is killed.
-func answer(to command: Command, within limit: Duration = .seconds(10)) async -> ToolResult? {
+package func answer(to command: Command, within limit: Duration = .seconds(10)) async -> ToolResult?
+{
     await withTaskGroup(of: ToolResult?.self) { group in
         group.addTask { try? await command.run() }
         group.addTask {

@@ -1,17 +1,17 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// What tools say about themselves, read into facts. Every function is pure and takes any text.
-enum ToolTexts {
+package enum ToolTexts {
     /// `Version: 4.2.1`, possibly with a `GitID:` line after it.
-    static func criuVersion(_ text: String) -> Version? {
+    package static func criuVersion(_ text: String) -> Version? {
         text.split(separator: "\n").lazy
             .compactMap { value(of: "Version:", in: $0) }
             .first.flatMap { Version(parsing: $0) }
     }
 
     /// `runc version 1.1.5+ds1`, `crun version 1.21`.
-    static func runtimeVersion(_ text: String) -> Version? {
+    package static func runtimeVersion(_ text: String) -> Version? {
         let words = text.prefix { $0 != "\n" }.split(separator: " ")
         guard let index = words.firstIndex(of: "version"), index + 1 < words.count else {
             return nil
@@ -20,7 +20,7 @@ enum ToolTexts {
     }
 
     /// Whether the document of `runc features` or `crun features` promises checkpoints.
-    static func canCheckpoint(features document: String) -> Bool {
+    package static func canCheckpoint(features document: String) -> Bool {
         struct Document: Decodable { let annotations: [String: String]? }
         let data = Data(document.utf8)
         guard let read = try? JSONDecoder().decode(Document.self, from: data) else { return false }
@@ -30,7 +30,7 @@ enum ToolTexts {
 
     /// `rsync  version 3.5.0  protocol version 32` and the words under `Capabilities:`, of which
     /// those that begin with `no ` are left out.
-    static func rsync(_ text: String) -> (version: Version, features: Set<String>)? {
+    package static func rsync(_ text: String) -> (version: Version, features: Set<String>)? {
         let lines = text.split(separator: "\n")
         guard let first = lines.first, let version = runtimeVersion(String(first)) else {
             return nil

@@ -33,10 +33,11 @@ import Testing
     }
 
     @Test func `every finding of an empty host names cause and cure`() throws {
-        let findings = try found { pair in
-            pair.target = nothing(pair.target)
-            pair.source = nothing(pair.source)
-        } + Checks.hostFindings(of: nothing(ableHost()))
+        let findings =
+            try found { pair in
+                pair.target = nothing(pair.target)
+                pair.source = nothing(pair.source)
+            } + Checks.hostFindings(of: nothing(ableHost()))
         #expect(findings.count > 20)
         for finding in findings {
             #expect(finding.cause.count > 20 && finding.cure.count > 10, "\(finding)")

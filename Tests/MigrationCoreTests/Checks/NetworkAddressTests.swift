@@ -1,6 +1,5 @@
-import Testing
-
 import MigrationCore
+import Testing
 
 @Suite struct NetworkAddressTests {
     @Test(

@@ -23,7 +23,8 @@ import Testing
     }
 
     @Test func `freezing needs a controller in version 1 alone`() throws {
-        #expect(try only { $0.target.cgroup.controllers.remove("freezer") }?.mark == "cgroup refusal")
+        #expect(
+            try only { $0.target.cgroup.controllers.remove("freezer") }?.mark == "cgroup refusal")
         #expect(
             try found {
                 $0.source.cgroup = CgroupFacts(version: 2, controllers: ["memory", "cpu", "pids"])
@@ -208,7 +209,8 @@ import Testing
 
     @Test func `rsync is needed on both hosts with attributes`() throws {
         #expect(
-            try only(.cold) { $0.target.rsync = nil }?.cause == "rsync is not installed on the target"
+            try only(.cold) { $0.target.rsync = nil }?.cause
+                == "rsync is not installed on the target"
         )
         #expect(try only { $0.source.rsync = nil }?.mark == "rsync refusal")
         #expect(
@@ -227,7 +229,8 @@ import Testing
     }
 
     @Test(arguments: ObstacleKind.allCases)
-    func `every obstacle refuses a live move and has a cure of its kind`(kind: ObstacleKind) throws {
+    func `every obstacle refuses a live move and has a cure of its kind`(kind: ObstacleKind) throws
+    {
         let obstacle = Obstacle(kind: kind.rawValue, process: "a (pid 1)", detail: "has x open")
         let finding = try only { $0.instance.obstacles = [obstacle] }
         #expect(finding?.mark == "obstacles refusal")
