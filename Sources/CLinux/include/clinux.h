@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clinux_facts.h"
+
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child) and no
  * others, default signals, an empty mask. Returns 0 and the pid, or an errno. */
 int godwit_spawn(

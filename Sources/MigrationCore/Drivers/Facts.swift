@@ -16,6 +16,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var pools: [PoolFacts]
     package var memoryAvailable: ByteCount
     package var bridges: Set<String>
+    /// The addresses that the host itself has on its bridges, with prefix length (`10.0.0.1/24`).
+    package var bridgeNetworks: [String: Set<String>]
     package var instanceNames: Set<String>
     /// Addresses (without prefix length) that an instance of this host holds or that answered a probe.
     package var addressesInUse: Set<String>
@@ -41,6 +43,7 @@ package struct HostFacts: Codable, Equatable, Sendable {
         pools: [PoolFacts],
         memoryAvailable: ByteCount,
         bridges: Set<String>,
+        bridgeNetworks: [String: Set<String>] = [:],
         instanceNames: Set<String>,
         addressesInUse: Set<String>,
         idRange: IDMap?,
@@ -61,6 +64,7 @@ package struct HostFacts: Codable, Equatable, Sendable {
         self.pools = pools
         self.memoryAvailable = memoryAvailable
         self.bridges = bridges
+        self.bridgeNetworks = bridgeNetworks
         self.instanceNames = instanceNames
         self.addressesInUse = addressesInUse
         self.idRange = idRange
@@ -69,29 +73,63 @@ package struct HostFacts: Codable, Equatable, Sendable {
     }
 }
 
-/// A dotted version, compared number by number.
+/// A dotted version of one to four numbers, compared number by number: 4.2 and 4.2.0 are equal.
 package struct Version: Codable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    package static let longest = 4
+
     package let numbers: [UInt32]
 
-    package init(_ numbers: UInt32...) { self.numbers = numbers }
+    package init(_ numbers: UInt32...) {
+        precondition((1...Self.longest).contains(numbers.count))
+        self.numbers = numbers
+    }
 
-    /// Reads the leading numbers of texts such as `6.18.44-fc-v857` or `1.1.5+ds1`; nil if there are none.
-    package init?(parsing text: String) {
-        let head = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        let numbers = head.split(separator: ".").prefix(4).compactMap { UInt32($0) }
+    /// Reads the leading numbers of texts such as `6.18.44-fc` or `1.1.5+ds1`; nil if the text does
+    /// not start with a number.
+    package init?(parsing text: some StringProtocol) {
+        var numbers: [UInt32] = []
+        for part in text.split(separator: ".", omittingEmptySubsequences: false) {
+            let digits = part.prefix { $0.isASCII && $0.isNumber }
+            guard numbers.count < Self.longest, let number = UInt32(digits) else { break }
+            numbers.append(number)
+            guard digits.endIndex == part.endIndex else { break }
+        }
         guard !numbers.isEmpty else { return nil }
         self.numbers = numbers
     }
 
+    /// A version travels as its text.
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let version = Version(parsing: text), version.description == text else {
+            throw GodwitError(
+                .badRequest, "\"\(text.prefix(40))\" is not a version",
+                remedy: "use one to four numbers with dots between them"
+            )
+        }
+        self = version
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+
     package var description: String { numbers.map(String.init).joined(separator: ".") }
 
+    package static func == (left: Version, right: Version) -> Bool {
+        left.padded == right.padded
+    }
+
     package static func < (left: Version, right: Version) -> Bool {
-        for index in 0..<max(left.numbers.count, right.numbers.count) {
-            let one = index < left.numbers.count ? left.numbers[index] : 0
-            let other = index < right.numbers.count ? right.numbers[index] : 0
-            if one != other { return one < other }
-        }
-        return false
+        left.padded.lexicographicallyPrecedes(right.padded)
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(padded) }
+
+    private var padded: [UInt32] {
+        precondition(numbers.count <= Self.longest)
+        return numbers + [UInt32](repeating: 0, count: Self.longest - numbers.count)
     }
 }
 
@@ -99,8 +137,14 @@ package struct Version: Codable, Hashable, Comparable, Sendable, CustomStringCon
 package struct ToolFacts: Codable, Equatable, Sendable {
     package var name: String
     package var version: Version
-    /// What the tool says it can do, in its own words (`criu check --feature`, `+CRIU`).
+    /// What the tool says it can do, in its own words (`criu check --feature`, `rsync --version`), and
+    /// the words below.
     package var features: Set<String>
+
+    /// CRIU: `criu check` found nothing missing.
+    package static let checkPassed = "check"
+    /// A runtime: built with checkpoint and restore.
+    package static let checkpoint = "checkpoint"
 
     package init(name: String, version: Version, features: Set<String> = []) {
         self.name = name
@@ -111,6 +155,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
 
 /// The control group hierarchy that instances are put into.
 package struct CgroupFacts: Codable, Equatable, Sendable {
+    /// 1 where the controllers are in hierarchies of version 1 (an empty version 2 beside them does not
+    /// count), 2 where they are in the unified one, 0 where none is mounted.
     package var version: Int
     package var controllers: Set<String>
 
@@ -178,9 +224,11 @@ package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
 
 /// One thing in a running instance that keeps it from being checkpointed.
 package struct Obstacle: Codable, Equatable, Sendable {
-    /// A stable word, such as `io-uring`, `child-user-namespace`, `open-device`.
+    /// A stable word, the raw value of an `ObstacleKind`.
     package var kind: String
+    /// Name and number on the host, such as `postgres (pid 4711)`.
     package var process: String
+    /// What the process has or does, to be read after its name: `has an io_uring instance open (fd 5)`.
     package var detail: String
 
     package init(kind: String, process: String, detail: String) {

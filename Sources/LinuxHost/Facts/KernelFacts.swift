@@ -1,0 +1,70 @@
+import Foundation
+import MigrationCore
+
+/// What /proc and /sys say of this host at one moment. Blocks while it reads.
+struct KernelFacts: Sendable {
+    let hostname: String
+    let version: Version
+    let features: Set<String>
+    let processorFeatures: Set<String>
+    let cgroup: CgroupFacts
+    let filesystems: Set<String>
+    let memoryAvailable: ByteCount
+    let bridges: Set<String>
+    let bridgeNetworks: [String: Set<String>]
+    /// The host's own, without `lo`.
+    let addresses: Set<String>
+    let mountablePaths: Set<String>
+    let pipeLimit: ByteCount
+
+    /// - Parameter mounts: the host paths to look for.
+    init(mounts: [String]) {
+        hostname = smallWord("/proc/sys/kernel/hostname") ?? "unknown"
+        version = Version(parsing: smallWord("/proc/sys/kernel/osrelease") ?? "") ?? Version(0)
+        features = Set(KernelFeature.allCases.filter(isPresent).map(\.rawValue))
+        processorFeatures = KernelTexts.processorFeatures(
+            cpuinfo: smallFile("/proc/cpuinfo") ?? "")
+        cgroup = KernelTexts.cgroup(
+            mounts: smallFile("/proc/self/mountinfo") ?? "",
+            known: smallFile("/proc/cgroups") ?? ""
+        ) { smallFile("\($0)/cgroup.controllers") }
+        filesystems = KernelTexts.filesystems(smallFile("/proc/filesystems") ?? "")
+        memoryAvailable = KernelTexts.memoryAvailable(meminfo: smallFile("/proc/meminfo") ?? "")
+        let found = Set(
+            names(in: "/sys/class/net").filter { exists("/sys/class/net/\($0)/bridge") })
+        bridges = found
+        let addresses = hostAddresses()
+        self.addresses = Set(addresses.map(\.text))
+        bridgeNetworks = Dictionary(grouping: addresses, by: \.interface)
+            .filter { found.contains($0.key) }
+            .mapValues { Set($0.map { "\($0.text)/\($0.prefixLength)" }) }
+        mountablePaths = Set(mounts.prefix(Limit.mountsPerInstance).filter(exists))
+        pipeLimit = ByteCount(
+            bytes: smallWord("/proc/sys/fs/pipe-max-size").flatMap { UInt64($0) } ?? 0)
+    }
+}
+
+private func exists(_ path: String) -> Bool { allows(F_OK, path) }
+
+private func isPresent(_ feature: KernelFeature) -> Bool { exists(feature.evidence) }
+
+extension KernelFeature {
+    /// The file that is there exactly if the kernel has the feature.
+    fileprivate var evidence: String {
+        switch self {
+        // kernel/pid_namespace.c registers it under CONFIG_CHECKPOINT_RESTORE alone.
+        case .checkpointRestore: "/proc/sys/kernel/ns_last_pid"
+        case .pidNamespace: "/proc/self/ns/pid"
+        case .mountNamespace: "/proc/self/ns/mnt"
+        case .networkNamespace: "/proc/self/ns/net"
+        case .ipcNamespace: "/proc/self/ns/ipc"
+        case .hostnameNamespace: "/proc/self/ns/uts"
+        case .userNamespace: "/proc/self/ns/user"
+        case .cgroupNamespace: "/proc/self/ns/cgroup"
+        case .timeNamespace: "/proc/self/ns/time"
+        case .seccomp: "/proc/sys/kernel/seccomp"
+        case .userfaultfd: "/proc/sys/vm/unprivileged_userfaultfd"
+        case .ipv6: "/proc/net/if_inet6"
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import MigrationCore
+import Testing
+
+/// cgroups, mounts, pools, space, networks: what an instance finds around itself.
+@Suite struct SurroundingsChecksTests {
+    @Test func `another version of cgroups refuses a live move only`() throws {
+        let finding = try only { $0.target.cgroup.version = 2 }
+        #expect(finding?.mark == "cgroup refusal")
+        #expect(try found(.cold) { $0.target.cgroup.version = 2 } == [])
+    }
+
+    @Test(arguments: [MoveOptions.Mode.live, .cold])
+    func `limits need their controllers`(mode: MoveOptions.Mode) throws {
+        let finding = try only(mode) {
+            $0.target.cgroup.controllers.subtract(["memory", "cpu", "pids"])
+        }
+        #expect(finding?.cause == "the target has no cgroup controller for cpu, memory, pids")
+        #expect(
+            try found(mode) {
+                $0.target.cgroup.controllers = ["freezer"]
+                $0.definition.limits = ResourceLimits()
+            } == [])
+    }
+
+    @Test func `freezing needs a controller in version 1 alone`() throws {
+        #expect(
+            try only { $0.target.cgroup.controllers.remove("freezer") }?.mark == "cgroup refusal")
+        #expect(
+            try found {
+                $0.source.cgroup = CgroupFacts(version: 2, controllers: ["memory", "cpu", "pids"])
+                $0.target.cgroup = $0.source.cgroup
+            } == [])
+    }
+
+    @Test func `no cgroups at all are said once`() throws {
+        let finding = try only { $0.target.cgroup = CgroupFacts(version: 0, controllers: []) }
+        #expect(finding?.cause == "no cgroup hierarchy is mounted on the target")
+    }
+
+    @Test func `the kernel's own filesystems are needed`() throws {
+        #expect(
+            try only(.cold) { $0.target.filesystems.remove("devpts") }?.mark
+                == "filesystems refusal")
+        #expect(try only { $0.target.filesystems.remove("mqueue") }?.mark == "filesystems refusal")
+        #expect(
+            try found {
+                $0.source.filesystems.remove("mqueue")
+                $0.target.filesystems.remove("mqueue")
+            } == [])
+    }
+
+    @Test func `every mounted path of the host must exist on the target`() throws {
+        let findings = try found {
+            $0.definition.mounts.append(
+                MountDefinition(hostPath: "/srv/more", path: "/more", isReadOnly: false))
+            $0.target.mountablePaths = []
+        }
+        #expect(findings.map(\.mark) == ["mounts refusal", "mounts refusal"])
+        #expect(findings.first?.cause.contains("/srv/data") == true)
+    }
+
+    @Test func `the name that counts is the new one`() throws {
+        #expect(try only { $0.target.instanceNames = ["web"] }?.mark == "name refusal")
+        let other = try InstanceName("other")
+        #expect(try only { $0.options.newName = other }?.cause.contains("instance other") == true)
+        #expect(
+            try found {
+                $0.options.newName = try? InstanceName("web2")
+                $0.target.instanceNames = ["web"]
+            } == [])
+    }
+
+    @Test func `a host takes only so many instances`() throws {
+        let finding = try only {
+            $0.target.instanceNames = Set((0..<Limit.instances).map { "i\($0)" })
+        }
+        #expect(finding?.mark == "name refusal")
+        #expect(
+            try found {
+                $0.target.instanceNames = Set((1..<Limit.instances).map { "i\($0)" })
+            } == [])
+    }
+
+    @Test func `the pool must exist and keep owners`() throws {
+        #expect(try only { $0.target.pools = [] }?.cause == "the target has no pool default")
+        #expect(
+            try only { $0.target.pools[0].filesystem = "vfat" }?.cause.contains("keep owners")
+                == true)
+        #expect(
+            try only { $0.target.pools[0].filesystem = "squashfs" }?.cause.contains("be written")
+                == true)
+        #expect(try found { $0.target.pools[0].filesystem = "unheard-of" } == [])
+    }
+
+    @Test func `a pool in memory is a warning unless it was one before`() throws {
+        #expect(try only { $0.target.pools[0].filesystem = "tmpfs" }?.mark == "pool warning")
+        #expect(
+            try found {
+                $0.source.pools[0].filesystem = "tmpfs"
+                $0.target.pools[0].filesystem = "tmpfs"
+            } == [])
+    }
+
+    @Test(arguments: [MoveOptions.Mode.live, .cold])
+    func `volumes need their size and a sixteenth`(mode: MoveOptions.Mode) throws {
+        let enough = ByteCount.mebibytes(1_024 + 64)
+        #expect(try found(mode) { $0.target.pools[0].available = enough } == [])
+        let finding = try only(mode) {
+            $0.target.pools[0].available = ByteCount(bytes: enough.bytes - 1)
+        }
+        #expect(finding?.mark == "disk-space refusal")
+        #expect(finding?.cause.contains("has 1 GiB free; the volume needs 1 GiB") == true)
+        #expect(
+            try only(mode) {
+                $0.instance.volumes[0].used = ByteCount(bytes: .max)
+                $0.instance.volumes.append($0.instance.volumes[0])
+            }?.mark == "disk-space refusal")
+    }
+
+    @Test func `a live move needs the memory once here and twice there`() throws {
+        #expect(try found { $0.target.memoryAvailable = .mebibytes(576) } == [])
+        #expect(try only { $0.target.memoryAvailable = .mebibytes(575) }?.mark == "memory refusal")
+        #expect(try found { $0.source.memoryAvailable = .mebibytes(320) } == [])
+        let finding = try only { $0.source.memoryAvailable = .mebibytes(319) }
+        #expect(
+            finding?.cause
+                == "the source has 319 MiB of memory available and needs 320 MiB to hold its checkpoint"
+        )
+    }
+
+    @Test func `a cold move into little memory is a warning`() throws {
+        #expect(
+            try only(.cold) { $0.target.memoryAvailable = .mebibytes(255) }?.mark
+                == "memory warning")
+        #expect(try found(.cold) { $0.source.memoryAvailable = .zero } == [])
+    }
+
+    @Test func `every bridge must exist`() throws {
+        let finding = try only(.cold) { $0.target.bridges = ["br1"] }
+        #expect(finding?.mark == "bridges refusal")
+        #expect(finding?.cure == "make it there: ip link add br0 type bridge")
+        #expect(
+            try found {
+                $0.target.bridges = []
+                $0.definition.interfaces = []
+            } == [])
+    }
+
+    @Test func `kept connections on another network are a warning`() throws {
+        let change = { (pair: inout Comparison) in
+            pair.target.bridgeNetworks = ["br0": ["10.9.0.1/24"]]
+        }
+        #expect(try only(change)?.mark == "network warning")
+        #expect(try found(.cold, change) == [])
+        #expect(
+            try found {
+                change(&$0)
+                $0.options.tcp = .close
+            } == [])
+        #expect(try found { $0.target.bridgeNetworks = ["br0": ["10.0.0.9/24"]] } == [])
+        #expect(try found { $0.target.bridgeNetworks = [:] } == [])
+    }
+
+    @Test(arguments: ["10.0.0.5", "fd00::5", "fd00:0:0::0005", "FD00:0:0:0:0:0:0:5", "10.0.0.5/8"])
+    func `an address in use is refused in every spelling`(address: String) throws {
+        #expect(try only { $0.target.addressesInUse = [address] }?.mark == "addresses refusal")
+        #expect(try found { $0.source.addressesInUse = [address] } == [])
+    }
+
+    @Test func `host ids must be the target's to give`() throws {
+        #expect(try only { $0.target.idRange = nil }?.mark == "id-map refusal")
+        for range in [
+            IDMap(hostStart: 100_001, count: 900_000), IDMap(hostStart: 100_000, count: 65_535),
+            IDMap(hostStart: 0, count: 0),
+        ] {
+            #expect(try only { $0.target.idRange = range }?.mark == "id-map refusal")
+        }
+        #expect(
+            try found { $0.target.idRange = IDMap(hostStart: 100_000, count: 65_536) } == [])
+        #expect(
+            try found {
+                $0.target.idRange = nil
+                $0.definition.idMap = nil
+            } == [])
+        #expect(
+            try only { $0.definition.idMap = IDMap(hostStart: .max, count: .max) }?.mark
+                == "id-map refusal")
+    }
+
+    @Test func `clocks may differ by a second, and by a minute for a warning`() throws {
+        let change = { (difference: Int64) in
+            { (pair: inout Comparison) in
+                pair.target.clock = Timestamp(
+                    milliseconds: pair.source.clock.milliseconds + difference)
+            }
+        }
+        #expect(try found(change(1_000)) == [])
+        #expect(try found(change(-1_000)) == [])
+        #expect(try only(change(-1_001))?.cause == "the target's clock is 1 s behind")
+        #expect(try only(change(60_000))?.mark == "clock warning")
+        #expect(try only(change(60_001))?.mark == "clock refusal")
+        #expect(try only(.cold, change(-90_000))?.mark == "clock warning")
+        #expect(
+            try only {
+                $0.source.clock = Timestamp(milliseconds: .min)
+                $0.target.clock = Timestamp(milliseconds: .max)
+            }?.mark == "clock refusal")
+    }
+
+    @Test func `rsync is needed on both hosts with attributes`() throws {
+        #expect(
+            try only(.cold) { $0.target.rsync = nil }?.cause
+                == "rsync is not installed on the target"
+        )
+        #expect(try only { $0.source.rsync = nil }?.mark == "rsync refusal")
+        #expect(
+            try only { $0.target.rsync?.features.remove("ACLs") }?.cause.contains("without ACLs")
+                == true)
+        #expect(
+            try found {
+                $0.instance.volumes = []
+                $0.target.rsync = nil
+            } == [])
+    }
+
+    @Test func `small pipes are a warning for a live move`() throws {
+        #expect(try only { $0.target.pipeLimit = .kibibytes(64) }?.mark == "pipes warning")
+        #expect(try found(.cold) { $0.target.pipeLimit = .zero } == [])
+    }
+
+    @Test(arguments: ObstacleKind.allCases)
+    func `every obstacle refuses a live move and has a cure of its kind`(kind: ObstacleKind) throws
+    {
+        let obstacle = Obstacle(kind: kind.rawValue, process: "a (pid 1)", detail: "has x open")
+        let finding = try only { $0.instance.obstacles = [obstacle] }
+        #expect(finding?.mark == "obstacles refusal")
+        #expect(finding?.cause == "a (pid 1) has x open (\(kind.rawValue))")
+        #expect(finding?.cure != "move with --cold")
+        #expect(try found(.cold) { $0.instance.obstacles = [obstacle] } == [])
+    }
+
+    @Test func `an obstacle of a kind unknown here still refuses`() throws {
+        let obstacle = Obstacle(kind: "newer", process: "a", detail: "b")
+        #expect(try only { $0.instance.obstacles = [obstacle] }?.cure == "move with --cold")
+    }
+}
