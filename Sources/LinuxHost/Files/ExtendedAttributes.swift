@@ -22,14 +22,16 @@ enum ExtendedAttributes {
     /// Nil if there is no such attribute (any more).
     static func value(of name: [UInt8], at location: [CChar]) throws -> [UInt8]? {
         let name = name.map { CChar(bitPattern: $0) } + [0]
-        let value = try unsafe read { buffer, size in unsafe lgetxattr(location, name, buffer, size) }
+        let value = try unsafe read { buffer, size in unsafe lgetxattr(location, name, buffer, size)
+        }
         return value?.map { UInt8(bitPattern: $0) }
     }
 
     static func set(_ name: [UInt8], to value: [UInt8], at location: [CChar]) throws {
         let name = name.map { CChar(bitPattern: $0) } + [0]
         guard unsafe lsetxattr(location, name, value, value.count, 0) == 0 else {
-            let text = String(decoding: location.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+            let text = String(
+                decoding: location.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
             throw GodwitError.kernel("set an extended attribute of \(text)")
         }
     }

@@ -1,6 +1,6 @@
 import CLinux
 import Foundation
-package import MigrationCore
+import MigrationCore
 
 /// What lstat(2) says of one file.
 package struct FileStatus: Equatable, Sendable {

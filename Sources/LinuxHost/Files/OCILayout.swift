@@ -10,7 +10,7 @@ package struct OCILayout: Sendable {
 
     /// Whether the directory is an image layout at all.
     package static func isLayout(_ path: String) -> Bool {
-        access(path + "/oci-layout", F_OK) == 0 && access(path + "/index.json", F_OK) == 0
+        unsafe access(path + "/oci-layout", F_OK) == 0 && access(path + "/index.json", F_OK) == 0
     }
 
     /// - Throws: `badRequest` with the file that is missing or not as the specification says.
@@ -49,7 +49,8 @@ package struct OCILayout: Sendable {
         }
         guard parts.count == 2, isPlain(parts[0]), isPlain(parts[1]) else {
             throw GodwitError(
-                .badRequest, "the image layout \(path) names the digest \(descriptor.digest.prefix(80))",
+                .badRequest,
+                "the image layout \(path) names the digest \(descriptor.digest.prefix(80))",
                 remedy: "copy the image again, and check where it came from")
         }
         return "\(path)/blobs/\(parts[0])/\(parts[1])"

@@ -17,7 +17,8 @@ package enum Rsync {
     /// A shell that is to rsync what ssh is elsewhere: it joins rsync's ends to descriptors 3 and 4.
     ///
     /// The reading half is the one that rsync waits for: it ends when the target has finished.
-    package static let shell = "sh -c 'exec 5<&0; cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-'"
+    package static let shell =
+        "sh -c 'exec 5<&0; cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-'"
 
     /// Sends the tree to the daemon at descriptors 3 (from it) and 4 (to it).
     package static func send(_ root: String) -> Command {
@@ -36,7 +37,8 @@ package enum Rsync {
         Command(
             "rsync",
             [
-                "--server", "--daemon", "--config=/proc/self/fd/5", "--log-file=/proc/self/fd/2", ".",
+                "--server", "--daemon", "--config=/proc/self/fd/5", "--log-file=/proc/self/fd/2",
+                ".",
             ],
             environment: plain
         )
@@ -116,7 +118,10 @@ package enum Rsync {
     ]
 
     private static func isNoise(_ line: Substring) -> Bool {
-        ["rsync error: some files", "rsync warning: some files", "connect from ", "rsync to volume",
-            "receiving file list", "] sent "].contains { line.contains($0) }
+        [
+            "rsync error: some files", "rsync warning: some files", "connect from ",
+            "rsync to volume",
+            "receiving file list", "] sent ",
+        ].contains { line.contains($0) }
     }
 }

@@ -28,7 +28,9 @@ package struct IDShift: Sendable {
             var seen: Set<FileKey> = []
             try TreeWalker.walk(root) { entry in
                 let status = entry.status
-                if status.links > 1 && status.kind != .directory && !seen.insert(status.key).inserted {
+                if status.links > 1 && status.kind != .directory
+                    && !seen.insert(status.key).inserted
+                {
                     return
                 }
                 try shift(entry)

@@ -29,7 +29,9 @@ struct RootedFiles: Sendable {
     /// Opens a held file for reading, its access time untouched.
     static func open(_ held: Descriptor) throws -> Descriptor {
         let path = "/proc/self/fd/\(held.number)"
-        if let file = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | godwit_o_noatime) { return file }
+        if let file = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | godwit_o_noatime) {
+            return file
+        }
         return try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
     }
 }

@@ -39,7 +39,9 @@ package final class TreeDigest: Sendable {
             let content = record.content.map { survey.contents[$0] }
             let read = content.flatMap { $0.hash ?? fresh[$0.key]?.hash } ?? .vanished
             for value in [record.hash.low, record.hash.high, read.low, read.high] {
-                unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+                unsafe withUnsafeBytes(of: value.littleEndian) {
+                    unsafe bytes.append(contentsOf: $0)
+                }
             }
         }
         return "tree1-" + ContentHash(of: bytes).hexadecimal

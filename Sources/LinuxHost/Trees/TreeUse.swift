@@ -9,7 +9,9 @@ package enum TreeUse {
             var blocks: UInt64 = 0
             try TreeWalker.walk(root) { entry in
                 let status = entry.status
-                if status.links > 1 && status.kind != .directory && !seen.insert(status.key).inserted {
+                if status.links > 1 && status.kind != .directory
+                    && !seen.insert(status.key).inserted
+                {
                     return
                 }
                 blocks &+= UInt64(max(0, status.blocks))

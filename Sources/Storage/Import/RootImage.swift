@@ -18,7 +18,8 @@ enum RootImage {
         do { real = try Directories.canonical(path) } catch {
             throw GodwitError(
                 .badRequest, "there is no image at \(path)",
-                remedy: "name a directory, a tar archive or an OCI image layout on the daemon's host",
+                remedy:
+                    "name a directory, a tar archive or an OCI image layout on the daemon's host",
                 cause: "\(error)")
         }
         switch try FileStatus.of(real)?.kind {

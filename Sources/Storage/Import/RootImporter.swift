@@ -29,7 +29,7 @@ package struct RootImporter: RootImporting {
             try Task.checkCancellation()
             try Directories.replaceEmpty(root, by: tree)
         } catch {
-            try? await Rm.tree(workshop).check()
+            _ = try? await Rm.tree(workshop).check()
             throw error
         }
         try await Rm.tree(workshop).check()

@@ -18,7 +18,10 @@ struct RsyncSession: Sendable {
 
     /// Returns when both ends are done. Cancelling the task kills the tool and cancels the stream.
     func run() async throws {
-        let (own, peer) = try await converse()
+        let ends = await Result(catching: { try await converse() })
+        _ = await tool.child.wait()
+        try Task.checkCancellation()
+        let (own, peer) = try ends.get()
         try? await stream.finish()
         guard let failure = Self.reason(own, peer) else { return }
         throw failure
@@ -129,4 +132,10 @@ private final class Flag: Sendable {
     private let raised = Atomic(false)
     var isRaised: Bool { raised.load(ordering: .acquiring) }
     func raise() { raised.store(true, ordering: .releasing) }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(catching body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
 }
