@@ -1,8 +1,7 @@
 import Foundation
+import LinuxHost
 import MigrationCore
 import Testing
-
-@testable import LinuxHost
 
 @Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(1)))
 struct HostIDShiftTests {

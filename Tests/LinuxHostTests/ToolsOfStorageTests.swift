@@ -1,7 +1,6 @@
+import LinuxHost
 import MigrationCore
 import Testing
-
-@testable import LinuxHost
 
 /// Every flag that is relied on, as it is passed.
 @Suite struct ToolsOfStorageTests {

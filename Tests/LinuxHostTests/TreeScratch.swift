@@ -1,7 +1,6 @@
 import Foundation
+import LinuxHost
 import MigrationCore
-
-@testable import LinuxHost
 
 /// A folder of its own for one test, gone when the test is, however it ends.
 func withTree<Value>(_ body: (String) async throws -> Value) async throws -> Value {

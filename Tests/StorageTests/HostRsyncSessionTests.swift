@@ -1,9 +1,8 @@
 import Foundation
 import LinuxHost
 import MigrationCore
+import Storage
 import Testing
-
-@testable import Storage
 
 /// How the two ends of a pass end when one of them does not behave.
 @Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(1)))

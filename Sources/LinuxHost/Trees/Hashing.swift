@@ -3,7 +3,7 @@ import Foundation
 import MigrationCore
 
 /// An XXH3 hash of 128 bits: fast, and not meant to withstand forgery.
-struct ContentHash: Hashable, Sendable {
+package struct ContentHash: Hashable, Sendable {
     let low: UInt64
     let high: UInt64
 
@@ -17,7 +17,7 @@ struct ContentHash: Hashable, Sendable {
 
     fileprivate init(_ hash: XXH128_hash_t) { self.init(low: hash.low64, high: hash.high64) }
 
-    init(of bytes: [UInt8]) {
+    package init(of bytes: [UInt8]) {
         // SAFETY: the buffer is only read, within its count.
         self.init(unsafe bytes.withUnsafeBytes { unsafe XXH3_128bits($0.baseAddress, $0.count) })
     }

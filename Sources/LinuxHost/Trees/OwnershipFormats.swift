@@ -1,9 +1,9 @@
 /// The value of `system.posix_acl_access` and `..._default`, as linux/posix_acl_xattr.h draws it.
 ///
 ///     version: u32 = 2 | (tag: u16, permissions: u16, id: u32)…     little-endian
-enum PosixACL {
+package enum PosixACL {
     /// Nil if the value is of another format.
-    static func shifted(
+    package static func shifted(
         _ value: [UInt8], by shift: (UInt32) throws -> UInt32
     ) rethrows -> [UInt8]? {
         guard value.count >= 4, value.count % 8 == 4, word(value, at: 0) == 2 else { return nil }
@@ -21,10 +21,10 @@ enum PosixACL {
 /// The value of `security.capability`, as linux/capability.h draws it.
 ///
 ///     revision and effective bit: u32 | (permitted: u32, inheritable: u32) × 2 | root id: u32 (revision 3)
-enum FileCapability {
+package enum FileCapability {
     /// The same capabilities for the user namespace whose root is `root`, in revision 3; nil if the value
     /// is of another format.
-    static func shifted(
+    package static func shifted(
         _ value: [UInt8], root: UInt32, by shift: (UInt32) throws -> UInt32
     ) rethrows -> [UInt8]? {
         guard value.count >= 4 else { return nil }

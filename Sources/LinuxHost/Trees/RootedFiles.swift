@@ -3,16 +3,16 @@ import Foundation
 import MigrationCore
 
 /// Opens files by their path below a directory that an instance or a peer writes to.
-struct RootedFiles: Sendable {
+package struct RootedFiles: Sendable {
     private let root: Descriptor
 
-    init(_ root: String) throws {
+    package init(_ root: String) throws {
         self.root = try Descriptor.open(root, godwit_o_path | O_DIRECTORY)
     }
 
     /// Holds the regular file at the path, without opening it; nil if there is none (any more), or if the
     /// path leads over a link or out of the root.
-    func regularFile(at path: [UInt8]) throws -> Descriptor? {
+    package func regularFile(at path: [UInt8]) throws -> Descriptor? {
         guard !path.isEmpty, path.count < Int(PATH_MAX), !path.contains(0) else { return nil }
         let name = path.map { CChar(bitPattern: $0) } + [0]
         let number = unsafe godwit_openat(root.number, name, godwit_o_path | O_NOFOLLOW, 1)

@@ -2,14 +2,14 @@ import Foundation
 import MigrationCore
 
 /// Content that has to be hashed, once for each inode.
-struct SurveyedContent: Sendable {
+package struct SurveyedContent: Sendable {
     let key: FileKey
     let path: [UInt8]
-    var hash: ContentHash?
+    package var hash: ContentHash?
 }
 
 /// A content hash and the state of the file under which it holds.
-struct RememberedHash: Sendable {
+package struct RememberedHash: Sendable {
     let size: Int64
     let modified: FileTime
     let changed: FileTime
@@ -17,9 +17,19 @@ struct RememberedHash: Sendable {
     let taken: FileTime
     let hash: ContentHash
 
+    package init(
+        size: Int64, modified: FileTime, changed: FileTime, taken: FileTime, hash: ContentHash
+    ) {
+        self.size = size
+        self.modified = modified
+        self.changed = changed
+        self.taken = taken
+        self.hash = hash
+    }
+
     /// Git's rule for racy files: a file that changed just before it was read may have changed again
     /// within the same tick of its clock, without a trace.
-    func holds(for status: FileStatus) -> Bool {
+    package func holds(for status: FileStatus) -> Bool {
         // A kernel tick is at most 10 ms; filesystems that keep whole seconds show no fraction.
         let tick: Int64 = changed.nanoseconds == 0 ? 2_100 : 100
         return size == status.size && modified == status.modified && changed == status.changed
@@ -28,12 +38,12 @@ struct RememberedHash: Sendable {
 }
 
 /// A walk over the tree: everything but content goes into a hash for each path, content by reference.
-struct TreeSurvey: Sendable {
+package struct TreeSurvey: Sendable {
     private(set) var records: [(hash: ContentHash, content: Int?)] = []
-    private(set) var contents: [SurveyedContent] = []
+    package private(set) var contents: [SurveyedContent] = []
     private var firstNames: [FileKey: (path: [UInt8], content: Int?)] = [:]
 
-    init(
+    package init(
         of root: String, mapped: Set<String>, remembered: [FileKey: RememberedHash]
     ) throws {
         try TreeWalker.walk(root) { entry in

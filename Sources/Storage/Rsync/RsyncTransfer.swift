@@ -1,13 +1,13 @@
 import LinuxHost
-import MigrationCore
+package import MigrationCore
 
 /// The two halves of a pass, between volumes that are directories on both hosts.
-enum RsyncTransfer {
+package enum RsyncTransfer {
     /// Sends the tree.
     ///
     /// - Parameter distrusted: paths below it whose content is compared although size and modification
     ///   time may be equal.
-    static func send(
+    package static func send(
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
         over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
@@ -23,7 +23,7 @@ enum RsyncTransfer {
     }
 
     /// Receives into the tree; only below it, whatever the other end says.
-    static func receive(
+    package static func receive(
         into root: String, tolerant: Bool, from stream: any ByteStream
     ) async throws {
         try await telling(stream) {

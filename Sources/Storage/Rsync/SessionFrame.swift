@@ -1,4 +1,4 @@
-import MigrationCore
+package import MigrationCore
 
 /// What travels between the two ends of one pass of a volume.
 ///
@@ -15,7 +15,7 @@ import MigrationCore
 /// | 4 failed | code, message, cause, each ended by a null byte |
 ///
 /// Each end says 3 or 4 once, as its last. The version belongs to `StreamHello`.
-enum SessionFrame: Equatable {
+package enum SessionFrame: Equatable {
     case distrust([[UInt8]])
     case data([UInt8])
     case end
@@ -25,7 +25,7 @@ enum SessionFrame: Equatable {
     /// So that a frame and its header fit into one turn of the stream.
     static let largestPayload = Int(Limit.frame.bytes) - headerSize
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         let (kind, payload): (UInt8, [UInt8]) =
             switch self {
             case .distrust(let paths): (1, Array(paths.joined(separator: [0])) + [0])
@@ -73,15 +73,15 @@ enum SessionFrame: Equatable {
 }
 
 /// Cuts a stream into frames.
-struct SessionFrameReader {
+package struct SessionFrameReader {
     private let stream: any ByteStream
     private var buffer: [UInt8] = []
     private var start = 0
 
-    init(_ stream: any ByteStream) { self.stream = stream }
+    package init(_ stream: any ByteStream) { self.stream = stream }
 
     /// - Throws: `linkLost` if the stream ends, `protocolViolation` on nonsense.
-    mutating func next() async throws -> SessionFrame {
+    package mutating func next() async throws -> SessionFrame {
         let header = try await take(SessionFrame.headerSize)
         let length = header.dropFirst().reduce(0) { $0 << 8 | Int($1) }
         guard length <= SessionFrame.largestPayload else {
