@@ -84,6 +84,14 @@ int godwit_pidfd_wait(int pidfd, int *code, int *status) {
     return 0;
 }
 
+int godwit_pidfd_await(int pidfd) {
+    siginfo_t info = {0};
+    int result;
+    do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? errno : 0;
+}
+
 int godwit_set_child_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 void godwit_keep_large_buffers(void) {

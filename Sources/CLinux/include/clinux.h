@@ -7,6 +7,8 @@
 #include <sys/types.h>
 
 #include "clinux_facts.h"
+#include "clinux_files.h"
+#include "clinux_service.h"
 
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child) and no
  * others, default signals, an empty mask. Returns 0 and the pid, or an errno. */
@@ -23,6 +25,8 @@ int godwit_pidfd_open(pid_t pid);
 int godwit_pidfd_send_signal(int pidfd, int signal);
 /* waitid(2) for a pidfd without WNOHANG: 0 and `si_code`, `si_status`, or an errno. Reaps. */
 int godwit_pidfd_wait(int pidfd, int *code, int *status);
+/* The same without reaping: 0 once the process has ended, or an errno. */
+int godwit_pidfd_await(int pidfd);
 /* prctl(PR_SET_CHILD_SUBREAPER). */
 int godwit_set_child_subreaper(void);
 /* mallopt for large buffers: without it each is mapped and unmapped anew. */

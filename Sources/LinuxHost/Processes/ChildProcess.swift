@@ -1,28 +1,37 @@
 import CLinux
 import Foundation
 import MigrationCore
+import Synchronization
 
 /// A running child, addressed by a pidfd so that no signal ever reaches a stranger.
 package final class ChildProcess: Sendable {
     package let pid: Int32
     private let pidfd: Descriptor
+    private let group: Group
     private let ending: Task<ExitStatus, Never>
 
-    private init(pid: Int32, pidfd: Descriptor) {
+    private init(pid: Int32, pidfd: Descriptor, endsItsGroup: Bool) {
+        precondition(pid > 1, "1 and below would name every process, our own group or init")
         self.pid = pid
         self.pidfd = pidfd
+        let group = Group(leader: pid)
+        self.group = group
+        // A task of its own: the child is reaped whether or not anyone waits for it.
         ending = Task {
             // `blocking` only throws what its body throws, and this one does not.
-            (try? await blocking { reap(pidfd) }) ?? .exited(255)
+            (try? await blocking { group.reap(pidfd, killingRest: endsItsGroup) }) ?? .exited(255)
         }
     }
 
     /// Starts the command with exactly the given descriptors (ours, and the number in the child); the
     /// child closes all others and leads a process group (or session) of its own.
     ///
+    /// - Parameter endsItsGroup: whatever the child leaves behind in its process group is killed when
+    ///   it ends, before anyone learns of its end.
     /// - Throws: `toolMissing` if there is no such program, `kernelRefused` otherwise.
     package static func start(
-        _ command: Command, descriptors: [(Descriptor, Int32)], inNewSession: Bool = false
+        _ command: Command, descriptors: [(Descriptor, Int32)], inNewSession: Bool = false,
+        endsItsGroup: Bool = false
     ) throws -> ChildProcess {
         _ = ignoreBrokenPipes
         let environment = ProcessInfo.processInfo.environment
@@ -45,8 +54,14 @@ package final class ChildProcess: Sendable {
         }
         guard error == 0 else { throw GodwitError.kernel("start \(command.tool)", code: error) }
         let pidfd = godwit_pidfd_open(pid)
-        guard pidfd >= 0 else { throw GodwitError.kernel("open a pidfd for \(command.tool)") }
-        return ChildProcess(pid: pid, pidfd: Descriptor(taking: pidfd))
+        guard pidfd >= 0 else {
+            let refusal = GodwitError.kernel("open a pidfd for \(command.tool)")
+            kill(-pid, SIGKILL)
+            waitpid(pid, nil, 0)
+            throw refusal
+        }
+        return ChildProcess(
+            pid: pid, pidfd: Descriptor(taking: pidfd), endsItsGroup: endsItsGroup)
     }
 
     /// Returns when the process has ended and is reaped; may be called by several tasks.
@@ -56,13 +71,35 @@ package final class ChildProcess: Sendable {
     package func signal(_ number: Int32) {
         _ = godwit_pidfd_send_signal(pidfd.number, number)
     }
+
+    /// Sends the signal to the child and whatever it has started in its process group, unless the child
+    /// has ended.
+    package func signalGroup(_ number: Int32) { group.signal(number) }
 }
 
-private func reap(_ pidfd: Descriptor) -> ExitStatus {
-    var code: Int32 = 0
-    var status: Int32 = 0
-    guard unsafe godwit_pidfd_wait(pidfd.number, &code, &status) == 0 else { return .exited(255) }
-    return code == Int32(CLD_EXITED) ? .exited(status) : .signalled(status)
+/// The child's process group. Its number is safe to use until the leader is reaped and no longer.
+private final class Group: Sendable {
+    private let leader: Int32
+    private let isReaped = Mutex(false)
+
+    init(leader: Int32) { self.leader = leader }
+
+    func signal(_ number: Int32) {
+        isReaped.withLock { if !$0 { kill(-leader, number) } }
+    }
+
+    func reap(_ pidfd: Descriptor, killingRest: Bool) -> ExitStatus {
+        guard godwit_pidfd_await(pidfd.number) == 0 else { return .exited(255) }
+        return isReaped.withLock { isReaped in
+            if killingRest { kill(-leader, SIGKILL) }
+            var code: Int32 = 0
+            var status: Int32 = 0
+            let error = unsafe godwit_pidfd_wait(pidfd.number, &code, &status)
+            isReaped = true
+            guard error == 0 else { return .exited(255) }
+            return code == Int32(CLD_EXITED) ? .exited(status) : .signalled(status)
+        }
+    }
 }
 
 /// A null-terminated array of C strings for the duration of `body`.

@@ -50,7 +50,8 @@ package struct ToolResult: Equatable, Sendable {
 }
 
 extension Command {
-    /// Runs the tool to its end. Cancelling the task kills the tool.
+    /// Runs the tool to its end, which is when it and all that hold its standard streams have let go.
+    /// Cancelling the task kills the tool and its process group.
     ///
     /// - Throws: `toolMissing` if it cannot be started; a status other than 0 does not throw.
     package func run(
@@ -66,7 +67,7 @@ extension Command {
             try Task.checkCancellation()
             return ToolResult(status: status, output: kept, errorOutput: keptErrors)
         } onCancel: {
-            started.child.signal(SIGKILL)
+            started.child.signalGroup(SIGKILL)
         }
     }
 
@@ -110,7 +111,7 @@ private struct Started: Sendable {
 }
 
 /// Reads to the end and keeps the first `limit` bytes.
-private func drain(_ descriptor: Descriptor, limit: ByteCount) async throws -> [UInt8] {
+func drain(_ descriptor: Descriptor, limit: ByteCount) async throws -> [UInt8] {
     try await blocking {
         var kept: [UInt8] = []
         while true {

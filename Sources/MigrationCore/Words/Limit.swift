@@ -20,6 +20,8 @@ package enum Limit {
     package static let environmentVariables = 1_024
     /// A name, path, address or other single word in a definition or message.
     package static let word = ByteCount.kibibytes(32)
+    /// Levels of directories in a volume; each holds a descriptor open while the tree is walked.
+    package static let treeDepth = 256
     /// Files in one checkpoint, and the bytes of one of them.
     package static let checkpointFiles = 65_536
     package static let checkpointFile = ByteCount.gibibytes(1_024)

@@ -1,0 +1,109 @@
+import CLinux
+import Foundation
+package import MigrationCore
+
+/// Directories by their path, where only this host's administrator and this program have a hand.
+package enum Directories {
+    /// Makes the directory with exactly this mode, its parents too where they are missing.
+    ///
+    /// - Returns: whether it was made; one that is there already keeps its mode.
+    @discardableResult
+    package static func make(_ path: String, mode: UInt32) throws -> Bool {
+        if unsafe mkdir(path, mode) == 0 {
+            guard unsafe chmod(path, mode) == 0 else {
+                throw GodwitError.kernel("set the mode of \(path)")
+            }
+            return true
+        }
+        if errno == EEXIST { return false }
+        let parent = parent(of: path)
+        guard errno == ENOENT, parent != path else {
+            throw GodwitError.kernel("make the directory \(path)")
+        }
+        try make(parent, mode: mode)
+        return try make(path, mode: mode)
+    }
+
+    /// Renames within one filesystem.
+    ///
+    /// - Throws: `nameTaken` if there is something under the new path, `notFound` if nothing under the
+    ///   old one.
+    package static func rename(_ path: String, to newPath: String) throws {
+        guard unsafe godwit_rename_new(path, newPath) != 0 else { return }
+        switch errno {
+        case EEXIST: throw GodwitError(.nameTaken, "there is a \(newPath) already")
+        case ENOENT: throw GodwitError(.notFound, "there is no \(path)")
+        default: throw GodwitError.kernel("rename \(path) to \(newPath)")
+        }
+    }
+
+    /// Puts a directory in the place of an empty one, in one step.
+    package static func replaceEmpty(_ path: String, by replacement: String) throws {
+        guard unsafe Foundation.rename(replacement, path) == 0 else {
+            throw GodwitError.kernel("put \(replacement) in the place of \(path)")
+        }
+    }
+
+    /// Names in the directory, but for `.` and `..`; empty if there is no such directory.
+    package static func names(in path: String) throws -> [String] {
+        var names: [String] = []
+        guard let stream = unsafe opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw GodwitError.kernel("list \(path)")
+        }
+        // SAFETY: the stream is closed once, after the last use of an entry.
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream) {
+            guard let first = unsafe godwit_entry_name(entry) else { continue }
+            let name = unsafe String(cString: first)
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// The directory that holds the path's last component.
+    package static func parent(of path: String) -> String {
+        let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+        return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+    }
+
+    /// The path without links, `.` and `..`.
+    ///
+    /// - Throws: `kernelRefused` if there is nothing.
+    package static func canonical(_ path: String) throws -> String {
+        guard let resolved = unsafe realpath(path, nil) else {
+            throw GodwitError.kernel("find \(path)")
+        }
+        // SAFETY: realpath(3) allocates the result, which is freed once, after it was copied.
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+}
+
+/// What the filesystem below a path is and has.
+package struct FilesystemFacts: Equatable, Sendable {
+    /// Such as `ext4`; the magic number in hexadecimal where it is of no known type.
+    package let type: String
+    /// Bytes that programs may still fill.
+    package let available: ByteCount
+
+    package static func of(_ path: String) throws -> FilesystemFacts {
+        var facts = statfs()
+        guard unsafe statfs(path, &facts) == 0 else {
+            throw GodwitError.kernel("look at the filesystem of \(path)")
+        }
+        let magic = UInt64(truncatingIfNeeded: facts.f_type) & 0xFFFF_FFFF
+        let free = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_bsize))
+        return FilesystemFacts(
+            type: types[magic] ?? "0x" + String(magic, radix: 16),
+            available: ByteCount(bytes: free.overflow ? .max : free.partialValue))
+    }
+
+    /// linux/magic.h, and OpenZFS.
+    private static let types: [UInt64: String] = [
+        0xEF53: "ext4", 0x9123_683E: "btrfs", 0x5846_5342: "xfs", 0x0102_1994: "tmpfs",
+        0x2FC1_2FC1: "zfs", 0x794C_7630: "overlay", 0x6969: "nfs", 0x6573_5546: "fuse",
+        0xF2F5_2010: "f2fs", 0xCA45_1A4E: "bcachefs",
+    ]
+}

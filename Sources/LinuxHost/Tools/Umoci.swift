@@ -1,0 +1,7 @@
+/// All that is asked of `umoci`.
+package enum Umoci {
+    /// Unpacks an image of an OCI layout: the tree appears in `rootfs` below the bundle.
+    package static func unpack(layout: String, tag: String, bundle: String) -> Command {
+        Command("umoci", ["unpack", "--image", "\(layout):\(tag)", bundle])
+    }
+}

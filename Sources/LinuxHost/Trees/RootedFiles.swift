@@ -1,0 +1,37 @@
+import CLinux
+import Foundation
+import MigrationCore
+
+/// Opens files by their path below a directory that an instance or a peer writes to.
+package struct RootedFiles: Sendable {
+    private let root: Descriptor
+
+    package init(_ root: String) throws {
+        self.root = try Descriptor.open(root, godwit_o_path | O_DIRECTORY)
+    }
+
+    /// Holds the regular file at the path, without opening it; nil if there is none (any more), or if the
+    /// path leads over a link or out of the root.
+    package func regularFile(at path: [UInt8]) throws -> Descriptor? {
+        guard !path.isEmpty, path.count < Int(PATH_MAX), !path.contains(0) else { return nil }
+        let name = path.map { CChar(bitPattern: $0) } + [0]
+        let number = unsafe godwit_openat(root.number, name, godwit_o_path | O_NOFOLLOW, 1)
+        guard number >= 0 else {
+            // EAGAIN: a rename elsewhere on the host kept the kernel from being sure.
+            if [ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EAGAIN].contains(errno) { return nil }
+            let text = String(decoding: path, as: UTF8.self)
+            throw GodwitError.kernel("open /\(text)")
+        }
+        let held = Descriptor(taking: number)
+        return try FileStatus.of(descriptor: number).kind == .regular ? held : nil
+    }
+
+    /// Opens a held file for reading, its access time untouched.
+    static func open(_ held: Descriptor) throws -> Descriptor {
+        let path = "/proc/self/fd/\(held.number)"
+        if let file = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | godwit_o_noatime) {
+            return file
+        }
+        return try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import MigrationCore
+
+/// Content that has to be hashed, once for each inode.
+package struct SurveyedContent: Sendable {
+    let key: FileKey
+    let path: [UInt8]
+    package var hash: ContentHash?
+}
+
+/// A content hash and the state of the file under which it holds.
+package struct RememberedHash: Sendable {
+    let size: Int64
+    let modified: FileTime
+    let changed: FileTime
+    /// When reading began.
+    let taken: FileTime
+    let hash: ContentHash
+
+    package init(
+        size: Int64, modified: FileTime, changed: FileTime, taken: FileTime, hash: ContentHash
+    ) {
+        self.size = size
+        self.modified = modified
+        self.changed = changed
+        self.taken = taken
+        self.hash = hash
+    }
+
+    /// Git's rule for racy files: a file that changed just before it was read may have changed again
+    /// within the same tick of its clock, without a trace.
+    package func holds(for status: FileStatus) -> Bool {
+        // A kernel tick is at most 10 ms; filesystems that keep whole seconds show no fraction.
+        let tick: Int64 = changed.nanoseconds == 0 ? 2_100 : 100
+        return size == status.size && modified == status.modified && changed == status.changed
+            && changed < taken.earlier(byMilliseconds: tick)
+    }
+}
+
+/// A walk over the tree: everything but content goes into a hash for each path, content by reference.
+package struct TreeSurvey: Sendable {
+    private(set) var records: [(hash: ContentHash, content: Int?)] = []
+    package private(set) var contents: [SurveyedContent] = []
+    private var firstNames: [FileKey: (path: [UInt8], content: Int?)] = [:]
+
+    package init(
+        of root: String, mapped: Set<String>, remembered: [FileKey: RememberedHash]
+    ) throws {
+        try TreeWalker.walk(root) { entry in
+            let first = entry.status.links > 1 ? firstNames[entry.status.key] : nil
+            var record = try Record(entry)
+            record.append(first?.path ?? [])
+            var content = first?.content
+            if entry.status.kind == .regular && content == nil {
+                content = contents.count
+                let known = remembered[entry.status.key]
+                let isKnown = known?.holds(for: entry.status) ?? false
+                contents.append(
+                    SurveyedContent(
+                        key: entry.status.key, path: entry.path,
+                        hash: isKnown ? known?.hash : nil))
+            }
+            if !mapped.isEmpty, let content, mapped.contains(entry.text) {
+                contents[content].hash = nil
+            }
+            if entry.status.links > 1 && entry.status.kind != .directory && first == nil {
+                firstNames[entry.status.key] = (entry.path, content)
+            }
+            records.append((ContentHash(of: record.bytes), content))
+        }
+        firstNames = [:]
+    }
+}
+
+/// All that a digest says about one path, but for content, in one unambiguous row of bytes.
+///
+///     path · kind · permissions · user · group · size · modified · device · link target ·
+///     attributes (name, value)… · first path of the same inode
+///
+/// Variable parts carry their length first. Sizes of directories belong to the filesystem and those of
+/// links to their targets; they are left out. Access times do not travel.
+private struct Record {
+    private(set) var bytes: [UInt8] = []
+
+    init(_ entry: TreeEntry) throws {
+        let status = entry.status
+        append(entry.path)
+        append(UInt64(status.kind.rawValue))
+        append(UInt64(status.permissions) << 32)
+        append(UInt64(status.user) << 32 | UInt64(status.group))
+        append(status.kind == .regular ? UInt64(bitPattern: status.size) : 0)
+        append(UInt64(bitPattern: status.modified.seconds))
+        append(UInt64(bitPattern: status.modified.nanoseconds))
+        append(status.isDevice ? status.deviceNumber : 0)
+        append(status.kind == .symbolicLink ? entry.linkTarget() ?? [] : [])
+        let location = entry.location
+        for name in try ExtendedAttributes.names(at: location) where Self.travels(name) {
+            guard let value = try ExtendedAttributes.value(of: name, at: location) else { continue }
+            append(name)
+            append(value)
+        }
+    }
+
+    /// A label that the target's own policy writes is not the instance's.
+    private static func travels(_ attribute: [UInt8]) -> Bool {
+        if attribute == Array("security.selinux".utf8) { return false }
+        return !attribute.starts(with: "system.".utf8)
+            || attribute == ExtendedAttributes.accessACL
+            || attribute == ExtendedAttributes.defaultACL
+    }
+
+    mutating func append(_ value: UInt64) {
+        for shift in stride(from: 0, to: 64, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+        }
+    }
+
+    mutating func append(_ part: [UInt8]) {
+        append(UInt64(part.count))
+        bytes += part
+    }
+}

@@ -1,0 +1,141 @@
+import LinuxHost
+import MigrationCore
+import Synchronization
+
+/// One end of one pass of a volume: an rsync here converses with the rsync there.
+///
+/// Each end tells the other how its rsync ended. Whichever fails, both end: the other's rsync loses its
+/// partner, and both throw the reason that came first.
+struct RsyncSession: Sendable {
+    let tool: ConversingTool
+    let stream: any ByteStream
+    /// Where paths that the peer distrusts are; nil at the source's end.
+    let volume: String?
+    /// Whether files that vanish or change meanwhile are no failure.
+    let tolerant: Bool
+    /// Bytes sent so far.
+    var progress: @Sendable (ByteCount) -> Void = { _ in }
+
+    /// Returns when both ends are done. Cancelling the task kills the tool and cancels the stream.
+    func run() async throws {
+        let ends = await Result(catching: { try await converse() })
+        _ = await tool.child.wait()
+        try Task.checkCancellation()
+        let (own, peer) = try ends.get()
+        try? await stream.finish()
+        guard let failure = Self.reason(own, peer) else { return }
+        throw failure
+    }
+
+    /// An end that only lost its partner does not know the reason; a full disk explains everything else.
+    private static func reason(_ own: GodwitError?, _ peer: GodwitError?) -> GodwitError? {
+        guard let own, let peer else { return own ?? peer }
+        if own.code == .noSpace { return own }
+        return peer.code == .noSpace || own.code == .linkLost ? peer : own
+    }
+
+    private enum Part { case own(GodwitError?), peer(GodwitError?), cancelled }
+
+    private func converse() async throws -> (own: GodwitError?, peer: GodwitError?) {
+        let isOver = Flag()
+        return try await withThrowingTaskGroup(of: Part.self) { group in
+            group.addTask { .own(try await carryOutgoing()) }
+            group.addTask { .peer(try await carryIncoming()) }
+            group.addTask {
+                await killWhenCancelled(unless: isOver)
+                return .cancelled
+            }
+            var own: GodwitError??
+            var peer: GodwitError??
+            while own == nil || peer == nil {
+                switch try await group.next() {
+                case .own(let failure): own = .some(failure)
+                case .peer(let failure): peer = .some(failure)
+                case .cancelled, nil: throw CancellationError()
+                }
+            }
+            isOver.raise()
+            group.cancelAll()
+            return (own ?? nil, peer ?? nil)
+        }
+    }
+
+    /// From the tool to the stream until the tool ends, then how it ended.
+    private func carryOutgoing() async throws -> GodwitError? {
+        async let said = tool.said()
+        do {
+            var sent = ByteCount.zero
+            while true {
+                let bytes = try await blocking { [tool] in try tool.output.read(upTo: chunk) }
+                if bytes.isEmpty { break }
+                try await stream.write(SessionFrame.data(bytes).encoded[...])
+                sent += ByteCount(bytes: UInt64(bytes.count))
+                progress(sent)
+            }
+            let status = await tool.child.wait()
+            let failure = Rsync.failure(status, said: try await said, tolerant: tolerant)
+            let frame = failure.map(SessionFrame.failed) ?? .end
+            try await stream.write(frame.encoded[...])
+            return failure
+        } catch {
+            // `said` ends with the tool, and this scope only after `said`.
+            tool.child.signalGroup(9)
+            throw error
+        }
+    }
+
+    /// From the stream to the tool until the peer says that its own has ended, and how.
+    private func carryIncoming() async throws -> GodwitError? {
+        var frames = SessionFrameReader(stream)
+        var hasEnded = false
+        var hasData = false
+        while true {
+            switch try await frames.next() {
+            case .distrust(let paths):
+                guard let volume, !hasData else {
+                    throw SessionFrame.nonsense("paths to distrust in the wrong place")
+                }
+                try await TreeChanges.distrust(paths, below: volume)
+            case .data(let bytes):
+                hasData = true
+                // A tool that has ended reads no more; the peer goes on until it has learned of it.
+                if !hasEnded { hasEnded = await !feed(bytes) }
+            case .end:
+                tool.input.close()
+                return nil
+            case .failed(let failure):
+                tool.input.close()
+                return failure
+            }
+        }
+    }
+
+    private func feed(_ bytes: [UInt8]) async -> Bool {
+        do {
+            try await blocking { [tool] in try tool.input.write(bytes[...]) }
+            return true
+        } catch { return false }
+    }
+
+    private func killWhenCancelled(unless isOver: Flag) async {
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+        guard !isOver.isRaised else { return }
+        tool.child.signalGroup(9)
+        await stream.cancel()
+    }
+}
+
+/// Bytes taken from a tool at a time.
+private let chunk = 256 << 10
+
+private final class Flag: Sendable {
+    private let raised = Atomic(false)
+    var isRaised: Bool { raised.load(ordering: .acquiring) }
+    func raise() { raised.store(true, ordering: .releasing) }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(catching body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}

@@ -1,0 +1,72 @@
+import LinuxHost
+package import MigrationCore
+
+/// The two halves of a pass, between volumes that are directories on both hosts.
+package enum RsyncTransfer {
+    /// Sends the tree.
+    ///
+    /// - Parameter distrusted: paths below it whose content is compared although size and modification
+    ///   time may be equal.
+    package static func send(
+        _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
+        over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await telling(stream) {
+            for frame in frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
+            return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
+        } then: { tool in
+            let session = RsyncSession(
+                tool: tool, stream: stream, volume: nil, tolerant: tolerant
+            ) { progress(TransferProgress(sent: $0)) }
+            try await session.run()
+        }
+    }
+
+    /// Receives into the tree; only below it, whatever the other end says.
+    package static func receive(
+        into root: String, tolerant: Bool, from stream: any ByteStream
+    ) async throws {
+        try await telling(stream) {
+            let configuration = try Rsync.configuration(volume: root)
+            return try ConversingTool.start(Rsync.receive(), extra: configuration)
+        } then: { tool in
+            try await RsyncSession(tool: tool, stream: stream, volume: root, tolerant: tolerant)
+                .run()
+        }
+    }
+
+    /// Tells the other end if this one cannot even begin.
+    private static func telling(
+        _ stream: any ByteStream, _ begin: () async throws -> ConversingTool,
+        then converse: (ConversingTool) async throws -> Void
+    ) async throws {
+        let tool: ConversingTool
+        do { tool = try await begin() } catch {
+            if let error = error as? GodwitError {
+                try? await stream.write(SessionFrame.failed(error).encoded[...])
+                try? await stream.finish()
+            } else {
+                await stream.cancel()
+            }
+            throw error
+        }
+        try await converse(tool)
+    }
+
+    /// Paths in frames that hold as many as they can.
+    private static func frames(for paths: [[UInt8]]) -> [SessionFrame] {
+        var frames: [SessionFrame] = []
+        var part: [[UInt8]] = []
+        var size = 0
+        for path in paths {
+            if size + path.count + 1 > SessionFrame.largestPayload {
+                frames.append(.distrust(part))
+                part = []
+                size = 0
+            }
+            part.append(path)
+            size += path.count + 1
+        }
+        return part.isEmpty ? frames : frames + [.distrust(part)]
+    }
+}
