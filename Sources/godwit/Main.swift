@@ -1,6 +1,7 @@
 import ArgumentParser
 
 @main
-struct Main: ParsableCommand {
-    func run() {}
+struct Main: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "godwit", subcommands: [MonitorCommand.self, HookCommand.self])
 }

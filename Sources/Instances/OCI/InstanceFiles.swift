@@ -1,0 +1,33 @@
+import LinuxHost
+import MigrationCore
+
+/// Where the files of one instance lie. The directory is the OCI bundle, too.
+struct InstanceFiles: Equatable, Sendable {
+    let directory: String
+    let logDirectory: String
+    let name: InstanceName
+
+    /// What monitor and hook are told, see `RuntimeRecord`.
+    var record: String { "\(directory)/runtime.json" }
+    var specification: String { "\(directory)/config.json" }
+    var criuConfiguration: String { "\(directory)/criu.conf" }
+    /// The first process, written by runc.
+    var pid: String { "\(directory)/pid" }
+    var monitor: String { "\(directory)/monitor" }
+    /// The exit status of the first process, written by the monitor as its last act.
+    var exit: String { "\(directory)/exit" }
+    /// There while a checkpoint is made: the number of the process that makes it.
+    var dumping: String { "\(directory)/dumping" }
+    var runcLog: String { "\(directory)/runc.log" }
+    var images: String { "\(directory)/images" }
+    var work: String { "\(directory)/work" }
+
+    var log: String { "\(logDirectory)/\(name).log" }
+    var olderLog: String { log + ".1" }
+    /// CRIU's whole log of the last run of its kind.
+    func criuLog(_ action: String) -> String {
+        "\(logDirectory)/migrations/\(name)-\(action).log"
+    }
+
+    func number(in file: String) -> Int32? { SmallFile.word(file).flatMap { Int32($0) } }
+}

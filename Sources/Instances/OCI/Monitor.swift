@@ -1,0 +1,126 @@
+import CLinux
+import Foundation
+import LinuxHost
+import MigrationCore
+
+/// The program behind `godwit monitor`: a process for each running instance that outlives the daemon,
+/// keeps the instance's log and learns its exit status.
+///
+///     daemon ── monitor (its own session) ── runc, which ends ── first process, handed to the monitor
+package enum Monitor {
+    package enum Action: String, Sendable { case start, restore }
+
+    /// The descriptor on which the monitor says once, in JSON, how the start went.
+    static let reportDescriptor: Int32 = 3
+
+    struct Report: Codable, Equatable, Sendable {
+        /// Nil if the instance runs.
+        var failure: GodwitError?
+        var milliseconds: Double
+    }
+
+    /// Starts or restores the instance and returns when it has ended.
+    ///
+    /// - Parameter record: the path of the instance's runtime record.
+    package static func run(_ action: Action, record path: String) async throws {
+        signal(SIGHUP, SIG_IGN)
+        _ = godwit_set_child_subreaper()
+        let report = Descriptor(taking: reportDescriptor)
+        let began = ContinuousClock.now
+        do {
+            let record = try RuntimeRecord.read(path)
+            let output = try await launch(action, record)
+            let keeper = keepLog(from: output, record.files)
+            try say(nil, since: began, on: report)
+            try await waitForEnd(record.files)
+            await keeper.value
+        } catch {
+            try say(error as? GodwitError ?? unexpected(error), since: began, on: report)
+        }
+    }
+
+    /// Runs runc and returns the reading end of the pipe that is now the instance's output and error.
+    private static func launch(
+        _ action: Action, _ record: RuntimeRecord
+    ) async throws -> Descriptor {
+        let files = record.files
+        try SmallFile.replace(files.monitor, with: Array("\(getpid())".utf8))
+        let (output, input) = try Descriptor.pipe()
+        let nothing = try Descriptor.open("/dev/null", O_RDONLY)
+        let command = command(action, record)
+        let runc = try ChildProcess.start(
+            command, descriptors: [(nothing, 0), (input, 1), (input, 2)])
+        input.close()
+        let status = await runc.wait()
+        guard status.isSuccess else { throw failure(action, files, status) }
+        return output
+    }
+
+    private static func command(_ action: Action, _ record: RuntimeRecord) -> Command {
+        let files = record.files
+        let name = record.definition.name.text
+        return switch action {
+        case .start:
+            record.configuration.runc.run(
+                name, bundle: files.directory, pidFile: files.pid, log: files.runcLog)
+        case .restore:
+            record.configuration.runc.restore(
+                name, bundle: files.directory, images: files.images, work: files.work,
+                keepsConnections: record.keepsConnections, pidFile: files.pid,
+                log: files.runcLog)
+        }
+    }
+
+    private static func failure(
+        _ action: Action, _ files: InstanceFiles, _ status: ExitStatus
+    ) -> GodwitError {
+        guard action == .start else {
+            return CriuFailure.error(.restoreFailed, files, action: "restore")
+        }
+        return GodwitError(
+            .toolFailed, "the instance \(files.name) could not be started",
+            remedy: "see whether its command, user and mounts exist in its root filesystem",
+            cause: CriuFailure.lastWords(of: files.runcLog)
+                ?? "runc ended with status \(status.number)")
+    }
+
+    /// A task of its own, because the log goes on while this one waits for the first process.
+    private static func keepLog(from output: Descriptor, _ files: InstanceFiles) -> Task<
+        Void, Never
+    > {
+        Task {
+            try? await blocking {
+                try SmallFile.makeDirectory(files.logDirectory)
+                try InstanceLog(files).append(from: output)
+            }
+        }
+    }
+
+    private static func waitForEnd(_ files: InstanceFiles) async throws {
+        guard let pid = files.number(in: files.pid) else {
+            throw GodwitError(.internalFault, "runc wrote no process number to \(files.pid)")
+        }
+        let number = try await blocking {
+            var code: Int32 = 0
+            var status: Int32 = 0
+            let error = unsafe godwit_reap_until(pid, &code, &status)
+            guard error == 0 else { throw GodwitError.kernel("wait for \(pid)", code: error) }
+            return code == Int32(CLD_EXITED) ? status : 128 + status
+        }
+        // The directory is gone if the driver has removed the instance meanwhile.
+        try? SmallFile.replace(files.exit, with: Array("\(number)".utf8))
+    }
+
+    private static func say(
+        _ failure: GodwitError?, since began: ContinuousClock.Instant, on report: Descriptor
+    ) throws {
+        let milliseconds = (ContinuousClock.now - began) / .milliseconds(1)
+        let bytes = try encodedJSON(Report(failure: failure, milliseconds: milliseconds))
+        try? report.write(bytes[...])
+        report.close()
+    }
+
+    private static func unexpected(_ error: any Error) -> GodwitError {
+        GodwitError(.internalFault, "the monitor failed", cause: "\(error)")
+    }
+}

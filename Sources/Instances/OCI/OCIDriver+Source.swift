@@ -1,0 +1,103 @@
+import Foundation
+import LinuxHost
+package import MigrationCore
+import Pages
+
+extension OCIDriver: Checkpointable {
+    package func freeze(_ definition: InstanceDefinition) async throws {
+        _ = try requireRunning(definition)
+        try await cgroup(definition).freeze()
+        for end in hostEnds(definition) { try end.setUp(false) }
+    }
+
+    package func thaw(_ definition: InstanceDefinition) async throws {
+        let files = files(definition)
+        let cgroup = try cgroup(definition)
+        await waitForDump(files)
+        for end in hostEnds(definition) where end.exists { try end.setUp(true) }
+        try cgroup.thaw()
+        try SmallFile.remove(files.images)
+        try SmallFile.remove(files.work)
+        try? await announce(definition)
+    }
+
+    package func writableMappings(
+        _ definition: InstanceDefinition, root: String
+    ) async throws -> Set<String> {
+        let processes = try cgroup(definition).processes()
+        let mounted =
+            definition.mounts.map(\.path) + OCISpecification.Mount.ofKernel.map(\.destination)
+        return try await blocking {
+            var paths: Set<String> = []
+            for process in processes {
+                // A process that has ended since has no mappings.
+                for map in (try? MemoryMap.read(of: process)) ?? []
+                where map.isShared && map.isWritable && map.isNamedFile {
+                    let isElsewhere = mounted.contains {
+                        map.path.hasPrefix($0 + "/") || map.path == $0
+                    }
+                    if !isElsewhere, SmallFile.exists(root + map.path) { paths.insert(map.path) }
+                }
+            }
+            return paths
+        }
+    }
+
+    package func sendCheckpoint(
+        _ definition: InstanceDefinition,
+        options: MoveOptions,
+        over stream: any ByteStream,
+        progress: @escaping @Sendable (ByteCount) -> Void
+    ) async throws -> CheckpointResult {
+        precondition(options.mode == .live)
+        let files = files(definition)
+        guard try cgroup(definition).isFrozen else {
+            throw GodwitError(
+                .internalFault,
+                "the instance \(definition.name) is not frozen, a checkpoint must be")
+        }
+        let began = ContinuousClock.now
+        try await dump(definition, options)
+        var statistics = CriuStatistics.parse(
+            (try? SmallFile.bytes("\(files.work)/stats-dump")) ?? [])
+        statistics["dump_ms"] = (ContinuousClock.now - began) / .milliseconds(1)
+        try Task.checkCancellation()
+        let sent = try await CheckpointWriter(directory: files.images)
+            .send(over: stream, progress: progress)
+        try SmallFile.remove(files.images)
+        try SmallFile.remove(files.work)
+        return CheckpointResult(digest: sent.digest, bytes: sent.bytes, statistics: statistics)
+    }
+
+    /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
+    private func dump(_ definition: InstanceDefinition, _ options: MoveOptions) async throws {
+        let files = files(definition)
+        await waitForDump(files)
+        for directory in [files.images, files.work] {
+            try SmallFile.remove(directory)
+            try SmallFile.makeDirectory(directory)
+        }
+        try SmallFile.remove(files.runcLog)
+        try writeCriuConfiguration(files, closesConnections: options.tcp == .close)
+        let command = runc.checkpoint(
+            definition.name.text, images: files.images, work: files.work,
+            keepsConnections: options.tcp == .keep, log: files.runcLog)
+        let nothing = try Descriptor.open("/dev/null", O_RDWR)
+        let child = try ChildProcess.start(
+            command, descriptors: [(nothing, 0), (nothing, 1), (nothing, 2)])
+        try SmallFile.replace(files.dumping, with: Array("\(child.pid)".utf8))
+        let status = await child.wait()
+        try SmallFile.remove(files.dumping)
+        guard status.isSuccess else {
+            let error = CriuFailure.error(.checkpointFailed, files, action: "dump")
+            try SmallFile.remove(files.images)
+            throw error
+        }
+        CriuFailure.keepLog(files, action: "dump")
+    }
+
+    package func end(_ definition: InstanceDefinition) async throws {
+        for end in hostEnds(definition) where end.exists { try? end.setUp(false) }
+        try await clear(definition)
+    }
+}

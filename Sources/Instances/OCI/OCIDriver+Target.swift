@@ -1,0 +1,71 @@
+import Foundation
+import LinuxHost
+package import MigrationCore
+import Pages
+
+extension OCIDriver {
+    package func prepareRestore(_ definition: InstanceDefinition, root: String) async throws {
+        guard try cgroup(definition).processes().isEmpty else {
+            throw GodwitError(
+                .alreadyRunning, "an instance \(definition.name) runs on the target already")
+        }
+        try await clear(definition)
+        try makeBundle(restoring(definition, root: root, MoveOptions()))
+    }
+
+    package func receiveCheckpoint(
+        _ definition: InstanceDefinition,
+        from stream: any ByteStream,
+        progress: @escaping @Sendable (ByteCount) -> Void
+    ) async throws -> CheckpointResult {
+        let files = files(definition)
+        try SmallFile.remove(files.images)
+        try SmallFile.makeDirectory(files.images)
+        let received = try await CheckpointReader(directory: files.images)
+            .receive(from: stream, progress: progress)
+        return CheckpointResult(digest: received.digest, bytes: received.bytes, statistics: [:])
+    }
+
+    package func restore(
+        _ definition: InstanceDefinition, root: String, options: MoveOptions
+    ) async throws -> [String: Double] {
+        let files = files(definition)
+        guard SmallFile.exists(files.images) else {
+            throw GodwitError(
+                .restoreFailed, "no process images of \(definition.name) have arrived here")
+        }
+        try makeBundle(restoring(definition, root: root, options))
+        try SmallFile.makeDirectory(files.work)
+        let began = ContinuousClock.now
+        let runcTime = try await startMonitor(.restore, files)
+        // A paused instance must not reach the network before it stands.
+        if options.isPaused { try await cgroup(definition).freeze() }
+        let restored = ContinuousClock.now
+        if !options.isPaused {
+            for end in hostEnds(definition) { try end.setUp(true) }
+            try? await announce(definition)
+        }
+        let connected = ContinuousClock.now
+        var times = CriuStatistics.parse(
+            (try? SmallFile.bytes("\(files.work)/stats-restore")) ?? [])
+        times["restore"] = (restored - began) / .milliseconds(1)
+        times["network"] = (connected - restored) / .milliseconds(1)
+        times["runc"] = runcTime
+        CriuFailure.keepLog(files, action: "restore")
+        try SmallFile.remove(files.images)
+        try SmallFile.remove(files.work)
+        return times
+    }
+
+    package func discardRestore(_ definition: InstanceDefinition) async throws {
+        try await clear(definition)
+    }
+
+    private func restoring(
+        _ definition: InstanceDefinition, root: String, _ options: MoveOptions
+    ) -> RuntimeRecord {
+        RuntimeRecord(
+            configuration: configuration, definition: definition, root: root, isSilent: true,
+            keepsConnections: options.tcp == .keep)
+    }
+}

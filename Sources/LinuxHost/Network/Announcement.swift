@@ -1,0 +1,91 @@
+import CLinux
+import Foundation
+package import MigrationCore
+
+/// Tells the neighbourhood where an address lives now, so that switches and neighbour tables follow an
+/// instance that has moved: gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements
+/// (RFC 4861, section 7.2.6).
+package struct Announcement: Equatable, Sendable {
+    /// Whole Ethernet frames.
+    package let frames: [[UInt8]]
+
+    /// - Throws: `badRequest` for an address that is none.
+    package init(interface: InterfaceDefinition) throws {
+        let hardware = try Self.hardware(interface.hardwareAddress)
+        frames = try interface.addresses.map { text in
+            let plain = String(text.prefix { $0 != "/" })
+            if let address = Self.parse(plain, family: AF_INET, size: 4) {
+                return Self.arp(hardware: hardware, address: address)
+            }
+            guard let address = Self.parse(plain, family: AF_INET6, size: 16) else {
+                throw GodwitError(
+                    .badRequest, "\"\(plain)\" is not an IP address",
+                    remedy: "write it as 10.0.0.5/24 or fd00::5/64")
+            }
+            return Self.advertisement(hardware: hardware, address: address)
+        }
+    }
+
+    /// Sends every frame out of the instance's own interface, in the network namespace of `pid`, as
+    /// soon as that can transmit; waits 200 ms for it at most.
+    package func send(from interface: String, of pid: Int32) async throws {
+        let number = godwit_packet_socket_of(pid)
+        guard number >= 0 else {
+            throw GodwitError.kernel("open a socket in the instance's network", code: -number)
+        }
+        let socket = Descriptor(taking: number)
+        _ = await holds(within: .milliseconds(200)) {
+            unsafe godwit_packet_ready(socket.number, interface) == 1
+        }
+        for frame in frames {
+            let error = unsafe godwit_packet_send(socket.number, interface, frame, frame.count)
+            guard error == 0 else { throw GodwitError.kernel("announce an address", code: error) }
+        }
+    }
+
+    private static func arp(hardware: [UInt8], address: [UInt8]) -> [UInt8] {
+        let broadcast = [UInt8](repeating: 0xff, count: 6)
+        let head: [UInt8] = [0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 6, 4, 0x00, 0x01]
+        return broadcast + hardware + head + hardware + address
+            + [UInt8](repeating: 0, count: 6) + address
+    }
+
+    private static func advertisement(hardware: [UInt8], address: [UInt8]) -> [UInt8] {
+        let allNodes: [UInt8] = [0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [1]
+        // Type 136, the override flag, the target, and its link-layer address as option 2.
+        var body: [UInt8] = [136, 0, 0, 0, 0x20, 0, 0, 0] + address + [2, 1] + hardware
+        let pseudo = address + allNodes + [0, 0, 0, UInt8(body.count), 0, 0, 0, 58]
+        let sum = checksum(pseudo + body)
+        body[2] = UInt8(sum >> 8)
+        body[3] = UInt8(sum & 0xff)
+        let header: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(body.count), 58, 255]
+        return [0x33, 0x33, 0, 0, 0, 1] + hardware + [0x86, 0xdd] + header + address + allNodes
+            + body
+    }
+
+    /// RFC 1071 over an even number of bytes.
+    private static func checksum(_ bytes: [UInt8]) -> UInt16 {
+        precondition(bytes.count.isMultiple(of: 2))
+        var sum: UInt32 = 0
+        for index in stride(from: 0, to: bytes.count, by: 2) {
+            sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1])
+        }
+        while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
+        return ~UInt16(sum)
+    }
+
+    private static func parse(_ text: String, family: Int32, size: Int) -> [UInt8]? {
+        var address = [UInt8](repeating: 0, count: size)
+        return unsafe inet_pton(family, text, &address) == 1 ? address : nil
+    }
+
+    private static func hardware(_ text: String) throws -> [UInt8] {
+        let bytes = text.split(separator: ":").compactMap { UInt8($0, radix: 16) }
+        guard bytes.count == 6 else {
+            throw GodwitError(
+                .badRequest, "\"\(text)\" is not a hardware address",
+                remedy: "write six hexadecimal pairs with colons")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,16 @@
+import ArgumentParser
+import Instances
+
+/// The process beside each running instance; the daemon starts it.
+struct MonitorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "monitor", abstract: "Keep an instance's log and exit status.",
+        shouldDisplay: false)
+
+    @Argument(help: "start or restore") var action: Monitor.Action
+    @Argument(help: "The instance's runtime record.") var record: String
+
+    func run() async throws { try await Monitor.run(action, record: record) }
+}
+
+extension Monitor.Action: ExpressibleByArgument {}
