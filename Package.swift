@@ -110,7 +110,7 @@ let package = Package(
         tests("Pages", ["Pages", "LinuxHost", "MigrationCore"]),
         tests("Instances", ["Instances", "Pages", "LinuxHost", "MigrationCore"]),
         tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
-        tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL]),
+        tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL, crypto]),
         tests("Engine", ["Engine", "MigrationCore"]),
         tests("API", ["API", "MigrationCore", nioCore, nioPosix]),
         tests("Program", ["godwit", "MigrationCore", "API"]),

@@ -1,6 +1,6 @@
 import Foundation
-import MigrationCore
-import NIOCore
+package import MigrationCore
+package import NIOCore
 import NIOPosix
 import NIOSSL
 

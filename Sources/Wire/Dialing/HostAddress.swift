@@ -1,13 +1,13 @@
-import MigrationCore
+package import MigrationCore
 
 /// Where a host listens: `address:port`, `[IPv6]:port` or `name:port`.
-struct HostAddress: Equatable, CustomStringConvertible {
-    let host: String
-    let port: Int
+package struct HostAddress: Equatable, CustomStringConvertible {
+    package let host: String
+    package let port: Int
 
-    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    init(_ text: String) throws(GodwitError) {
+    package init(_ text: String) throws(GodwitError) {
         let parts = Self.split(text)
         guard let (host, digits) = parts, let port = UInt16(digits), port > 0, !host.isEmpty,
             text.utf8.count <= 300, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) })

@@ -1,17 +1,17 @@
-import MigrationCore
-import NIOCore
+package import MigrationCore
+package import NIOCore
 
 /// A frame as it is handed on: whole, but for data, whose bytes are handed on as they arrive.
-struct Frame: Equatable {
-    let kind: FrameKind
-    let payload: [UInt8]
+package struct Frame: Equatable {
+    package let kind: FrameKind
+    package let payload: [UInt8]
 }
 
 /// Cuts what arrives into frames, holding at most one header and one message that is not yet whole.
 ///
 /// Memory is taken as bytes arrive, never for what a header announces.
-struct FrameDecoder {
-    var rules: FrameRules
+package struct FrameDecoder {
+    package var rules: FrameRules
     private var header = ByteBuffer()
     private var body: Body?
 
@@ -21,13 +21,13 @@ struct FrameDecoder {
         var bytes: [UInt8] = []
     }
 
-    init(rules: FrameRules) { self.rules = rules }
+    package init(rules: FrameRules) { self.rules = rules }
 
     /// True between two frames: the only place where a connection may end.
-    var isBetweenFrames: Bool { body == nil && header.readableBytes == 0 }
+    package var isBetweenFrames: Bool { body == nil && header.readableBytes == 0 }
 
     /// The next frame in `bytes`, nil once they are used up; an error ends the conversation.
-    mutating func next(from bytes: inout ByteBuffer) throws(GodwitError) -> Frame? {
+    package mutating func next(from bytes: inout ByteBuffer) throws(GodwitError) -> Frame? {
         if body == nil {
             guard let begun = try begin(&bytes) else { return nil }
             body = begun

@@ -1,5 +1,5 @@
-import MigrationCore
-import NIOCore
+package import MigrationCore
+package import NIOCore
 
 /// What stands before every frame between hosts.
 ///
@@ -10,23 +10,23 @@ import NIOCore
 ///
 /// There is no checksum: TLS has authenticated every byte. A reader takes its own version and the one
 /// before it, and names both when it refuses.
-struct FrameHeader: Equatable {
-    static let magic: UInt32 = 0x5457_4447
-    static let size = 16
-    static let versions: ClosedRange<UInt16> = 1...1
+package struct FrameHeader: Equatable {
+    package static let magic: UInt32 = 0x5457_4447
+    package static let size = 16
+    package static let versions: ClosedRange<UInt16> = 1...1
 
-    let version: UInt16
-    let kind: FrameKind
-    let payload: UInt64
+    package let version: UInt16
+    package let kind: FrameKind
+    package let payload: UInt64
 
-    init(version: UInt16 = versions.upperBound, kind: FrameKind, payload: UInt64) {
+    package init(version: UInt16 = versions.upperBound, kind: FrameKind, payload: UInt64) {
         self.version = version
         self.kind = kind
         self.payload = payload
     }
 
     /// - Precondition: `bytes` holds at least `FrameHeader.size` bytes.
-    init(reading bytes: inout ByteBuffer) throws(GodwitError) {
+    package init(reading bytes: inout ByteBuffer) throws(GodwitError) {
         guard
             let (magic, version, kind, payload) = bytes.readMultipleIntegers(
                 endianness: .little,
@@ -50,7 +50,7 @@ struct FrameHeader: Equatable {
         self.init(version: version, kind: known, payload: payload)
     }
 
-    func write(into bytes: inout ByteBuffer) {
+    package func write(into bytes: inout ByteBuffer) {
         bytes.writeMultipleIntegers(
             Self.magic,
             version,
@@ -62,7 +62,7 @@ struct FrameHeader: Equatable {
 }
 
 /// What a frame carries.
-enum FrameKind: UInt16, CaseIterable {
+package enum FrameKind: UInt16, CaseIterable {
     /// The first frame of each side: a `StreamHello` in JSON, echoed by the listener once it accepts.
     case hello = 1
     /// One message in JSON.
@@ -78,27 +78,27 @@ enum FrameKind: UInt16, CaseIterable {
 }
 
 /// Which frames a connection takes at the moment, and how long each may be.
-struct FrameRules: Equatable {
+package struct FrameRules: Equatable {
     private let ceilings: [FrameKind: ByteCount]
 
-    static let nothing = FrameRules(ceilings: [:])
-    static let hello = FrameRules(ceilings: [.hello: Limit.hello])
-    static let helloOrRefusal = FrameRules(ceilings: [
+    package static let nothing = FrameRules(ceilings: [:])
+    package static let hello = FrameRules(ceilings: [.hello: Limit.hello])
+    package static let helloOrRefusal = FrameRules(ceilings: [
         .hello: Limit.hello, .failure: Limit.failure,
     ])
-    static let control = FrameRules(ceilings: [
+    package static let control = FrameRules(ceilings: [
         .message: Limit.message, .end: .zero, .failure: Limit.failure, .ping: .zero,
     ])
-    static let stream = FrameRules(ceilings: [
+    package static let stream = FrameRules(ceilings: [
         .data: Limit.frame, .end: .zero, .failure: Limit.failure,
     ])
-    static let token = FrameRules(ceilings: [.message: Limit.tokenMessage])
-    static let tokenAnswer = FrameRules(ceilings: [
+    package static let token = FrameRules(ceilings: [.message: Limit.tokenMessage])
+    package static let tokenAnswer = FrameRules(ceilings: [
         .message: Limit.tokenMessage, .failure: Limit.failure,
     ])
 
     /// The payload's length, if a frame may come now and be so long.
-    func admit(_ header: FrameHeader) throws(GodwitError) -> Int {
+    package func admit(_ header: FrameHeader) throws(GodwitError) -> Int {
         guard let ceiling = ceilings[header.kind] else {
             throw GodwitError(
                 .protocolViolation,

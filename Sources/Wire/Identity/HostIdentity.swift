@@ -1,6 +1,6 @@
 import Crypto
-import Foundation
-import MigrationCore
+package import Foundation
+package import MigrationCore
 import NIOSSL
 import SwiftASN1
 import X509
@@ -17,7 +17,7 @@ package struct HostIdentity: Sendable {
     package var certificateText: String { Data(certificate).base64EncodedString() }
 
     /// - Throws: `state-unreadable` if the certificate is not one, or is another key's.
-    init(keyPEM: String, certificatePEM: String) throws(GodwitError) {
+    package init(keyPEM: String, certificatePEM: String) throws(GodwitError) {
         do {
             let key = try P256.Signing.PrivateKey(pemRepresentation: keyPEM)
             let parsed = try Certificate(pemEncoded: certificatePEM)
@@ -43,8 +43,9 @@ package struct HostIdentity: Sendable {
     /// Makes a new identity, valid for ten years from yesterday (clocks of hosts differ).
     ///
     /// - Returns: both files' texts.
-    static func generate(hostName: String, now: Date = Date()) throws -> (key: String, crt: String)
-    {
+    package static func generate(hostName: String, now: Date = Date()) throws -> (
+        key: String, crt: String
+    ) {
         let key = P256.Signing.PrivateKey()
         let day: TimeInterval = 86_400
         // X.520 bounds a common name at 64 characters.

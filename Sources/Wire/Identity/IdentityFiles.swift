@@ -1,5 +1,5 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 extension HostIdentity {
     /// Loads the identity under `stateDirectory/identity`, making it at the first start.

@@ -1,7 +1,7 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 import NIOCore
-import NIOSSL
+package import NIOSSL
 import Synchronization
 
 /// What a connection is for, as TLS negotiates it (ALPN).

@@ -1,4 +1,4 @@
-import MigrationCore
+package import MigrationCore
 import NIOCore
 
 /// The control conversation over one connection, with signs of life both ways.

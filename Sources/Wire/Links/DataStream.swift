@@ -1,4 +1,4 @@
-import MigrationCore
+package import MigrationCore
 
 /// A stream of bytes over one connection.
 package final class DataStream: ByteStream {

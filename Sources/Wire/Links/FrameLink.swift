@@ -35,7 +35,7 @@ final class FrameLink: Sendable {
         demand()
         return try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
-                state.withLock { $0.await(waiting) }
+                state.withLock { $0.awaitFrame(waiting) }
             }
         }
     }
@@ -59,7 +59,7 @@ final class FrameLink: Sendable {
         guard state.withLock({ $0.isFull }) else { return }
         try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
-                state.withLock { $0.await(waiting) }
+                state.withLock { $0.awaitRoom(waiting) }
             }
         }
     }

@@ -75,7 +75,7 @@ struct LinkState {
         }
     }
 
-    mutating func await(_ waiting: Reader) {
+    mutating func awaitFrame(_ waiting: Reader) {
         precondition(reader == nil, "two readers of one connection")
         do {
             switch try take() {
@@ -125,7 +125,7 @@ struct LinkState {
 
     var isFull: Bool { inFlight > Self.highWater }
 
-    mutating func await(_ waiting: Writer) {
+    mutating func awaitRoom(_ waiting: Writer) {
         precondition(writer == nil, "two writers of one connection")
         if let failure {
             waiting.resume(throwing: failure)

@@ -9,7 +9,7 @@ import NIOCore
 /// streams have keepalive probes, and busy ones are asked how long the peer has acknowledged nothing.
 extension FrameLink {
     /// Probes after 4 s of silence, each 2 s, lost after 3: 10 s in all.
-    static let socketOptions: [(ChannelOptions.Types.SocketOption, CInt)] = [
+    static let socketOptions: [(ChannelOptions.Types.SocketOption, Int)] = [
         (ChannelOptions.socketOption(.so_keepalive), 1),
         (tcp(TCP_KEEPIDLE), 4),
         (tcp(TCP_KEEPINTVL), 2),

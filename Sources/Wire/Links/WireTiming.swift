@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// How long a connection waits for what. Tests shorten it.
 package struct WireTiming: Sendable {

@@ -1,7 +1,7 @@
 import Foundation
-import Logging
-import MigrationCore
-import NIOCore
+package import Logging
+package import MigrationCore
+package import NIOCore
 import NIOSSL
 import Synchronization
 
