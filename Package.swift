@@ -14,6 +14,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -66,7 +67,7 @@ let package = Package(
         module(
             "Wire",
             [
-                "MigrationCore", nioCore, nioPosix, nioSSL, crypto, logging,
+                "MigrationCore", nioCore, nioPosix, nioTLS, nioSSL, crypto, logging,
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
             ]
@@ -109,7 +110,7 @@ let package = Package(
         tests("Pages", ["Pages", "LinuxHost", "MigrationCore"]),
         tests("Instances", ["Instances", "Pages", "LinuxHost", "MigrationCore"]),
         tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
-        tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL]),
+        tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL, crypto]),
         tests("Engine", ["Engine", "MigrationCore"]),
         tests("API", ["API", "MigrationCore", nioCore, nioPosix]),
         tests("Program", ["godwit", "MigrationCore", "API"]),

@@ -4,6 +4,14 @@ package enum Limit {
     package static let frame = ByteCount.mebibytes(1)
     /// One control message, encoded.
     package static let message = ByteCount.kibibytes(512)
+    /// The first frame on a connection between hosts.
+    package static let hello = ByteCount.kibibytes(4)
+    /// The one frame that a host not yet trusted may send.
+    package static let tokenMessage = ByteCount.kibibytes(4)
+    /// An error on its way to the peer, encoded.
+    package static let failure = ByteCount.kibibytes(64)
+    /// Addresses of one remote.
+    package static let addresses = 16
     /// One request body of the API.
     package static let requestBody = ByteCount.mebibytes(1)
     /// What is kept of a tool's standard output and of its standard error.
@@ -39,6 +47,8 @@ package enum Limit {
     package static let operationsKept = 1_000
     package static let migrationsKept = 10_000
     package static let tokensOpen = 64
+    /// From one address (from one /64 with IPv6).
     package static let tokenAttemptsPerMinute = 10
+    package static let tokenAttemptsPerMinuteInAll = 60
     package static let eventsQueued = 1_024
 }

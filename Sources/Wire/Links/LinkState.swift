@@ -1,0 +1,178 @@
+import MigrationCore
+import NIOCore
+
+/// What one connection owes its reader and its writer. It does no I/O and wakes who waits.
+///
+/// All of it is called with a lock held; resuming a continuation only enqueues it.
+struct LinkState {
+    typealias Reader = CheckedContinuation<Frame?, any Error>
+    typealias Writer = CheckedContinuation<Void, any Error>
+
+    /// Bytes and frames that wait for the reader; from there on the peer is not read.
+    static let inboxBytes = 512 << 10
+    static let inboxFrames = 64
+    /// Bytes that wait for the socket: above the first the writer waits, below the second it goes on.
+    static let highWater = 1 << 20
+    static let lowWater = 512 << 10
+
+    enum Ending {
+        case end
+        case failed(GodwitError)
+    }
+
+    enum Taken {
+        case frame(Frame)
+        case ended
+        case nothing
+    }
+
+    private var inbox = CircularBuffer<Frame>()
+    private var waitingBytes = 0
+    private var reader: Reader?
+    private var isReading = false
+    private(set) var ending: Ending?
+
+    private var inFlight = 0
+    private var writer: Writer?
+    private(set) var hasSaidEnd = false
+    private var isEndFlushed = false
+
+    private(set) var isDiscarding = false
+    private var lastHeard = NIODeadline.now()
+
+    var failure: GodwitError? {
+        if case .failed(let error) = ending { error } else { nil }
+    }
+
+    /// Both sides have said all, and this side's word has left: the connection can go.
+    var isOver: Bool {
+        if case .end = ending { isEndFlushed } else { false }
+    }
+
+    // MARK: Reading
+
+    mutating func hear(_ frame: Frame) {
+        guard !isDiscarding, ending == nil else { return }
+        if let waiting = reader {
+            reader = nil
+            waiting.resume(returning: frame)
+        } else {
+            inbox.append(frame)
+            waitingBytes += frame.payload.count
+        }
+    }
+
+    /// What arrived before an error is still read; what this side gave up on is not.
+    mutating func take() throws(GodwitError) -> Taken {
+        if let frame = inbox.popFirst() {
+            waitingBytes -= frame.payload.count
+            return .frame(frame)
+        }
+        return switch ending {
+        case .failed(let error): throw error
+        case .end: .ended
+        case nil: .nothing
+        }
+    }
+
+    mutating func awaitFrame(_ waiting: Reader) {
+        precondition(reader == nil, "two readers of one connection")
+        do {
+            switch try take() {
+            case .frame(let frame): waiting.resume(returning: frame)
+            case .ended: waiting.resume(returning: nil)
+            case .nothing: reader = waiting
+            }
+        } catch { waiting.resume(throwing: error) }
+    }
+
+    /// Whether the socket is to be read now; marks it as being read.
+    mutating func demand() -> Bool {
+        let hasRoom =
+            ending == nil && waitingBytes < Self.inboxBytes && inbox.count < Self.inboxFrames
+        guard !isReading, hasRoom || isDiscarding else { return false }
+        isReading = true
+        lastHeard = .now()
+        return true
+    }
+
+    mutating func readCompleted() {
+        isReading = false
+        lastHeard = .now()
+    }
+
+    /// Time without a byte; zero while this side does not listen.
+    func silence(at now: NIODeadline) -> TimeAmount {
+        isReading ? now - lastHeard : .zero
+    }
+
+    // MARK: Writing
+
+    var isIdle: Bool { inFlight == 0 }
+
+    mutating func write(_ bytes: Int) throws(GodwitError) {
+        precondition(!hasSaidEnd, "bytes after the end")
+        if let failure { throw failure }
+        inFlight += bytes
+    }
+
+    mutating func wrote(_ bytes: Int) {
+        inFlight -= bytes
+        guard inFlight <= Self.lowWater, let waiting = writer else { return }
+        writer = nil
+        waiting.resume()
+    }
+
+    var isFull: Bool { inFlight > Self.highWater }
+
+    mutating func awaitRoom(_ waiting: Writer) {
+        precondition(writer == nil, "two writers of one connection")
+        if let failure {
+            waiting.resume(throwing: failure)
+        } else if inFlight <= Self.lowWater {
+            waiting.resume()
+        } else {
+            writer = waiting
+        }
+    }
+
+    /// False if it was said before.
+    mutating func sayEnd() throws(GodwitError) -> Bool {
+        if let failure { throw failure }
+        guard !hasSaidEnd else { return false }
+        hasSaidEnd = true
+        return true
+    }
+
+    mutating func endFlushed() { isEndFlushed = true }
+
+    // MARK: Ending
+
+    /// The first ending counts, but for a peer that said its end and then vanished while this side
+    /// still wrote. False if nothing changed.
+    mutating func end(_ how: Ending) -> Bool {
+        switch (ending, how) {
+        case (nil, _): break
+        case (.end, .failed) where !isEndFlushed: break
+        default: return false
+        }
+        let waiting = (reader, writer)
+        (reader, writer) = (nil, nil)
+        switch how {
+        case .end: waiting.0?.resume(returning: nil)
+        case .failed(let error):
+            waiting.0?.resume(throwing: error)
+            waiting.1?.resume(throwing: error)
+        }
+        ending = how
+        if case .end = how { writer = waiting.1 }
+        return true
+    }
+
+    /// From here on nothing that arrives matters, only that the peer hangs up.
+    mutating func discard() {
+        isDiscarding = true
+        inbox.removeAll()
+        waitingBytes = 0
+    }
+}
