@@ -1,0 +1,88 @@
+import Hummingbird
+import MigrationCore
+
+/// Moving and renaming instances, `/1.0/migrations`, and the decision of a person.
+struct MoveRoutes: Sendable {
+    let control: any HostControl
+    let operations: Operations
+    let events: EventHub
+
+    func add(to router: Router<APIContext>) {
+        router.post("1.0/instances/:name") { request, context in
+            let post = try await request.decoded(InstancePost.self)
+            let name = try context.instanceName()
+            guard post.migration == true else {
+                return try Response.created(rename(name, post))
+            }
+            return try Response.created(move(post.moveRequest(of: name)))
+        }
+        router.post("1.0/instances/:name/move-plan") { request, context in
+            let post = try await request.decoded(InstancePost.self)
+            let request = try post.moveRequest(of: context.instanceName())
+            return try Response.sync(await control.planMove(request))
+        }
+        router.post("1.0/instances/:name/resolve") { request, context in
+            let post = try await request.decoded(ResolvePost.self)
+            try await control.resolve(context.instanceName(), post.resolution)
+            return try Response.sync(Nothing())
+        }
+        router.get("1.0/migrations") { request, _ in
+            let name = try request.uri.queryParameters.get("instance").map(InstanceName.init(_:))
+            return try Response.sync(await control.migrations(of: name))
+        }
+        router.get("1.0/migrations/:id") { _, context in
+            try Response.sync(await view(context.migrationID()))
+        }
+        router.delete("1.0/migrations/:id") { _, context in
+            try await control.cancelMigration(context.migrationID())
+            return try Response.sync(Nothing())
+        }
+    }
+
+    private func view(_ id: MigrationID) async throws -> MigrationView {
+        let report = try await control.migration(id)
+        return MigrationView(report: report, progress: try await control.progress(of: id))
+    }
+
+    private func rename(_ name: InstanceName, _ post: InstancePost) throws -> OperationView {
+        guard let newName = post.name else {
+            throw GodwitError(
+                .badRequest, "the body has neither a new `name` nor `migration`",
+                remedy: "give one of them")
+        }
+        let request = Operations.Request(
+            description: "Renaming instance",
+            resources: ["instances": ["/1.0/instances/\(name)"]])
+        return try operations.begin(request) { _ in
+            try await control.rename(name, to: newName)
+            events.publishLifecycle("instance-renamed", newName)
+        }
+    }
+
+    private func move(_ request: MoveRequest) throws -> OperationView {
+        let operation = Operations.Request(
+            description: "Migrating instance",
+            resources: ["instances": ["/1.0/instances/\(request.name)"]])
+        return try operations.begin(operation) { handle in
+            let report = try await control.move(
+                request,
+                started: { id in
+                    handle.set("migration", .string(id.text))
+                    handle.addResource("migrations", "/1.0/migrations/\(id)")
+                    handle.setCancellation(.request { try await control.cancelMigration(id) })
+                },
+                progress: { progress in
+                    handle.set("progress", progress)
+                    events.publish(progress)
+                })
+            handle.set("report", report)
+            events.publishLifecycle("instance-migrated", request.name)
+        }
+    }
+}
+
+extension APIContext {
+    fileprivate func migrationID() throws -> MigrationID {
+        try MigrationID(parameters.require("id"))
+    }
+}

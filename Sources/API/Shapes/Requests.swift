@@ -1,0 +1,142 @@
+package import MigrationCore
+
+/// `POST /1.0/instances`: what is left out gets its default.
+struct InstancesPost: Codable, Sendable {
+    var name: InstanceName
+    /// A directory, a tar archive or an OCI image layout on the daemon's host.
+    var root: String
+    var command: [String]?
+    var environment: [String]?
+    var cwd: String?
+    var user: UInt32?
+    var group: UInt32?
+    var limits: ResourceLimits?
+    var privileged: Bool?
+    var interfaces: [InterfaceRequest]?
+    var mounts: [MountDefinition]?
+    var pool: String?
+    var start: Bool?
+
+    var request: LaunchRequest {
+        LaunchRequest(
+            name: name, rootPath: root, command: command ?? [], environment: environment ?? [],
+            workingDirectory: cwd, userID: user, groupID: group,
+            limits: limits ?? ResourceLimits(), isPrivileged: privileged ?? false,
+            interfaces: interfaces ?? [], mounts: mounts ?? [], pool: pool ?? "default",
+            starts: start ?? true)
+    }
+
+    init(_ request: LaunchRequest) {
+        name = request.name
+        root = request.rootPath
+        command = request.command
+        environment = request.environment
+        cwd = request.workingDirectory
+        user = request.userID
+        group = request.groupID
+        limits = request.limits
+        privileged = request.isPrivileged
+        interfaces = request.interfaces
+        mounts = request.mounts
+        pool = request.pool
+        start = request.starts
+    }
+}
+
+/// `POST /1.0/instances/NAME`: a rename, or with `migration` a move to the remote `target`.
+struct InstancePost: Codable, Sendable {
+    var name: InstanceName?
+    var migration: Bool?
+    var target: RemoteName?
+    /// Left out: live if it runs, cold if not.
+    var live: Bool?
+    var tcp: MoveOptions.TCP?
+    /// Bytes a second.
+    var bandwidth: ByteCount?
+    var paused: Bool?
+    var keepDefinition: Bool?
+    var timeout: UInt32?
+
+    enum CodingKeys: String, CodingKey {
+        case name, migration, target, live, tcp, bandwidth, paused
+        case keepDefinition = "keep_definition"
+        case timeout
+    }
+
+    init(name: InstanceName) { self.name = name }
+
+    init(_ request: MoveRequest) {
+        name = request.newName
+        migration = true
+        target = request.remote
+        live = request.mode.map { $0 == .live }
+        tcp = request.tcp
+        bandwidth = request.bandwidth
+        paused = request.isPaused
+        keepDefinition = request.keepsDefinition
+        timeout = request.timeoutSeconds
+    }
+
+    func moveRequest(of instance: InstanceName) throws -> MoveRequest {
+        guard let target else {
+            throw GodwitError(
+                .badRequest, "a move needs a `target`",
+                remedy: "give the remote's name as `target`")
+        }
+        return MoveRequest(
+            name: instance, remote: target, mode: live.map { $0 ? .live : .cold },
+            tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
+            keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout)
+    }
+}
+
+/// `PUT /1.0/instances/NAME/state`.
+struct StatePut: Codable, Sendable {
+    enum Action: String, Codable, CaseIterable { case start, stop, restart, freeze, unfreeze }
+
+    var action: Action
+    var force: Bool?
+    /// Seconds that the first process gets to end by itself.
+    var timeout: Int?
+}
+
+/// `POST /1.0/instances/NAME/exec`.
+struct ExecPost: Codable, Sendable {
+    var command: [String]
+    var environment: [String: String]?
+    var cwd: String?
+    var user: UInt32?
+    var group: UInt32?
+}
+
+/// `POST /1.0/instances/NAME/resolve`.
+struct ResolvePost: Codable, Sendable {
+    var resolution: Resolution
+}
+
+/// `POST /1.0/remotes`.
+struct RemotesPost: Codable, Sendable {
+    var name: RemoteName
+    var token: String
+}
+
+/// `POST /1.0/trust`, and its answer.
+struct TrustPost: Codable, Sendable {
+    var name: RemoteName
+}
+
+struct TrustToken: Codable, Sendable {
+    var name: RemoteName
+    var token: String
+}
+
+/// `GET /1.0/migrations/ID`: the report, and the live progress while it runs.
+package struct MigrationView: Codable, Equatable, Sendable {
+    package var report: MigrationReport
+    package var progress: MigrationProgress?
+
+    package init(report: MigrationReport, progress: MigrationProgress?) {
+        self.report = report
+        self.progress = progress
+    }
+}
