@@ -74,7 +74,10 @@ let package = Package(
         ),
         module(
             "Engine",
-            ["MigrationCore", logging, .product(name: "GRDB", package: "GRDB.swift")]
+            [
+                "MigrationCore", logging, crypto,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]
         ),
         module(
             "API",
@@ -111,7 +114,10 @@ let package = Package(
         tests("Instances", ["Instances", "Pages", "LinuxHost", "MigrationCore"]),
         tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
         tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL, crypto]),
-        tests("Engine", ["Engine", "MigrationCore"]),
+        tests(
+            "Engine",
+            ["Engine", "MigrationCore", logging, .product(name: "GRDB", package: "GRDB.swift")]
+        ),
         tests("API", ["API", "MigrationCore", nioCore, nioPosix]),
         tests("Program", ["godwit", "MigrationCore", "API"]),
         tests("Tidy", []),

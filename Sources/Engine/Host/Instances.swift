@@ -1,0 +1,201 @@
+package import MigrationCore
+
+extension HostService {
+    package func instances() async throws -> [InstanceView] {
+        var views: [InstanceView] = []
+        for record in try store.instances() where !record.isArriving {
+            views.append(await view(record))
+        }
+        return views
+    }
+
+    package func instance(_ name: InstanceName) async throws -> InstanceView {
+        await view(try record(name))
+    }
+
+    private func view(_ record: InstanceRecord) async -> InstanceView {
+        let definition = record.definition
+        let driver = try? equipment.driver(definition.kind)
+        let observation = try? await driver?.observe(definition)
+        return InstanceView(
+            definition: definition,
+            observation: observation ?? InstanceObservation(status: .error),
+            migration: record.lock
+        )
+    }
+
+    package func start(_ name: InstanceName) async throws {
+        try await exclusively(name) { record in
+            let driver = try equipment.driver(record.definition.kind)
+            guard try await driver.observe(record.definition).status == .stopped else {
+                throw GodwitError(.alreadyRunning, "instance \(name) runs already")
+            }
+            try await start(record, driver)
+            tell(name, .started)
+        }
+    }
+
+    func start(_ record: InstanceRecord, _ driver: any InstanceDriver) async throws {
+        let definition = record.definition
+        let root = try equipment.pool(definition.pool).path(of: definition.name.text)
+        try await driver.start(definition, root: root)
+        try store.change(definition.name, lockedBy: nil) { $0.isWanted = true }
+    }
+
+    package func stop(_ name: InstanceName, force: Bool, grace: Duration) async throws {
+        try await exclusively(name) { record in
+            let driver = try await running(record)
+            try await stop(record, driver, grace: force ? .zero : grace)
+            tell(name, .stopped)
+        }
+    }
+
+    private func stop(
+        _ record: InstanceRecord,
+        _ driver: any Checkpointable,
+        grace: Duration
+    ) async throws {
+        let definition = record.definition
+        if try await driver.observe(definition).status == .frozen {
+            try await driver.thaw(definition)
+        }
+        try await driver.stop(definition, grace: grace)
+        try store.change(definition.name, lockedBy: nil) { $0.isWanted = false }
+    }
+
+    package func restart(_ name: InstanceName, force: Bool, grace: Duration) async throws {
+        try await exclusively(name) { record in
+            let driver = try await running(record)
+            try await stop(record, driver, grace: force ? .zero : grace)
+            try await start(record, driver)
+            tell(name, .restarted)
+        }
+    }
+
+    package func freeze(_ name: InstanceName) async throws {
+        try await exclusively(name) { record in
+            try await running(record).freeze(record.definition)
+            tell(name, .frozen)
+        }
+    }
+
+    package func unfreeze(_ name: InstanceName) async throws {
+        try await exclusively(name) { record in
+            try await running(record).thaw(record.definition)
+            tell(name, .unfrozen)
+        }
+    }
+
+    package func delete(_ name: InstanceName, force: Bool) async throws {
+        try await exclusively(name) { record in
+            let definition = record.definition
+            let driver = try equipment.driver(definition.kind)
+            let pool = try equipment.pool(definition.pool)
+            if try await driver.observe(definition).status != .stopped {
+                guard force else {
+                    throw GodwitError(
+                        .alreadyRunning,
+                        "instance \(name) is not stopped",
+                        remedy: "stop it first, or use --force"
+                    )
+                }
+                try await stop(record, driver, grace: .zero)
+            }
+            try await driver.remove(definition)
+            try await pool.deleteVolume(name.text)
+            await pool.forgetDigest(of: name.text)
+            try store.remove(name, lockedBy: nil)
+            tell(name, .deleted)
+        }
+    }
+
+    package func rename(_ name: InstanceName, to newName: InstanceName) async throws {
+        try await exclusively(name) { record in
+            let definition = record.definition
+            let driver = try equipment.driver(definition.kind)
+            let pool = try equipment.pool(definition.pool)
+            guard try await driver.observe(definition).status == .stopped else {
+                throw GodwitError(
+                    .alreadyRunning,
+                    "instance \(name) is not stopped",
+                    remedy: "stop it before it gets another name"
+                )
+            }
+            guard try store.instance(newName) == nil, await !pool.hasVolume(newName.text) else {
+                throw GodwitError.taken(newName)
+            }
+            try await driver.remove(definition)
+            try await pool.renameVolume(name.text, to: newName.text)
+            do {
+                try store.change(name, lockedBy: nil) { $0.definition.name = newName }
+            } catch {
+                try await pool.renameVolume(newName.text, to: name.text)
+                throw error
+            }
+            await pool.forgetDigest(of: name.text)
+            tell(newName, .renamed)
+        }
+    }
+
+    package func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8] {
+        let definition = try record(name).definition
+        let limit = min(limit, Limit.instanceLog)
+        return try await equipment.driver(definition.kind).log(definition, limit: limit)
+    }
+
+    package func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32 {
+        let record = try unlocked(name)
+        return try await running(record).execute(request, in: record.definition)
+    }
+}
+
+extension HostService {
+    func tell(_ name: InstanceName, _ change: HostEvent.Change) {
+        equipment.events(.instance(name, change, at: .now))
+    }
+
+    func record(_ name: InstanceName) throws -> InstanceRecord {
+        guard let record = try store.instance(name), !record.isArriving else {
+            throw GodwitError.unknown(name)
+        }
+        return record
+    }
+
+    /// - Throws: `busy` naming the migration that has it.
+    func unlocked(_ name: InstanceName) throws -> InstanceRecord {
+        if let record = try store.instance(name), let lock = record.lock {
+            throw GodwitError.locked(name, by: lock)
+        }
+        return try record(name)
+    }
+
+    private func running(_ record: InstanceRecord) async throws -> any Checkpointable {
+        let driver = try equipment.driver(record.definition.kind)
+        let status = try await driver.observe(record.definition).status
+        guard status == .running || status == .frozen else {
+            throw GodwitError(
+                .notRunning,
+                "instance \(record.definition.name) does not run",
+                remedy: "start it first"
+            )
+        }
+        return driver
+    }
+
+    /// Runs an operation that nothing else may disturb: no other operation, no migration.
+    func exclusively<Value>(
+        _ name: InstanceName,
+        _ body: (InstanceRecord) async throws -> Value
+    ) async throws -> Value {
+        let record = try unlocked(name)
+        guard operating.insert(name).inserted else {
+            throw GodwitError(
+                .busy,
+                "another operation on instance \(name) is under way",
+                remedy: "wait until it is over"
+            )
+        }
+        defer { operating.remove(name) }
+        return try await body(record)
+    }
+}

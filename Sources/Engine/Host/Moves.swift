@@ -1,0 +1,190 @@
+package import MigrationCore
+
+extension HostService {
+    package func planMove(_ request: MoveRequest) async throws -> MovePreview {
+        let (record, options) = try await exclusively(request.name) { record in
+            (record, try await options(request, record))
+        }
+        let offer = try await equipment.offer(record.definition, options, isDryRun: true)
+        let (dialer, id) = (equipment.dialer, MigrationID.random())
+        _ = try await peer(named: request.remote)
+        return try await withDeadline(.seconds(60), for: "the dry run") {
+            let channel = try await dialer.openControl(request.remote, migration: id)
+            do {
+                try await channel.send(Envelope(version: 1, migration: id, message: .offer(offer)))
+                let answer = try await channel.receive()
+                await channel.close()
+                return try preview(answer?.message)
+            } catch {
+                await channel.close()
+                throw error
+            }
+        }
+    }
+
+    package func move(
+        _ request: MoveRequest,
+        started: @escaping @Sendable (MigrationID) -> Void,
+        progress: @escaping @Sendable (MigrationProgress) -> Void
+    ) async throws -> MigrationReport {
+        let job = try await begin(request, progress)
+        started(job.id)
+        return try await job.outcome()
+    }
+
+    /// Locks the instance and hands the migration to `run`, whose child it is: the caller may go.
+    private func begin(
+        _ request: MoveRequest,
+        _ progress: @escaping @Sendable (MigrationProgress) -> Void
+    ) async throws -> SourceJob {
+        _ = try await peer(named: request.remote)
+        return try await exclusively(request.name) { record in
+            let options = try await options(request, record)
+            let driver = try equipment.driver(record.definition.kind)
+            let status = try await driver.observe(record.definition).status
+            guard sources.values.count(where: { !$0.isConcluded }) < Limit.migrationsAtOnce else {
+                throw GodwitError(
+                    .busy,
+                    "\(Limit.migrationsAtOnce) migrations run already, the most at once",
+                    remedy: "wait until one is over"
+                )
+            }
+            let context = SourceContext(
+                definition: record.definition,
+                remote: request.remote,
+                options: options,
+                wasRunning: status == .running
+            )
+            let report = Self.report(.random(), context)
+            let job = SourceJob(
+                id: report.id,
+                context: context,
+                timeout: request.timeoutSeconds.map { .seconds($0) },
+                ledger: Ledger(report, progressListener(progress))
+            )
+            _ = try store.begin(report)
+            do { try start(job) } catch {
+                try store.change(request.name, lockedBy: job.id) { $0.lock = nil }
+                throw error
+            }
+            return job
+        }
+    }
+
+    private func options(
+        _ request: MoveRequest,
+        _ record: InstanceRecord
+    ) async throws -> MoveOptions {
+        let driver = try equipment.driver(record.definition.kind)
+        let status = try await driver.observe(record.definition).status
+        guard status != .frozen else {
+            throw GodwitError(
+                .notRunning,
+                "instance \(request.name) is frozen",
+                remedy: "unfreeze it before it moves"
+            )
+        }
+        let mode = request.mode ?? (status == .running ? .live : .cold)
+        guard mode == .cold || status == .running else {
+            throw GodwitError(
+                .notRunning,
+                "instance \(request.name) does not run and cannot move live",
+                remedy: "start it, or move it with --cold"
+            )
+        }
+        return MoveOptions(
+            mode: mode,
+            tcp: request.tcp,
+            newName: request.newName,
+            bandwidth: request.bandwidth,
+            isPaused: request.isPaused,
+            keepsDefinition: request.keepsDefinition
+        )
+    }
+
+    package func cancelMigration(_ id: MigrationID) async throws {
+        let reason = GodwitError(.cancelled, "the move was cancelled")
+        let done: Bool
+        if let job = sources[id] {
+            done = await job.cancel(reason)
+        } else if let job = targets[id] {
+            done = await job.cancel(reason)
+        } else {
+            let report = try await migration(id)
+            throw GodwitError(.busy, "migration \(id) is over: \(report.status.rawValue)")
+        }
+        guard done else {
+            throw GodwitError(
+                .busy,
+                "it is too late to cancel migration \(id): the target decides now",
+                remedy: "wait for its end"
+            )
+        }
+    }
+
+    package func migrations(of name: InstanceName?) async throws -> [MigrationReport] {
+        try store.reports(of: name).map(current)
+    }
+
+    package func migration(_ id: MigrationID) async throws -> MigrationReport {
+        guard let report = try store.report(id) else {
+            throw GodwitError(
+                .notFound,
+                "there is no migration \(id) on this host",
+                remedy: "see `godwit migrations`"
+            )
+        }
+        return current(report)
+    }
+
+    /// What a running migration says of itself is newer than what is stored.
+    private func current(_ report: MigrationReport) -> MigrationReport {
+        let ledger =
+            report.side == .source ? sources[report.id]?.ledger : targets[report.id]?.ledger
+        return ledger?.report ?? report
+    }
+
+    package func progress(of id: MigrationID) async throws -> MigrationProgress? {
+        if let ledger = sources[id]?.ledger ?? targets[id]?.ledger { return ledger.progress }
+        _ = try await migration(id)
+        return nil
+    }
+
+    package func resolve(_ name: InstanceName, _ resolution: Resolution) async throws {
+        let record = try record(name)
+        guard let lock = record.lock, let job = sources[lock] else {
+            throw GodwitError(.notFound, "no migration has instance \(name) now")
+        }
+        guard await job.resolve(resolution) else {
+            throw GodwitError(
+                .busy,
+                "migration \(lock) is not waiting for a decision",
+                remedy: "cancel it, or wait for its end"
+            )
+        }
+        do { _ = try await job.outcome() } catch let error as GodwitError {
+            guard resolution == .keepHere, error.code == .cancelled else { throw error }
+        }
+    }
+}
+
+private func preview(_ answer: Message?) throws -> MovePreview {
+    switch answer {
+    case .accepted(let acceptance):
+        return MovePreview(plan: acceptance.plan, findings: acceptance.plan.warnings)
+    case .refused(let findings): return MovePreview(plan: nil, findings: findings)
+    case .declined(let error): throw error
+    case .some(let other): throw GodwitError(.protocolViolation, "the peer said \(caseName(other))")
+    case nil: throw GodwitError(.linkLost, "the target closed the connection without an answer")
+    }
+}
+
+extension MigrationID {
+    /// From the system's source of randomness.
+    static func random() -> MigrationID {
+        let digits = (0..<32).map { _ in "0123456789abcdef".randomElement() ?? "0" }
+        do { return try MigrationID(String(digits)) } catch {
+            preconditionFailure("32 hexadecimal digits are an id")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+package import MigrationCore
+import Synchronization
+
+/// The report of a running migration as it grows, and its progress, for all who look.
+final class Ledger: Sendable {
+    private struct Book {
+        var report: MigrationReport
+        var progress: MigrationProgress
+        var phaseSince: ContinuousClock.Instant
+        var stepSince: ContinuousClock.Instant
+        var frozen: ContinuousClock.Instant?
+        var stateSent: ContinuousClock.Instant?
+        var isOver = false
+    }
+
+    private let book: Mutex<Book>
+    private let listener: @Sendable (MigrationProgress) -> Void
+
+    init(
+        _ report: MigrationReport,
+        _ listener: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+    ) {
+        let now = ContinuousClock.now
+        let progress = MigrationProgress(id: report.id, phase: report.phase, step: "begin")
+        book = Mutex(
+            Book(report: report, progress: progress, phaseSince: now, stepSince: now)
+        )
+        self.listener = listener
+    }
+
+    var report: MigrationReport { book.withLock { $0.report } }
+    var progress: MigrationProgress? { book.withLock { $0.isOver ? nil : $0.progress } }
+
+    /// Custody was offered and nothing has come back.
+    var isHandingOver: Bool {
+        book.withLock { !$0.isOver && $0.report.phase == .finish }
+    }
+
+    /// - Returns: whether the phase is a new one. It never goes back.
+    func enter(_ phase: Phase) -> Bool {
+        let progress: MigrationProgress? = book.withLock { book in
+            guard phase > book.report.phase else { return nil }
+            book.closePhase()
+            book.report.phase = phase
+            book.progress.phase = phase
+            return book.progress
+        }
+        guard let progress else { return false }
+        listener(progress)
+        return true
+    }
+
+    func begin(_ step: String) {
+        let progress = book.withLock { book in
+            book.progress.step = step
+            book.progress.bytesPerSecond = .zero
+            book.progress.secondsLeft = nil
+            book.stepSince = .now
+            return book.progress
+        }
+        listener(progress)
+    }
+
+    func sent(_ transfer: TransferProgress, as kind: String, of volume: String) {
+        let progress = book.withLock { book in
+            book.report.bytes[kind] = transfer.sent.bytes
+            if kind == "volume" {
+                book.progress.volumeSent = transfer.sent
+                book.progress.volumeTotal = transfer.total
+            }
+            book.rate(transfer.sent, of: transfer.total)
+            return book.progress
+        }
+        listener(progress)
+    }
+
+    func sentCheckpoint(_ count: ByteCount) {
+        let progress = book.withLock { book in
+            book.report.bytes["checkpoint"] = count.bytes
+            book.progress.checkpointSent = count
+            book.rate(count, of: nil)
+            return book.progress
+        }
+        listener(progress)
+    }
+
+    func add(statistics: [String: Double]) {
+        book.withLock { $0.report.statistics.merge(statistics) { _, new in new } }
+    }
+
+    /// Runs the body and notes how long it took as a part of the downtime.
+    func timing<Value>(_ part: String, _ body: () async throws -> Value) async rethrows -> Value {
+        let start = ContinuousClock.now
+        let value = try await body()
+        note(part, start.duration(to: .now).inMilliseconds)
+        return value
+    }
+
+    func note(_ part: String, _ milliseconds: Double) {
+        book.withLock { $0.report.downtime[part] = milliseconds }
+    }
+
+    func freezeStarted() { book.withLock { $0.frozen = $0.frozen ?? .now } }
+
+    func stateSent() { book.withLock { $0.stateSent = .now } }
+
+    /// The target has all of the state: what passed since it was sent is the transfer's tail.
+    func stateArrived() {
+        book.withLock { book in
+            let since = book.stateSent ?? .now
+            book.report.downtime["transfer"] = since.duration(to: .now).inMilliseconds
+        }
+    }
+
+    func finished(_ receipt: Receipt) {
+        book.withLock { book in
+            book.report.downtime.merge(receipt.milliseconds) { _, new in new }
+            guard book.report.mode == .live, let frozen = book.frozen else { return }
+            book.report.downtimeMilliseconds = frozen.duration(to: .now).inMilliseconds
+        }
+    }
+
+    func set(_ status: MigrationReport.Status) { book.withLock { $0.report.status = status } }
+
+    func conclude(_ outcome: Outcome) {
+        book.withLock { book in
+            guard !book.isOver else { return }
+            book.isOver = true
+            book.closePhase()
+            book.report.ended = .now
+            switch outcome {
+            case .moved(let receipt):
+                book.report.status = .succeeded
+                book.report.newName = receipt.name
+            case .notMoved(let error):
+                book.report.status = error.code == .cancelled ? .cancelled : .failed
+                book.report.error = error
+            }
+        }
+    }
+}
+
+extension Ledger.Book {
+    fileprivate mutating func closePhase() {
+        let now = ContinuousClock.now
+        let spent = phaseSince.duration(to: now).inMilliseconds
+        report.phases.append(.init(phase: report.phase, milliseconds: spent))
+        phaseSince = now
+    }
+
+    fileprivate mutating func rate(_ sent: ByteCount, of total: ByteCount?) {
+        let seconds = stepSince.duration(to: .now).inMilliseconds / 1000
+        guard seconds > 0 else { return }
+        let perSecond = Double(sent.bytes) / seconds
+        progress.bytesPerSecond = ByteCount(bytes: UInt64(min(perSecond, 1e18)))
+        guard let total, total >= sent, perSecond > 0 else { return progress.secondsLeft = nil }
+        progress.secondsLeft = Double(total.bytes - sent.bytes) / perSecond
+    }
+}

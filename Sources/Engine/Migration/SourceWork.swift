@@ -1,0 +1,201 @@
+import Logging
+import MigrationCore
+import Synchronization
+
+/// The long steps of the source, each of which may run again after a restart.
+final class SourceWork: Sendable {
+    let job: SourceJob
+    let equipment: Equipment
+    let logger: Logger
+    private let kept = Mutex(Kept())
+
+    /// What earlier steps leave for later ones.
+    private struct Kept {
+        var acceptance: Acceptance?
+        var streams: [StreamHello.Purpose: any ByteStream] = [:]
+    }
+
+    init(job: SourceJob, equipment: Equipment, logger: Logger) {
+        self.job = job
+        self.equipment = equipment
+        self.logger = logger
+    }
+
+    var definition: InstanceDefinition { job.context.definition }
+    var options: MoveOptions { job.context.options }
+    var volume: String { definition.name.text }
+
+    func driver() throws -> any Checkpointable { try equipment.driver(definition.kind) }
+    func pool() throws -> any MigratingPool { try equipment.pool(definition.pool) }
+
+    /// Describes instance and host as they are now.
+    func inspect() async throws -> Offer {
+        job.ledger.begin("inspect")
+        return try await equipment.offer(definition, options)
+    }
+
+    /// One try before custody is offered; for ever afterwards.
+    func connect(isPatient: Bool) async throws -> any MessageChannel {
+        let (dialer, remote, id) = (equipment.dialer, job.context.remote, job.id)
+        let open: @Sendable () async throws -> any MessageChannel = {
+            try await withDeadline(.seconds(10), for: "connecting to \(remote)") {
+                try await dialer.openControl(remote, migration: id)
+            }
+        }
+        guard isPatient else { return try await open() }
+        return try await persistently("connecting to \(remote)", logger, open)
+    }
+
+    /// The first pass of every volume; then all that must not cost time once the instance is frozen:
+    /// digests are warm on both sides, and the streams for the state stand.
+    func sendVolumes(_ acceptance: Acceptance) async throws {
+        kept.withLock { $0.acceptance = acceptance }
+        let pool = try pool()
+        for case .sendVolume(let volume, let method) in acceptance.plan.steps {
+            job.ledger.begin("send volume \(volume)")
+            let stream = try await open(.volume(volume))
+            try await pool.sendWhileRunning(volume, by: method, over: stream) { [job] in
+                job.ledger.sent($0, as: "volume", of: volume)
+            }
+            _ = try await pool.digest(of: volume, mapped: [])
+            await settle(stream, .volume(volume))
+        }
+        for step in acceptance.plan.steps {
+            switch step {
+            case .sendDelta(let volume, _): _ = try await open(.delta(volume))
+            case .sendCheckpoint: _ = try await open(.checkpoint)
+            case .sendVolume, .freeze, .handOver, .restore, .endOriginal: break
+            }
+        }
+    }
+
+    /// The instance stands still afterwards: frozen if it moves live, stopped if cold.
+    func freeze() async throws {
+        job.ledger.begin("freeze")
+        job.ledger.freezeStarted()
+        let driver = try driver()
+        try await job.ledger.timing("freeze") {
+            switch options.mode {
+            case .live: try await driver.freeze(definition)
+            case .cold:
+                guard job.context.wasRunning else { return }
+                try await driver.stop(definition, grace: Self.grace)
+            }
+        }
+    }
+
+    /// How long a cold move waits for the first process to end by itself.
+    static let grace = Duration.seconds(10)
+
+    /// Deltas and process state side by side, and the digests of what stands here.
+    func sendState() async throws -> Digests {
+        guard let acceptance = kept.withLock({ $0.acceptance }) else {
+            preconditionFailure("state is sent before the target has accepted")
+        }
+        job.ledger.begin("send state")
+        let (driver, pool) = (try driver(), try pool())
+        let mapped =
+            options.mode == .live
+            ? try await driver.writableMappings(definition, root: pool.path(of: volume)) : []
+        let digests = try await withThrowingTaskGroup(of: (String?, String).self) { group in
+            for step in acceptance.plan.steps {
+                switch step {
+                case .sendDelta(let volume, let method):
+                    group.addTask {
+                        (volume, try await self.sendDelta(volume, by: method, mapped: mapped))
+                    }
+                case .sendCheckpoint:
+                    group.addTask { (nil, try await self.sendCheckpoint()) }
+                case .sendVolume, .freeze, .handOver, .restore, .endOriginal: break
+                }
+            }
+            var digests = Digests(volumes: [:], checkpoint: nil)
+            for try await (volume, digest) in group {
+                if let volume {
+                    digests.volumes[volume] = digest
+                } else {
+                    digests.checkpoint = digest
+                }
+            }
+            return digests
+        }
+        job.ledger.stateSent()
+        return digests
+    }
+
+    private func sendDelta(
+        _ volume: String,
+        by method: VolumeMethod,
+        mapped: Set<String>
+    ) async throws -> String {
+        let pool = try pool()
+        let stream = try standing(.delta(volume))
+        try await job.ledger.timing("delta") {
+            try await pool.sendAfterCheckpoint(volume, by: method, mapped: mapped, over: stream) {
+                [job] in job.ledger.sent($0, as: "delta", of: volume)
+            }
+        }
+        let digest = try await pool.digest(of: volume, mapped: mapped)
+        await settle(stream, .delta(volume))
+        return digest
+    }
+
+    private func sendCheckpoint() async throws -> String {
+        let driver = try driver()
+        let stream = try standing(.checkpoint)
+        let result = try await job.ledger.timing("checkpoint") {
+            try await driver.sendCheckpoint(definition, options: options, over: stream) { [job] in
+                job.ledger.sentCheckpoint($0)
+            }
+        }
+        job.ledger.sentCheckpoint(result.bytes)
+        job.ledger.add(statistics: result.statistics)
+        await settle(stream, .checkpoint)
+        return result.digest
+    }
+}
+
+extension SourceWork {
+    private func open(_ purpose: StreamHello.Purpose) async throws -> any ByteStream {
+        let hello = StreamHello(migration: job.id, purpose: purpose)
+        let (dialer, remote, bandwidth) = (equipment.dialer, job.context.remote, options.bandwidth)
+        let stream = try await withDeadline(.seconds(10), for: "connecting to \(remote)") {
+            try await dialer.openStream(remote, hello, bandwidth: bandwidth)
+        }
+        kept.withLock { $0.streams[purpose] = stream }
+        return stream
+    }
+
+    private func standing(_ purpose: StreamHello.Purpose) throws -> any ByteStream {
+        guard let stream = kept.withLock({ $0.streams[purpose] }) else {
+            throw GodwitError(.internalFault, "the stream for the state was not opened")
+        }
+        return stream
+    }
+
+    /// Ends our half and waits until the target has ended its own: it is done with the step then.
+    /// Closing earlier could destroy what is still on its way.
+    private func settle(_ stream: any ByteStream, _ purpose: StreamHello.Purpose) async {
+        await stream.settle()
+        kept.withLock { $0.streams[purpose] = nil }
+    }
+
+    /// Nothing of the migration travels any more.
+    func closeStreams() async {
+        let streams = kept.withLock { kept in
+            defer { kept.streams = [:] }
+            return Array(kept.streams.values)
+        }
+        for stream in streams { await stream.cancel() }
+    }
+}
+
+extension ByteStream {
+    /// Ends both halves in good order. The driver, which knows its conversation, has said already
+    /// whether all went well.
+    func settle() async {
+        try? await finish()
+        while !Task.isCancelled, (try? await read()) != nil {}
+        await cancel()
+    }
+}

@@ -1,0 +1,257 @@
+import Logging
+import MigrationCore
+import Synchronization
+
+/// The long steps of the target, each of which may run again after a restart.
+final class TargetWork: Sendable {
+    let job: TargetJob
+    let equipment: Equipment
+    let logger: Logger
+    private let known: Mutex<TargetContext>
+
+    init(job: TargetJob, context: TargetContext, equipment: Equipment, logger: Logger) {
+        self.job = job
+        self.equipment = equipment
+        self.logger = logger
+        known = Mutex(context)
+        guard let offer = context.offer else { return }
+        let stored = try? equipment.store.report(job.id)
+        job.ledger = Ledger(stored ?? firstReport(offer))
+    }
+
+    var context: TargetContext { known.withLock { $0 } }
+    func remember(_ offer: Offer) { known.withLock { $0.offer = offer } }
+    func remember(_ plan: Plan) { known.withLock { $0.plan = plan } }
+
+    func firstReport(_ offer: Offer) -> MigrationReport {
+        MigrationReport(
+            id: job.id,
+            side: .target,
+            instance: offer.definition.name,
+            newName: offer.options.newName ?? offer.definition.name,
+            peer: job.peer.name,
+            mode: offer.options.mode,
+            started: .now
+        )
+    }
+
+    /// Compares both hosts and plans, without touching anything.
+    func check(_ offer: Offer) async throws -> (findings: [Finding], plan: Plan?) {
+        let comparison = Comparison(
+            source: offer.host,
+            target: try await equipment.hostFacts(for: offer.definition),
+            definition: offer.definition,
+            instance: offer.instance,
+            options: offer.options
+        )
+        return Planner.plan(
+            offer,
+            findings: equipment.checks.flatMap { $0.findings(in: comparison) },
+            methods: equipment.pools.mapValues(\.methods)
+        )
+    }
+
+    /// Reserves the name and makes the volume and what else can be made before the state is here.
+    func prepare(_ offer: Offer, _ plan: Plan) async throws {
+        let definition = arriving(offer, plan)
+        let (driver, pool) = (
+            try equipment.driver(definition.kind), try equipment.pool(definition.pool)
+        )
+        if let ledger = job.ledger { try equipment.store.save(ledger.report) }
+        try equipment.store.insert(
+            InstanceRecord(
+                definition: definition,
+                isWanted: plan.startsOnTarget,
+                lock: job.id,
+                isArriving: true
+            )
+        )
+        guard await !pool.hasVolume(definition.name.text) else {
+            throw GodwitError(
+                .nameTaken,
+                "pool \(definition.pool) of the target has a volume \(definition.name) already",
+                remedy: "choose another name, or remove that volume"
+            )
+        }
+        // Written first: a volume that nobody owns would stay for ever.
+        try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
+        let root = try await pool.createVolume(definition.name.text)
+        guard plan.options.mode == .live else { return }
+        try await driver.prepareRestore(definition, root: root)
+    }
+
+    func expectStreams() {
+        let purposes = agreed.plan.steps.compactMap { step -> StreamHello.Purpose? in
+            switch step {
+            case .sendVolume(let volume, _): .volume(volume)
+            case .sendDelta(let volume, _): .delta(volume)
+            case .sendCheckpoint: .checkpoint
+            case .freeze, .handOver, .restore, .endOriginal: nil
+            }
+        }
+        job.desk.expect(purposes)
+    }
+
+    /// Receives everything, volumes beside process state, and returns the digests of what arrived.
+    func receiveState() async throws -> Digests {
+        let (_, plan) = agreed
+        return try await withThrowingTaskGroup(of: (String?, String).self) { group in
+            for step in plan.steps {
+                switch step {
+                case .sendVolume(let volume, let method):
+                    group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
+                case .sendCheckpoint:
+                    group.addTask { (nil, try await self.receiveCheckpoint()) }
+                case .sendDelta, .freeze, .handOver, .restore, .endOriginal: break
+                }
+            }
+            var digests = Digests(volumes: [:], checkpoint: nil)
+            for try await (volume, digest) in group {
+                if let volume {
+                    digests.volumes[volume] = digest
+                } else {
+                    digests.checkpoint = digest
+                }
+            }
+            return digests
+        }
+    }
+
+    private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
+        let definition = definition
+        let pool = try equipment.pool(definition.pool)
+        let here = definition.name.text
+        try await job.desk.take(.volume(volume)) { stream in
+            try await pool.receiveWhileRunning(here, by: method, from: stream)
+            // The source waits for the end of this stream before it freezes, so that only what
+            // changes later is read again afterwards.
+            _ = try await pool.digest(of: here, mapped: [])
+        }
+        try await job.desk.take(.delta(volume)) { stream in
+            try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
+        }
+        return try await pool.digest(of: here, mapped: [])
+    }
+
+    private func receiveCheckpoint() async throws -> String {
+        let definition = definition
+        let driver = try equipment.driver(definition.kind)
+        return try await job.desk.take(.checkpoint) { [job] stream in
+            try await driver.receiveCheckpoint(definition, from: stream) {
+                job.ledger?.sentCheckpoint($0)
+            }
+            .digest
+        }
+    }
+
+    func restore() async throws -> Receipt {
+        let (definition, plan) = (definition, agreed.plan)
+        let (driver, pool) = (
+            try equipment.driver(definition.kind), try equipment.pool(definition.pool)
+        )
+        let root = pool.path(of: definition.name.text)
+        let runs = plan.startsOnTarget && !plan.options.isPaused
+        var milliseconds: [String: Double] = [:]
+        switch plan.options.mode {
+        case .live:
+            milliseconds = try await driver.restore(definition, root: root, options: plan.options)
+        case .cold where runs:
+            let start = ContinuousClock.now
+            try await driver.start(definition, root: root)
+            milliseconds["restore"] = start.duration(to: .now).inMilliseconds
+        case .cold: break
+        }
+        return Receipt(name: definition.name, isRunning: runs, milliseconds: milliseconds)
+    }
+}
+
+extension TargetWork {
+    /// What both sides have agreed on; only for steps that come after that.
+    var agreed: (offer: Offer, plan: Plan) {
+        let context = context
+        guard let offer = context.offer, let plan = context.plan else {
+            preconditionFailure("a step of the target before offer and plan are known")
+        }
+        return (offer, plan)
+    }
+
+    /// The definition as it will be known here.
+    var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
+
+    private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
+        var definition = offer.definition
+        definition.name = plan.name
+        return definition
+    }
+
+    /// The receipt, if a restart finds the instance as `restore` would have left it.
+    func completeReceipt() async throws -> Receipt? {
+        let (definition, plan) = (definition, agreed.plan)
+        guard try reservation() != nil else { return nil }
+        let status = try await equipment.driver(definition.kind).observe(definition).status
+        let runs = plan.startsOnTarget && !plan.options.isPaused
+        let expected: InstanceStatus =
+            runs ? .running : plan.options.mode == .live ? .frozen : .stopped
+        guard status == expected else { return nil }
+        return Receipt(name: definition.name, isRunning: runs, milliseconds: [:])
+    }
+
+    /// The name that this migration holds; nil if it never came so far, or has let go of it. Whatever
+    /// has the name then is not ours to touch.
+    private func reservation() throws -> InstanceRecord? {
+        guard let record = try equipment.store.instance(lockedBy: job.id), record.isArriving else {
+            return nil
+        }
+        return record
+    }
+
+    /// Nothing of the instance can run here afterwards.
+    func discard() async throws {
+        try await persistently("discarding what has arrived", logger) {
+            guard let definition = try reservation()?.definition else { return }
+            let driver = try equipment.driver(definition.kind)
+            switch agreed.plan.options.mode {
+            case .live: try await driver.discardRestore(definition)
+            case .cold:
+                try await driver.stop(definition, grace: .zero)
+                try await driver.remove(definition)
+            }
+        }
+    }
+
+    func cleanUp() async throws {
+        await job.desk.close()
+        try await persistently("cleaning up", logger) {
+            guard let record = try reservation() else { return }
+            let pool = try equipment.pool(record.definition.pool)
+            let volume = record.definition.name
+            if record.ownsVolume {
+                try await pool.cleanUpAfterReceiving(volume.text)
+                await pool.forgetDigest(of: volume.text)
+                try await pool.deleteVolume(volume.text)
+            }
+            try equipment.store.remove(volume, lockedBy: job.id)
+        }
+    }
+
+    /// - Returns: false if that had been done before.
+    func adopt(_ receipt: Receipt) throws -> Bool {
+        guard let record = try reservation() else { return false }
+        return try equipment.store.change(record.definition.name, lockedBy: job.id) { record in
+            record.isArriving = false
+            record.ownsVolume = false
+            record.lock = nil
+            record.isWanted = receipt.isRunning || record.isWanted
+        }
+    }
+
+    /// Removes what only the transfer needed.
+    func tidy(_ name: InstanceName) async {
+        guard let pool = try? equipment.pool(definition.pool) else { return }
+        do { try await pool.cleanUpAfterReceiving(name.text) } catch {
+            logger.warning(
+                "temporary files of the transfer remain", metadata: ["error": "\(error)"])
+        }
+        await pool.forgetDigest(of: name.text)
+    }
+}

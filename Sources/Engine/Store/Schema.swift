@@ -1,0 +1,52 @@
+import GRDB
+
+/// The tables, and the way from each version of them to the next.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { try $0.execute(sql: first) }
+        return migrator
+    }
+
+    private static let first = """
+        CREATE TABLE instances (
+            name TEXT PRIMARY KEY,
+            definition BLOB NOT NULL,
+            isWanted INTEGER NOT NULL,
+            lock TEXT,
+            isArriving INTEGER NOT NULL,
+            ownsVolume INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE peers (
+            name TEXT PRIMARY KEY,
+            fingerprint TEXT NOT NULL UNIQUE,
+            record BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE tokens (
+            hash TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            expires INTEGER NOT NULL,
+            isUsed INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE migrations (
+            id TEXT NOT NULL,
+            side TEXT NOT NULL,
+            instance TEXT NOT NULL,
+            newName TEXT NOT NULL,
+            started INTEGER NOT NULL,
+            report BLOB NOT NULL,
+            PRIMARY KEY (id, side)
+        ) STRICT;
+        CREATE INDEX migrationsByTime ON migrations (started);
+        CREATE TABLE journal (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            side TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            record BLOB NOT NULL,
+            context BLOB NOT NULL,
+            isSettled INTEGER NOT NULL,
+            UNIQUE (id, side, sequence)
+        ) STRICT;
+        """
+}

@@ -1,0 +1,110 @@
+/// Turns an offer and what the checks found into the plan that both sides then follow.
+///
+/// It is arithmetic over what it is given: the target calls it for a move and for a dry run alike.
+package enum Planner {
+    /// - Parameters:
+    ///   - findings: of all checks; the warnings among them become the plan's.
+    ///   - methods: the sending methods that each of the target's pools knows, by the pool's name.
+    /// - Returns: all findings, with the planner's own, and the plan if none of them refuses.
+    package static func plan(
+        _ offer: Offer,
+        findings: [Finding],
+        methods: [String: [VolumeMethod]]
+    ) -> (findings: [Finding], plan: Plan?) {
+        var findings = Array((findings + excess(of: offer)).prefix(Limit.findings))
+        let agreed = agree(offer, methods: methods)
+        findings += agreed.findings
+        guard !findings.contains(where: { $0.weight == .refusal }) else { return (findings, nil) }
+        let plan = Plan(
+            steps: steps(of: offer, volumes: agreed.volumes),
+            options: offer.options,
+            name: offer.options.newName ?? offer.definition.name,
+            startsOnTarget: offer.instance.status == .running,
+            warnings: findings.filter { $0.weight == .warning }
+        )
+        return (findings, plan)
+    }
+
+    private static func steps(
+        of offer: Offer,
+        volumes: [(String, VolumeMethod)]
+    ) -> [Plan.Step] {
+        let checkpoint: [Plan.Step] = offer.options.mode == .live ? [.sendCheckpoint] : []
+        return volumes.map { .sendVolume($0.0, $0.1) } + [.freeze]
+            + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
+            + [.handOver, .restore, .endOriginal]
+    }
+
+    /// The first method that the source offers and the target's pool knows, for each volume.
+    private static func agree(
+        _ offer: Offer,
+        methods: [String: [VolumeMethod]]
+    ) -> (volumes: [(String, VolumeMethod)], findings: [Finding]) {
+        guard let known = methods[offer.definition.pool] else {
+            return ([], [missingPool(offer.definition.pool)])
+        }
+        var volumes: [(String, VolumeMethod)] = []
+        var findings: [Finding] = []
+        for volume in offer.instance.volumes {
+            if let method = volume.methods.first(where: known.contains) {
+                volumes.append((volume.name, method))
+            } else {
+                findings.append(
+                    Finding(
+                        "volume-method",
+                        cause: "no way of sending volume \(volume.name) is known to both hosts",
+                        cure: "run the same version of godwit on both hosts"
+                    )
+                )
+            }
+        }
+        return (volumes, findings)
+    }
+
+    private static func missingPool(_ pool: String) -> Finding {
+        Finding(
+            "pool",
+            cause: "the target has no pool \(pool)",
+            cure: "configure a pool of that name on the target"
+        )
+    }
+
+    /// What a peer may not ask for, whatever its version: numbers above the limits, a live move of
+    /// what does not run, volumes that are not the instance's own.
+    private static func excess(of offer: Offer) -> [Finding] {
+        let definition = offer.definition
+        let counts = [
+            ("volumes", offer.instance.volumes.count, Limit.volumesPerInstance),
+            ("interfaces", definition.interfaces.count, Limit.interfacesPerInstance),
+            ("mounts", definition.mounts.count, Limit.mountsPerInstance),
+            ("words in its command", definition.process.command.count, Limit.commandWords),
+            (
+                "environment variables", definition.process.environment.count,
+                Limit.environmentVariables
+            ),
+        ]
+        var findings = counts.filter { $0.1 > $0.2 }
+            .map {
+                Finding(
+                    "limit",
+                    cause: "the instance has \($0.1) \($0.0), the limit is \($0.2)",
+                    cure: "reduce them"
+                )
+            }
+        if offer.options.mode == .live, offer.instance.status != .running {
+            findings.append(
+                Finding("mode", cause: "the instance does not run", cure: "move it with --cold")
+            )
+        }
+        if offer.instance.volumes.map(\.name) != [definition.name.text] {
+            findings.append(
+                Finding(
+                    "volume-name",
+                    cause: "the offered volumes are not the one named after the instance",
+                    cure: "run the same version of godwit on both hosts"
+                )
+            )
+        }
+        return findings
+    }
+}

@@ -1,0 +1,156 @@
+import Engine
+import MigrationCore
+import Synchronization
+
+/// Volumes in memory, each with one text as its whole content.
+final class FakePool: MigratingPool {
+    let driver = "directory"
+    let methods: [VolumeMethod]
+    let faults = Faults()
+    let volumes = Mutex<[String: String]>([:])
+
+    init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
+
+    var names: Set<String> { volumes.withLock { Set($0.keys) } }
+    func content(_ name: String) -> String? { volumes.withLock { $0[name] } }
+    func write(_ content: String, to name: String) { volumes.withLock { $0[name] = content } }
+
+    func createVolume(_ name: String) async throws -> String {
+        try await faults.pass("createVolume")
+        write("", to: name)
+        return path(of: name)
+    }
+
+    func path(of volume: String) -> String { "/pool/\(volume)" }
+    func hasVolume(_ name: String) async -> Bool { names.contains(name) }
+
+    func renameVolume(_ name: String, to newName: String) async throws {
+        volumes.withLock { $0[newName] = $0.removeValue(forKey: name) }
+    }
+
+    func deleteVolume(_ name: String) async throws {
+        try await faults.pass("deleteVolume")
+        volumes.withLock { $0[name] = nil }
+    }
+
+    func used(by volume: String) async throws -> ByteCount { ByteCount(bytes: 10) }
+
+    func facts() async throws -> PoolFacts {
+        PoolFacts(
+            name: "default", driver: driver, filesystem: "ext4", available: .gibibytes(10)
+        )
+    }
+
+    func sendWhileRunning(
+        _ volume: String,
+        by method: VolumeMethod,
+        over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await faults.pass("sendWhileRunning")
+        try await send(volume, stream, progress)
+    }
+
+    func sendAfterCheckpoint(
+        _ volume: String,
+        by method: VolumeMethod,
+        mapped: Set<String>,
+        over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await faults.pass("sendAfterCheckpoint")
+        try await send(volume, stream, progress)
+    }
+
+    private func send(
+        _ volume: String, _ stream: any ByteStream, _ progress: (TransferProgress) -> Void
+    ) async throws {
+        let bytes = Array((content(volume) ?? "").utf8)
+        try await stream.write(bytes[...])
+        try await stream.finish()
+        progress(TransferProgress(sent: ByteCount(bytes: UInt64(bytes.count))))
+    }
+
+    func cleanUpAfterSending(_ volume: String) async throws {
+        try await faults.pass("cleanUpAfterSending")
+    }
+
+    func receiveWhileRunning(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        write(try await stream.text(), to: volume)
+        try await faults.pass("receiveWhileRunning")
+    }
+
+    func receiveAfterCheckpoint(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        write(try await stream.text(), to: volume)
+        try await faults.pass("receiveAfterCheckpoint")
+        if faults.hasReached("corrupt") { write("something else", to: volume) }
+    }
+
+    func cleanUpAfterReceiving(_ volume: String) async throws {
+        try await faults.pass("cleanUpAfterReceiving")
+    }
+
+    func digest(of volume: String, mapped: Set<String>) async throws -> String {
+        "digest of \(content(volume) ?? "nothing")"
+    }
+
+    func forgetDigest(of volume: String) async {}
+}
+
+struct FakeImporter: RootImporting {
+    let pool: FakePool
+
+    func importRoot(from path: String, into root: String, idMap: IDMap?) async throws
+        -> ImageDefaults
+    {
+        guard path != "/missing" else { throw GodwitError(.notFound, "there is no \(path)") }
+        pool.write("files of \(path)", to: String(root.dropFirst("/pool/".count)))
+        return ImageDefaults(command: ["/server"], environment: ["A=image", "B=2"], user: "33:44")
+    }
+}
+
+struct FakeFacts: HostFactsReading {
+    let hostname: String
+
+    func facts(
+        pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
+        for definition: InstanceDefinition?
+    ) async throws -> HostFacts {
+        HostFacts(
+            hostname: hostname,
+            clock: .now,
+            architecture: "x86_64",
+            kernel: Version(6, 18),
+            kernelFeatures: [],
+            processorFeatures: ["sse2"],
+            criu: nil,
+            runtimes: [],
+            rsync: nil,
+            cgroup: CgroupFacts(version: 1, controllers: ["memory"]),
+            filesystems: ["ext4"],
+            pools: pools,
+            memoryAvailable: .gibibytes(4),
+            bridges: ["br0"],
+            instanceNames: instanceNames,
+            addressesInUse: instanceAddresses,
+            idRange: nil,
+            mountablePaths: [],
+            pipeLimit: .mebibytes(1)
+        )
+    }
+}
+
+/// The one check of the fake world: the name must be free on the target.
+struct NameCheck: Check {
+    let name = "name"
+
+    func findings(in comparison: Comparison) -> [Finding] {
+        let name = comparison.options.newName ?? comparison.definition.name
+        guard comparison.target.instanceNames.contains(name.text) else { return [] }
+        return [Finding("name", cause: "\(name) is taken", cure: "choose another")]
+    }
+}

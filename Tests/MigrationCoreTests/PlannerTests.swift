@@ -1,0 +1,99 @@
+import MigrationCore
+import Testing
+
+@Suite struct PlannerTests {
+    private func offer(
+        mode: MoveOptions.Mode = .live,
+        status: InstanceStatus = .running,
+        volumes: [VolumeFacts] = [VolumeFacts(name: "web", used: .zero, methods: [.rsync])]
+    ) throws -> Offer {
+        Offer(
+            definition: InstanceDefinition(
+                name: try InstanceName("web"),
+                process: ProcessDefinition(command: ["/bin/sh"]),
+                idMap: nil,
+                created: Timestamp(milliseconds: 0)
+            ),
+            instance: InstanceFacts(
+                status: status, memory: .zero, processes: 1, volumes: volumes, obstacles: []
+            ),
+            host: HostFacts(
+                hostname: "a", clock: Timestamp(milliseconds: 0), architecture: "x86_64",
+                kernel: Version(6), kernelFeatures: [], processorFeatures: [], criu: nil,
+                runtimes: [], rsync: nil, cgroup: CgroupFacts(version: 2, controllers: []),
+                filesystems: [], pools: [], memoryAvailable: .zero, bridges: [],
+                instanceNames: [], addressesInUse: [], idRange: nil, mountablePaths: [],
+                pipeLimit: .zero
+            ),
+            options: MoveOptions(mode: mode)
+        )
+    }
+
+    private let methods: [String: [VolumeMethod]] = ["default": [.rsync]]
+
+    @Test func `a live plan freezes, sends state side by side, hands over`() throws {
+        let (findings, plan) = Planner.plan(try offer(), findings: [], methods: methods)
+        #expect(findings.isEmpty)
+        #expect(
+            plan?.steps == [
+                .sendVolume("web", .rsync), .freeze, .sendDelta("web", .rsync), .sendCheckpoint,
+                .handOver, .restore, .endOriginal,
+            ]
+        )
+        #expect(plan?.startsOnTarget == true)
+        #expect(plan?.name.text == "web")
+    }
+
+    @Test func `a cold plan sends no process state and starts only what ran`() throws {
+        let offer = try offer(mode: .cold, status: .stopped)
+        let plan = Planner.plan(offer, findings: [], methods: methods).plan
+        #expect(plan?.steps.contains(.sendCheckpoint) == false)
+        #expect(plan?.startsOnTarget == false)
+    }
+
+    @Test func `a new name becomes the plan's`() throws {
+        var offer = try offer()
+        offer.options.newName = try InstanceName("shop")
+        #expect(Planner.plan(offer, findings: [], methods: methods).plan?.name.text == "shop")
+    }
+
+    @Test func `warnings stay in the plan, a refusal leaves none`() throws {
+        let warning = Finding("clock", .warning, cause: "late", cure: "set it")
+        let refusal = Finding("name", cause: "taken", cure: "another")
+        let warned = Planner.plan(try offer(), findings: [warning], methods: methods)
+        #expect(warned.plan?.warnings == [warning])
+        let refused = Planner.plan(try offer(), findings: [warning, refusal], methods: methods)
+        #expect(refused.plan == nil)
+        #expect(refused.findings == [warning, refusal])
+    }
+
+    @Test func `a pool or a method that the target does not know is refused`() throws {
+        let unknown = Planner.plan(try offer(), findings: [], methods: ["fast": [.rsync]])
+        #expect(unknown.findings.map(\.check) == ["pool"])
+        let mute = Planner.plan(try offer(), findings: [], methods: ["default": []])
+        #expect(mute.findings.map(\.check) == ["volume-method"])
+        #expect(mute.plan == nil)
+    }
+
+    @Test func `a live move of what does not run is refused`() throws {
+        let offer = try offer(status: .stopped)
+        let result = Planner.plan(offer, findings: [], methods: methods)
+        #expect(result.findings.map(\.check) == ["mode"])
+    }
+
+    @Test(arguments: ["../etc", "other"])
+    func `a volume that is not named after the instance is refused`(name: String) throws {
+        let volume = VolumeFacts(name: name, used: .zero, methods: [.rsync])
+        let result = Planner.plan(try offer(volumes: [volume]), findings: [], methods: methods)
+        #expect(result.findings.map(\.check) == ["volume-name"])
+        #expect(result.plan == nil)
+    }
+
+    @Test func `what is above a limit is refused`() throws {
+        var offer = try offer()
+        let mount = MountDefinition(hostPath: "/a", path: "/a", isReadOnly: true)
+        offer.definition.mounts = Array(repeating: mount, count: Limit.mountsPerInstance + 1)
+        let result = Planner.plan(offer, findings: [], methods: methods)
+        #expect(result.findings.map(\.check) == ["limit"])
+    }
+}
