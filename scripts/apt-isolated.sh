@@ -7,15 +7,17 @@
 # The first Debian mirror of the host's sources (deb822 or one-line), security archives left out.
 apt_mirror() {
     {
-        awk '/^URIs:/ { print $2 }' /etc/apt/sources.list.d/*.sources 2>/dev/null
+        awk '/^URIs:/ { print $2 }' /etc/apt/sources.list.d/*.sources 2>/dev/null || true
         sed -n 's/^deb \(\[[^]]*\] *\)\?\(http[^ ]*\) .*/\2/p' \
-            /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null
-    } | grep -E '/debian/?$' | head -1
+            /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true
+    } | awk '/\/debian\/?$/ && !found { print; found = 1 }'
 }
 
 apt_keyring() {
-    ls /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg \
-        2>/dev/null | head -1
+    local file
+    for file in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
+        if [ -r "$file" ]; then echo "$file"; return; fi
+    done
 }
 
 apt_isolated() {
