@@ -1,0 +1,44 @@
+# The targets are for people; CI runs `.ci/run`, which is `make test`.
+PREFIX ?= /usr/local
+# One configuration for everything: a second one would cost a second cold build (6 to 11 minutes).
+FLAGS = -c release --build-tests -debug-info-format none -Xcc -g0
+BIN = .build/release
+SWIFT = swift
+FOLDERS = Sources Tests Package.swift
+
+.PHONY: deps build check test host demo bench fmt install clean
+
+deps:
+	scripts/setup
+
+build:
+	$(SWIFT) build $(FLAGS)
+
+# Seconds: the formatter's rules, then the house rules if a build exists.
+check:
+	$(SWIFT) format lint --strict --parallel --recursive $(FOLDERS)
+	scripts/test tidy
+
+# All tests, those that need root and real tools included; figures go to .results/test.json.
+test: deps build
+	scripts/test all
+
+# Only the tests with real tools on hosts of namespaces.
+host: build
+	scripts/test host
+
+demo: deps build
+	$(BIN)/lab demo
+
+bench:
+	@echo "nothing has a benchmark of its own yet; \`make demo\` measures two moves (.results/demo.json)"
+
+fmt:
+	$(SWIFT) format --in-place --parallel --recursive $(FOLDERS)
+
+# The program goes beside the Swift libraries that it needs, so that the host needs no toolchain.
+install:
+	scripts/install $(BIN) $(DESTDIR)$(PREFIX) $(DESTDIR)/etc/systemd/system
+
+clean:
+	rm -rf .build .results

@@ -1,0 +1,49 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+
+/// The client while it counts: this program again, in the client's network namespace.
+struct Counting {
+    private let child: ChildProcess
+    private let input: Descriptor
+    private let output: Descriptor
+
+    /// Returns when the first reply is there.
+    ///
+    /// - Throws: `linkLost` with the client's words if it cannot connect.
+    init(client: LabNode, address: String) async throws {
+        let (inputRead, inputWrite) = try Descriptor.pipe()
+        let (outputRead, outputWrite) = try Descriptor.pipe()
+        let (errorRead, errorWrite) = try Descriptor.pipe()
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let words = [program, "witness", address, "6379"]
+        child = try ChildProcess.start(
+            LabCommands.network(of: client.pid, words),
+            descriptors: [(inputRead, 0), (outputWrite, 1), (errorWrite, 2)])
+        for end in [inputRead, outputWrite, errorWrite] { end.close() }
+        (input, output) = (inputWrite, outputRead)
+        let said = try await blocking { try errorRead.read(upTo: 1000) }
+        guard String(decoding: said, as: UTF8.self).contains("counting") else {
+            input.close()
+            let testimony = try? await finish()
+            throw GodwitError(
+                .linkLost, "the client could not begin to count", cause: testimony?.error)
+        }
+    }
+
+    /// Ends the counting and returns what the client saw.
+    func finish() async throws -> Testimony {
+        input.close()
+        let bytes = try await blocking { [output] in
+            var all: [UInt8] = []
+            while true {
+                let more = try output.read(upTo: 65_536)
+                if more.isEmpty { return all }
+                all += more
+            }
+        }
+        _ = await child.wait()
+        return try JSONDecoder().decode(Testimony.self, from: Data(bytes))
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Move a redis server between two hosts and back while a client counts.",
+        discussion: "Writes its figures to .results/demo.json.")
+
+    @Option(help: "Round trips.") var roundTrips = 1
+
+    func run() async throws {
+        let rootFilesystem = try await RootFilesystem.services.path()
+        let trips = max(1, roundTrips)
+        let result = try await Lab.with { lab in
+            try await Demo(lab: lab, rootFilesystem: rootFilesystem).run(roundTrips: trips)
+        }
+        try result.write(to: ".results/demo.json")
+        print("\n" + result.verdict)
+        guard result.isGood else { throw ExitCode(1) }
+    }
+}
+
+/// The story that `make demo` tells, one step after the other.
+struct Demo {
+    let lab: Lab
+    let rootFilesystem: String
+    private let address = Lab.address(10)
+    private let began = ContinuousClock().now
+
+    init(lab: Lab, rootFilesystem: String) {
+        self.lab = lab
+        self.rootFilesystem = rootFilesystem
+    }
+
+    func run(roundTrips: Int) async throws -> DemoResult {
+        say("two hosts are up, each with namespaces and state of its own, and a client")
+        try await lab.startDaemons()
+        say("a daemon runs on each")
+        try await trust()
+        try await launch()
+        let witness = try await Counting(client: lab.client, address: address)
+        say("the client holds one connection to \(address):6379 and counts")
+        var moved: [Moved] = []
+        for _ in 0..<roundTrips {
+            for (source, target) in [("a", "b"), ("b", "a")] {
+                moved.append(try await move(from: source, to: target))
+            }
+        }
+        let testimony = try await witness.finish()
+        return try await conclude(moved, testimony, at: "a")
+    }
+
+    private func trust() async throws {
+        let answer = try await lab.check("b", ["trust", "add", "host-a"])
+        guard let token = answer.split(whereSeparator: \.isWhitespace).last else {
+            throw GodwitError(.tokenRejected, "host b printed no token")
+        }
+        try await lab.check("a", ["remote", "add", "host-b", String(token)])
+        say("host a and host b trust each other (one token)")
+    }
+
+    private func launch() async throws {
+        let redis = [
+            "redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "",
+            "--dir", "/tmp",
+        ]
+        let options = ["--address", "\(address)/24", "--bridge", Lab.bridge, "--memory", "256MiB"]
+        try await lab.check("a", ["launch", rootFilesystem, "redis"] + options + ["--"] + redis)
+        let ping = ["exec", "redis", "--", "redis-cli", "ping"]
+        try await eventually("redis answers on host a", log: lab.daemonLog(of: "a")) {
+            try await lab.godwit("a", ping).text.contains("PONG")
+        }
+        say("redis-server runs in a container on host a, in a user namespace")
+    }
+}
+
+extension Demo {
+    private struct Moved {
+        let source: String
+        let target: String
+        let report: MigrationReport
+        let start: Timestamp
+        let end: Timestamp
+        let fileArrived: Bool
+    }
+
+    private func move(from source: String, to target: String) async throws -> Moved {
+        let start = now()
+        let file = "/root/written-during-the-move-to-\(target)"
+        async let moving: String = lab.check(source, ["move", "redis", "host-\(target):"])
+        async let writing: Bool = write(file, on: source)
+        let (said, wrote) = try await (moving, writing)
+        let end = now()
+        say("moved from host \(source) to host \(target)")
+        let report = try await newestReport(on: source)
+        print(indented(try await show(report, on: source) ?? said))
+        let read = try await lab.godwit(target, ["exec", "redis", "--", "cat", file])
+        return Moved(
+            source: source, target: target, report: report, start: start, end: end,
+            fileArrived: wrote && read.text == "on its way\n")
+    }
+
+    /// Writes a file in the root filesystem while the move runs; tried again until the instance lets
+    /// us or has gone.
+    private func write(_ file: String, on host: String) async throws -> Bool {
+        let write = ["exec", "redis", "--", "sh", "-c", "echo on its way > \(file)"]
+        // Into the first pass, so that the file is news to the second.
+        try await Task.sleep(for: .milliseconds(150))
+        for _ in 0..<20 {
+            if try await lab.godwit(host, write).status.isSuccess { return true }
+        }
+        return false
+    }
+
+    private func newestReport(on host: String) async throws -> MigrationReport {
+        let text = try await lab.check(host, ["migrations", "redis", "--format", "json"])
+        let reports = try JSONDecoder().decode([MigrationReport].self, from: Data(text.utf8))
+        guard let newest = reports.max(by: { $0.started < $1.started }) else {
+            throw GodwitError(.notFound, "host \(host) lists no migration of redis")
+        }
+        return newest
+    }
+
+    private func show(_ report: MigrationReport, on host: String) async throws -> String? {
+        let result = try await lab.godwit(host, ["migration", "show", report.id.text])
+        return result.status.isSuccess ? result.text : nil
+    }
+
+    private func conclude(
+        _ moved: [Moved], _ testimony: Testimony, at host: String
+    ) async throws -> DemoResult {
+        let moves = moved.map { move in
+            DemoResult.Move(
+                report: move.report, source: move.source, target: move.target,
+                blackout: testimony.blackout(from: move.start, to: move.end))
+        }
+        for move in moves {
+            let blackout = String(format: "%.0f", move.blackoutMilliseconds)
+            say("the client saw a pause of \(blackout) ms (\(move.source) to \(move.target))")
+        }
+        if let error = testimony.error { say("the client says: \(error)") }
+        try await lab.check(host, ["delete", "redis", "--force"])
+        return DemoResult(
+            moves: moves, replies: testimony.replies, repliesLost: testimony.repliesLost,
+            longestGapMilliseconds: testimony.longestGapMilliseconds,
+            connectionAlive: testimony.connectionAlive,
+            fileArrived: moved.allSatisfy(\.fileArrived))
+    }
+
+    private func say(_ text: String) {
+        let seconds = (ContinuousClock().now - began) / .seconds(1)
+        print(String(format: "%5.1f s  ", seconds) + text)
+    }
+
+    private func indented(_ text: String) -> String {
+        text.split(separator: "\n").map { "         " + $0 }.joined(separator: "\n")
+    }
+}
