@@ -98,13 +98,16 @@ struct Daemon {
             store: store,
             drivers: [.oci: driver],
             pools: Dictionary(
-                uniqueKeysWithValues: pools.map { ($0.key, DirectoryPool(name: $0.key, path: $0.value)) }),
+                uniqueKeysWithValues: pools.map {
+                    ($0.key, DirectoryPool(name: $0.key, path: $0.value))
+                }),
             importer: RootImporter(),
             facts: HostFactsReader(
                 criu: settings.criu, runtimes: [settings.runc], idRange: settings.idMap),
             checks: Checks.all,
             dialer: try Dialer(
-                identity: identity, directory: store, group: MultiThreadedEventLoopGroup.singleton),
+                identity: identity, directory: KnownPeers(in: store),
+                group: MultiThreadedEventLoopGroup.singleton),
             events: { events.publish($0) },
             logger: logger,
             ownFindings: Checks.hostFindings
@@ -115,7 +118,7 @@ struct Daemon {
         _ identity: HostIdentity, _ store: StateStore, _ host: HostService
     ) throws -> RemoteListener {
         let listener = try PeerListener(
-            identity: identity, directory: store, acceptor: host, logger: logger,
+            identity: identity, directory: KnownPeers(in: store), acceptor: host, logger: logger,
             redeem: { try await host.redeem($0) }
         )
         return RemoteListener(

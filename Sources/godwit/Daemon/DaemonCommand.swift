@@ -87,7 +87,8 @@ struct ListenAddress: Equatable {
     let port: Int
 
     init(_ text: String) throws {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+        guard let colon = text.lastIndex(of: ":"),
+            let port = Int(text[text.index(after: colon)...]),
             (1...65_535).contains(port)
         else { throw ValidationError("--listen takes ADDRESS:PORT, not \(text)") }
         self.port = port

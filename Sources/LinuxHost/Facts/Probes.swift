@@ -1,23 +1,10 @@
 import Foundation
-import MigrationCore
 
-/// The text of a file of /proc, /sys or ours, at most `Limit.smallFile` of it; nil if there is none or
-/// it cannot be read.
-func smallFile(_ path: String) -> String? {
-    guard let file = try? Descriptor.open(path, O_RDONLY) else { return nil }
-    var bytes: [UInt8] = []
-    while bytes.count < Int(Limit.smallFile.bytes) {
-        guard let more = try? file.read(upTo: 65_536) else { return nil }
-        if more.isEmpty { break }
-        bytes += more
-    }
-    return String(decoding: bytes.prefix(Int(Limit.smallFile.bytes)), as: UTF8.self)
-}
+/// The text of a file of /proc or /sys; nil if there is none, or it cannot be read or is too long.
+func smallFile(_ path: String) -> String? { try? SmallFile.text(path) }
 
 /// The one word or number that a file of /proc/sys or /sys holds.
-func smallWord(_ path: String) -> String? {
-    smallFile(path)?.trimmingCharacters(in: .whitespacesAndNewlines)
-}
+func smallWord(_ path: String) -> String? { SmallFile.word(path) }
 
 /// The names in a directory; none if it cannot be read.
 func names(in directory: String) -> [String] {
