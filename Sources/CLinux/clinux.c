@@ -45,15 +45,23 @@ int godwit_spawn(
     int *copies = calloc(count ? count : 1, sizeof *copies);
     size_t made = 0;
     int highest = 2;
+    for (size_t index = 0; index < count; index++)
+        if (pairs[2 * index + 1] > highest) highest = pairs[2 * index + 1];
+    int lowest = highest < lowest_copy ? lowest_copy : highest + 1;
     if (!copies) error = ENOMEM;
     for (; !error && made < count; made++) {
-        copies[made] = fcntl(pairs[2 * made], F_DUPFD_CLOEXEC, lowest_copy);
+        copies[made] = fcntl(pairs[2 * made], F_DUPFD_CLOEXEC, lowest);
         if (copies[made] < 0) {
             error = errno;
             break;
         }
-        if (pairs[2 * made + 1] > highest) highest = pairs[2 * made + 1];
         error = posix_spawn_file_actions_adddup2(&actions, copies[made], pairs[2 * made + 1]);
+    }
+    /* glibc passes over numbers that are not open. */
+    for (int number = 3; !error && number < highest; number++) {
+        int given = 0;
+        for (size_t index = 0; index < count; index++) given |= pairs[2 * index + 1] == number;
+        if (!given) error = posix_spawn_file_actions_addclose(&actions, number);
     }
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, highest + 1);
     if (!error) error = prepare(&actions, &attributes, directory, new_session);

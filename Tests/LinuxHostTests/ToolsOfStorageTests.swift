@@ -8,7 +8,8 @@ import Testing
         #expect(
             Rsync.send("/p/v").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \
-                --delete-during --modify-window=-1 --open-noatime --rsh=sh -c 'exec 5<&0; \
+                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive --timeout=300 \
+                --rsh=sh -c 'exec 5<&0; \
                 cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-' /p/v/ target::volume/
                 """)
         #expect(Rsync.send("/").environment == ["LC_ALL": "C"])
@@ -36,7 +37,8 @@ import Testing
                 list = no
                 refuse options = * !archive !a !e !s !v !r !l !p !t !g !o !D !H !A !X !S !recursive \
                 !links !perms !times !group !owner !devices !specials !hard-links !acls !xattrs \
-                !sparse !numeric-ids !delete !delete-during !modify-window !open-noatime
+                !sparse !numeric-ids !delete !delete-during !modify-window \
+                !open-noatime !timeout
 
                 """)
     }

@@ -54,7 +54,7 @@ struct HostDirectoryPoolTests {
             try await pool.deleteVolume("v")
             try await pool.deleteVolume("v")
             #expect(try Directories.names(in: path + "/volumes") == [])
-            #expect(try read(path + "/keep/x") == "x")
+            #expect(try read(path + "/keep/x") == "x\n")
         }
     }
 

@@ -130,8 +130,8 @@ struct HostRsyncSessionTests {
                     scratch + "/none", distrusting: [], tolerant: true, over: one
                 ) { _ in }
             }
-            #expect(sent?.code == .toolFailed)
-            #expect(await received?.code == .toolFailed)
+            #expect(sent?.code == .notFound)
+            #expect(await received?.code == .notFound)
         }
     }
 

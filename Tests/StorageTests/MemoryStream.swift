@@ -91,7 +91,7 @@ private final class Way: Sendable {
 
     private static let lost = GodwitError(.linkLost, "the test cut the link")
 
-    private func change<Value>(_ body: (inout State) throws -> Value) throws -> Value {
+    private func change<Value: Sendable>(_ body: (inout State) throws -> Value) throws -> Value {
         let (result, waiting) = state.withLock { state in
             let result = Result { try body(&state) }
             let waiting = state.waiting

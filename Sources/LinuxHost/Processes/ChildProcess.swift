@@ -24,7 +24,7 @@ package final class ChildProcess: Sendable {
     }
 
     /// Starts the command with exactly the given descriptors (ours, and the number in the child); the
-    /// child closes all others and leads a process group (or session) of its own.
+    /// child closes all others but its standard streams, and leads a process group (or session) of its own.
     ///
     /// - Parameter endsItsGroup: whatever the child leaves behind in its process group is killed when
     ///   it ends, before anyone learns of its end.

@@ -7,14 +7,25 @@ import Synchronization
 /// Each end tells the other how its rsync ended. Whichever fails, both end: the other's rsync loses its
 /// partner, and both throw the reason that came first.
 struct RsyncSession: Sendable {
-    let tool: ConversingTool
-    let stream: any ByteStream
+    private let tool: ConversingTool
+    private let stream: any ByteStream
     /// Where paths that the peer distrusts are; nil at the source's end.
-    let volume: String?
+    private let volume: String?
     /// Whether files that vanish or change meanwhile are no failure.
-    let tolerant: Bool
+    private let tolerant: Bool
     /// Bytes sent so far.
-    var progress: @Sendable (ByteCount) -> Void = { _ in }
+    private let progress: @Sendable (ByteCount) -> Void
+
+    init(
+        tool: ConversingTool, stream: any ByteStream, volume: String?, tolerant: Bool,
+        progress: @escaping @Sendable (ByteCount) -> Void = { _ in }
+    ) {
+        self.tool = tool
+        self.stream = stream
+        self.volume = volume
+        self.tolerant = tolerant
+        self.progress = progress
+    }
 
     /// Returns when both ends are done. Cancelling the task kills the tool and cancels the stream.
     func run() async throws {
@@ -23,16 +34,20 @@ struct RsyncSession: Sendable {
         try Task.checkCancellation()
         let (own, peer) = try ends.get()
         try? await stream.finish()
-        guard let failure = Self.reason(own, peer) else { return }
+        guard let failure = reason(own, peer) else { return }
         throw failure
     }
 
     /// An end that only lost its partner does not know the reason; a full disk explains everything else.
-    private static func reason(_ own: GodwitError?, _ peer: GodwitError?) -> GodwitError? {
+    private func reason(_ own: GodwitError?, _ peer: GodwitError?) -> GodwitError? {
         guard let own, let peer else { return own ?? peer }
         if own.code == .noSpace { return own }
-        return peer.code == .noSpace || own.code == .linkLost ? peer : own
+        return peer.code == .noSpace || peerWasFirst.isRaised ? peer : own
     }
+
+    /// Whether the peer had failed before the tool here ended.
+    private let peerWasFirst = Flag()
+    private let peerHasFailed = Flag()
 
     private enum Part { case own(GodwitError?), peer(GodwitError?), cancelled }
 
@@ -73,6 +88,7 @@ struct RsyncSession: Sendable {
                 progress(sent)
             }
             let status = await tool.child.wait()
+            if peerHasFailed.isRaised { peerWasFirst.raise() }
             let failure = Rsync.failure(status, said: try await said, tolerant: tolerant)
             let frame = failure.map(SessionFrame.failed) ?? .end
             try await stream.write(frame.encoded[...])
@@ -104,6 +120,7 @@ struct RsyncSession: Sendable {
                 tool.input.close()
                 return nil
             case .failed(let failure):
+                peerHasFailed.raise()
                 tool.input.close()
                 return failure
             }

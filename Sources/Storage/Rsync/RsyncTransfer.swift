@@ -12,6 +12,10 @@ package enum RsyncTransfer {
         over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         try await telling(stream) {
+            // With a tolerant pass, a tree that is gone would count as one whose files are.
+            guard try FileStatus.of(root)?.kind == .directory else {
+                throw GodwitError(.notFound, "there is no volume at \(root)")
+            }
             for frame in frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
         } then: { tool in
