@@ -72,7 +72,9 @@ import Wire
     }
 
     @Test private func `a slow reader stops the writer`() async throws {
-        let (gate, pushed, read) = (Mutex(false), Mutex(0), Mutex(0))
+        let gate = Mutex(false)
+        let pushed = Mutex(0)
+        let read = Mutex(0)
         let acceptor = TestAcceptor(stream: { stream in
             _ = await eventually { gate.withLock { $0 } }
             let count = (try? await readAll(stream).count) ?? 0

@@ -12,7 +12,8 @@ import Wire
         try await Pair.with(trusts: false) { pair in
             let error = await failure { try await pair.openStream() }
             #expect(error?.code == .peerUntrusted)
-            #expect(error?.message.contains(pair.source.fingerprint) == true)
+            #expect(error?.message == "target (\(pair.address)) does not trust this host")
+            #expect(error?.cause?.contains(pair.source.fingerprint) == true)
             #expect(await code { try await pair.openControl() } == .peerUntrusted)
             try await pair.expectServing()
         }

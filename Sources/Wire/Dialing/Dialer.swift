@@ -67,14 +67,14 @@ package struct Dialer: PeerDialer {
             link.lose("the host did not answer the hello")
         }
         defer { timer.cancel() }
-        try await link.send(.hello, greeting)
-        let answer = try await link.next()
-        guard answer?.kind == .hello else {
-            let error = GodwitError(.protocolViolation, "\(link.peer) did not answer the hello")
-            link.fail(error)
-            throw error
+        do {
+            try await link.send(.hello, greeting)
+            if try await link.next()?.kind == .hello { return link }
+            throw GodwitError(.protocolViolation, "\(link.peer) did not answer the hello")
+        } catch {
+            link.hangUp()
+            throw Self.seenFromHere(error, link.peer)
         }
-        return link
     }
 }
 
@@ -121,7 +121,9 @@ extension Dialer {
         }
         var failures: [GodwitError] = []
         for text in addresses.prefix(Limit.addresses) {
-            try Task.checkCancellation()
+            if Task.isCancelled {
+                throw GodwitError(.cancelled, "the call of \(name) was cancelled")
+            }
             do {
                 return try await attempt(HostAddress(text), name, pin, context, role)
             } catch { failures.append(error) }
@@ -174,6 +176,20 @@ extension Dialer {
             handshake.complete(.failure(error))
             throw error
         }
+    }
+
+    /// The peer's refusal, which names no host, as the one who called should read it.
+    private static func seenFromHere(_ error: any Error, _ label: String) -> any Error {
+        guard let refusal = error as? GodwitError, refusal.code == .peerUntrusted else {
+            return error
+        }
+        return GodwitError(
+            .peerUntrusted,
+            "\(label) does not trust this host",
+            remedy: "make a token there (`godwit trust add NAME`) and redeem it here "
+                + "(`godwit remote add NAME TOKEN`)",
+            cause: refusal.message
+        )
     }
 
     private static func mismatch(_ label: String, _ expected: String, _ shown: String)

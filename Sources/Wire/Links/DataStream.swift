@@ -23,17 +23,19 @@ package final class DataStream: ByteStream {
         while !rest.isEmpty {
             let piece = rest.prefix(Self.piece)
             rest = rest.dropFirst(Self.piece)
-            try await throttle?.pass(piece.count) { [link] in link.isOver }
+            try await wait(for: piece.count)
             try await link.write(.data, piece)
         }
     }
 
+    private func wait(for bytes: Int) async throws {
+        guard let throttle else { return }
+        do { try await throttle.pass(bytes) { [link] in link.isOver } } catch { link.cancel() }
+    }
+
     package func finish() async throws { try await link.finish() }
 
-    package func cancel() async {
-        let reason = GodwitError(.cancelled, "the other host cancelled the stream")
-        link.fail(GodwitError(.cancelled, "the stream was cancelled"), telling: reason)
-    }
+    package func cancel() async { link.cancel() }
 
     /// Ends both directions and makes the peer's next call throw `reason`.
     package func fail(_ reason: GodwitError) async { link.fail(reason, telling: reason) }

@@ -9,13 +9,14 @@ final class FrameHandler: ChannelInboundHandler {
     private var decoder: FrameDecoder
     private var role: LinkRole
     private var cause: (any Error)?
-    private var isBroken = false
+    private var isBroken: Bool
     private var beats: RepeatedTask?
 
     init(_ link: FrameLink, role: LinkRole) {
         self.link = link
         self.role = role
         decoder = FrameDecoder(rules: role.opening)
+        isBroken = role.isDeaf
     }
 
     /// Installs the handler and asks for the first bytes; on the event loop.
@@ -27,9 +28,7 @@ final class FrameHandler: ChannelInboundHandler {
             try options.setOption(.autoRead, value: false)
             try options.setOption(.maxMessagesPerRead, value: 1)
         }
-        let handler = FrameHandler(link, role: role)
-        try channel.pipeline.syncOperations.addHandler(handler)
-        handler.enter(role, channel)
+        try channel.pipeline.syncOperations.addHandler(FrameHandler(link, role: role))
         link.demand()
     }
 
@@ -37,12 +36,13 @@ final class FrameHandler: ChannelInboundHandler {
     static func become(_ role: LinkRole, on channel: any Channel) throws {
         let handler = try channel.pipeline.syncOperations.handler(type: FrameHandler.self)
         precondition(handler.role == .listening, "a connection takes one role")
-        handler.decoder.rules = role.rules
-        handler.enter(role, channel)
+        handler.role = role
+        handler.enter(channel)
     }
 
-    private func enter(_ role: LinkRole, _ channel: any Channel) {
-        self.role = role
+    /// Both have said hello: the conversation begins, and the watch over it.
+    private func enter(_ channel: any Channel) {
+        decoder.rules = role.rules
         guard role.isControl || role.isStream else { return }
         if role.isStream, let options = channel.syncOptions {
             // Measured: 256 KiB a read is half again as fast as NIO's adaptive 64 KiB.
@@ -65,7 +65,7 @@ final class FrameHandler: ChannelInboundHandler {
         guard !isBroken else { return }
         do {
             while let frame = try decoder.next(from: &bytes) {
-                if frame.kind == .hello { decoder.rules = role.rules }
+                if frame.kind == .hello { enter(context.channel) }
                 link.heard(frame, isControl: role.isControl)
             }
         } catch {

@@ -1,5 +1,5 @@
 import MigrationCore
-import NIOCore
+package import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -94,6 +94,14 @@ final class FrameLink: Sendable {
 
     // MARK: Ending
 
+    func cancel() {
+        let reason = GodwitError(.cancelled, "the other host cancelled the conversation")
+        fail(
+            GodwitError(.cancelled, "the conversation with \(peer) was cancelled"),
+            telling: reason
+        )
+    }
+
     /// Ends both directions with this error, and tells the peer `reason` if the socket takes it.
     func fail(_ error: GodwitError, telling reason: GodwitError? = nil) {
         let isNew = state.withLock { state in
@@ -163,8 +171,7 @@ final class FrameLink: Sendable {
         -> Value
     {
         try await withTaskCancellationHandler(operation: body) {
-            let error = GodwitError(.cancelled, "the conversation with \(peer) was cancelled")
-            fail(error, telling: error)
+            cancel()
         }
     }
 }
@@ -224,7 +231,7 @@ extension FrameLink {
 }
 
 /// Closes a socket at once, without TLS's farewell.
-func hangUp(_ channel: any Channel) {
+package func hangUp(_ channel: any Channel) {
     channel.eventLoop.execute {
         let pipeline = channel.pipeline.syncOperations
         if let tls = try? pipeline.context(handlerType: NIOSSLHandler.self) {

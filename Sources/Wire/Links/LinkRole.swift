@@ -2,6 +2,8 @@
 enum LinkRole: Equatable {
     /// A listener's connection whose hello has not been accepted.
     case listening
+    /// A listener's connection that is only told why it may not go on; it is not listened to.
+    case refused
     /// The listener's side of the token exchange, and the dialer's.
     case token
     case redeeming
@@ -10,11 +12,13 @@ enum LinkRole: Equatable {
 
     var isControl: Bool { self == .control }
     var isStream: Bool { self == .stream }
+    var isDeaf: Bool { self == .refused }
 
     /// What may come first.
     var opening: FrameRules {
         switch self {
         case .listening: .hello
+        case .refused: .nothing
         case .token: .token
         case .redeeming: .tokenAnswer
         case .control, .stream: .helloOrRefusal
@@ -24,7 +28,7 @@ enum LinkRole: Equatable {
     /// What may come after the peer's hello; a listener takes nothing until it has accepted it.
     var rules: FrameRules {
         switch self {
-        case .listening, .token, .redeeming: .nothing
+        case .listening, .refused, .token, .redeeming: .nothing
         case .control: .control
         case .stream: .stream
         }

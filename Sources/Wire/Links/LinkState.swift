@@ -34,6 +34,7 @@ struct LinkState {
 
     private var inFlight = 0
     private var writer: Writer?
+    /// Nothing more may be written: this side has said so, or the peer's end was answered with it.
     private(set) var hasSaidEnd = false
     private var isEndFlushed = false
 
@@ -111,8 +112,8 @@ struct LinkState {
     var isIdle: Bool { inFlight == 0 }
 
     mutating func write(_ bytes: Int) throws(GodwitError) {
-        precondition(!hasSaidEnd, "bytes after the end")
         if let failure { throw failure }
+        guard !hasSaidEnd else { throw GodwitError(.cancelled, "the connection is being closed") }
         inFlight += bytes
     }
 

@@ -70,7 +70,10 @@ package struct PeerListener: Sendable {
             timer.cancel()
             beforeHello.leave()
         }
-        channel.closeFuture.whenComplete { _ in handshake.settle() }
+        channel.closeFuture.whenComplete { _ in
+            handshake.settle()
+            handshake.complete(.failure(ChannelError.eof))
+        }
         let tls = NIOSSLServerHandler(
             context: context,
             customVerificationCallback: { _, verdict in verdict.succeed(.certificateVerified) }
@@ -119,10 +122,7 @@ package struct PeerListener: Sendable {
     private func untrusted(_ shown: String) -> GodwitError {
         GodwitError(
             .peerUntrusted,
-            "the certificate \(shown) is not trusted here",
-            remedy:
-                "make a token on this host (`godwit trust add NAME`) and redeem it on the other "
-                + "(`godwit remote add NAME TOKEN`)"
+            "the certificate \(shown) is not trusted by the host that it was shown to"
         )
     }
 
@@ -151,7 +151,7 @@ package struct PeerListener: Sendable {
     private func refuse(_ link: FrameLink, _ error: GodwitError) async throws {
         let isPeer = try await gate(of: link.channel).completed.get() == ApplicationProtocol.peer
         guard isPeer else { return link.hangUp() }
-        try await install(link, .token)
+        try await install(link, .refused)
         throw error
     }
 }
