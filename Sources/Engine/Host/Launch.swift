@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 package import MigrationCore
 
 extension HostService {
@@ -104,7 +105,7 @@ extension HostService {
         root: String
     ) throws -> ProcessDefinition {
         let command = request.command.isEmpty ? defaults.command : request.command
-        let user = try defaults.user.map { try user($0, root: root) } ?? (0, 0)
+        let owner = try defaults.user.map { try user($0, root: root) } ?? (0, 0)
         let environment = merged(
             [ProcessDefinition.defaultEnvironment, defaults.environment, request.environment]
         )
@@ -112,8 +113,8 @@ extension HostService {
             command: command.isEmpty ? ["/bin/sh"] : command,
             environment: environment,
             workingDirectory: request.workingDirectory ?? defaults.workingDirectory ?? "/",
-            userID: request.userID ?? user.0,
-            groupID: request.groupID ?? user.1
+            userID: request.userID ?? owner.0,
+            groupID: request.groupID ?? owner.1
         )
     }
 }

@@ -31,7 +31,7 @@ extension HostService: PeerAcceptor {
         let link = Link(channel, number: links, migration: migration)
         await withDiscardingTaskGroup { group in
             group.addTask { await link.write() }
-            await link.read { message in await self.deliver(message, over: link, from: peer) }
+            await link.read { message in deliver(message, over: link, from: peer) }
             targets[migration]?.inbox.post(.linkEnded(link.number))
             link.finish()
         }
