@@ -4,6 +4,7 @@ package import MigrationCore
 
 extension HostService {
     package func launch(_ request: LaunchRequest) async throws {
+        try recoverOnce()
         try validate(request)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text

@@ -42,6 +42,7 @@ extension HostService: PeerAcceptor {
     private func deliver(_ message: Message, over link: Link, from peer: PeerIdentity) {
         let id = link.migration
         do {
+            try recoverOnce()
             if let job = targets[id] {
                 guard job.peer.fingerprint == peer.fingerprint else { throw stranger(peer) }
                 return job.post(message, over: link)
