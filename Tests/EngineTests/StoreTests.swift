@@ -109,7 +109,7 @@ import Testing
     @Test func `commits are durable`() throws {
         try directory { path in
             let store = try StateStore(directory: path)
-            #expect(try store.durability() == ["wal", "2"])
+            #expect(try store.durability() == ("wal", 2))
         }
     }
 

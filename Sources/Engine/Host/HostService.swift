@@ -16,6 +16,7 @@ package actor HostService {
     var operating: Set<InstanceName> = []
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0
+    private var hasRecovered = false
     private let jobs: AsyncStream<@Sendable () async -> Void>
     private let submission: AsyncStream<@Sendable () async -> Void>.Continuation
 
@@ -62,7 +63,7 @@ package actor HostService {
     /// `shutDown` cancels migrations that can be cancelled and waits, up to the deadline, for those
     /// that cannot. Cancellation of the task leaves all of them to the journal and the next start.
     package func run() async throws {
-        try recover()
+        try recoverOnce()
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             for await job in jobs { group.addTask { await job() } }
@@ -132,6 +133,14 @@ extension HostService {
 }
 
 extension HostService {
+    /// Takes up what an earlier run left, before the first thing is asked of this one: afterwards it
+    /// could not be told from what has begun since.
+    func recoverOnce() throws {
+        guard !hasRecovered else { return }
+        try recover()
+        hasRecovered = true
+    }
+
     /// Takes up every migration that the journal has left open, on both sides, and removes what an
     /// interrupted launch left. Instances that do not run stay so.
     private func recover() throws {

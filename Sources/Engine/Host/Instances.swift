@@ -163,6 +163,7 @@ extension HostService {
 
     /// - Throws: `busy` naming the migration that has it.
     func unlocked(_ name: InstanceName) throws -> InstanceRecord {
+        try recoverOnce()
         if let record = try store.instance(name), let lock = record.lock {
             throw GodwitError.locked(name, by: lock)
         }

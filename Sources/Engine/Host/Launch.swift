@@ -1,8 +1,10 @@
 import Foundation
+import Logging
 package import MigrationCore
 
 extension HostService {
     package func launch(_ request: LaunchRequest) async throws {
+        try recoverOnce()
         try validate(request)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text
@@ -104,7 +106,7 @@ extension HostService {
         root: String
     ) throws -> ProcessDefinition {
         let command = request.command.isEmpty ? defaults.command : request.command
-        let user = try defaults.user.map { try user($0, root: root) } ?? (0, 0)
+        let owner = try defaults.user.map { try user($0, root: root) } ?? (0, 0)
         let environment = merged(
             [ProcessDefinition.defaultEnvironment, defaults.environment, request.environment]
         )
@@ -112,8 +114,8 @@ extension HostService {
             command: command.isEmpty ? ["/bin/sh"] : command,
             environment: environment,
             workingDirectory: request.workingDirectory ?? defaults.workingDirectory ?? "/",
-            userID: request.userID ?? user.0,
-            groupID: request.groupID ?? user.1
+            userID: request.userID ?? owner.0,
+            groupID: request.groupID ?? owner.1
         )
     }
 }

@@ -3,7 +3,7 @@ package import MigrationCore
 extension HostService {
     package func planMove(_ request: MoveRequest) async throws -> MovePreview {
         let (record, options) = try await exclusively(request.name) { record in
-            (record, try await options(request, record))
+            (record, try await wishes(request, record))
         }
         let offer = try await equipment.offer(record.definition, options, isDryRun: true)
         let (dialer, id) = (equipment.dialer, MigrationID.random())
@@ -39,7 +39,7 @@ extension HostService {
     ) async throws -> SourceJob {
         _ = try await peer(named: request.remote)
         return try await exclusively(request.name) { record in
-            let options = try await options(request, record)
+            let options = try await wishes(request, record)
             let driver = try equipment.driver(record.definition.kind)
             let status = try await driver.observe(record.definition).status
             guard sources.values.count(where: { !$0.isConcluded }) < Limit.migrationsAtOnce else {
@@ -71,7 +71,7 @@ extension HostService {
         }
     }
 
-    private func options(
+    private func wishes(
         _ request: MoveRequest,
         _ record: InstanceRecord
     ) async throws -> MoveOptions {

@@ -31,7 +31,7 @@ extension HostService: PeerAcceptor {
         let link = Link(channel, number: links, migration: migration)
         await withDiscardingTaskGroup { group in
             group.addTask { await link.write() }
-            await link.read { message in await self.deliver(message, over: link, from: peer) }
+            await link.read { message in deliver(message, over: link, from: peer) }
             targets[migration]?.inbox.post(.linkEnded(link.number))
             link.finish()
         }
@@ -42,6 +42,7 @@ extension HostService: PeerAcceptor {
     private func deliver(_ message: Message, over link: Link, from peer: PeerIdentity) {
         let id = link.migration
         do {
+            try recoverOnce()
             if let job = targets[id] {
                 guard job.peer.fingerprint == peer.fingerprint else { throw stranger(peer) }
                 return job.post(message, over: link)

@@ -1,4 +1,4 @@
-package import MigrationCore
+import MigrationCore
 import Synchronization
 
 /// The report of a running migration as it grows, and its progress, for all who look.
@@ -11,6 +11,22 @@ final class Ledger: Sendable {
         var frozen: ContinuousClock.Instant?
         var stateSent: ContinuousClock.Instant?
         var isOver = false
+
+        mutating func closePhase() {
+            let now = ContinuousClock.now
+            let spent = phaseSince.duration(to: now).inMilliseconds
+            report.phases.append(.init(phase: report.phase, milliseconds: spent))
+            phaseSince = now
+        }
+
+        mutating func rate(_ sent: ByteCount, of total: ByteCount?) {
+            let seconds = stepSince.duration(to: .now).inMilliseconds / 1000
+            guard seconds > 0 else { return }
+            let perSecond = Double(sent.bytes) / seconds
+            progress.bytesPerSecond = ByteCount(bytes: UInt64(min(perSecond, 1e18)))
+            let left = total.flatMap { $0 >= sent ? Double($0.bytes - sent.bytes) : nil }
+            progress.secondsLeft = left.map { $0 / perSecond }
+        }
     }
 
     private let book: Mutex<Book>
@@ -38,7 +54,7 @@ final class Ledger: Sendable {
 
     /// - Returns: whether the phase is a new one. It never goes back.
     func enter(_ phase: Phase) -> Bool {
-        let progress: MigrationProgress? = book.withLock { book in
+        let progress = book.withLock { book -> MigrationProgress? in
             guard phase > book.report.phase else { return nil }
             book.closePhase()
             book.report.phase = phase
@@ -137,23 +153,5 @@ final class Ledger: Sendable {
                 book.report.error = error
             }
         }
-    }
-}
-
-extension Ledger.Book {
-    fileprivate mutating func closePhase() {
-        let now = ContinuousClock.now
-        let spent = phaseSince.duration(to: now).inMilliseconds
-        report.phases.append(.init(phase: report.phase, milliseconds: spent))
-        phaseSince = now
-    }
-
-    fileprivate mutating func rate(_ sent: ByteCount, of total: ByteCount?) {
-        let seconds = stepSince.duration(to: .now).inMilliseconds / 1000
-        guard seconds > 0 else { return }
-        let perSecond = Double(sent.bytes) / seconds
-        progress.bytesPerSecond = ByteCount(bytes: UInt64(min(perSecond, 1e18)))
-        guard let total, total >= sent, perSecond > 0 else { return progress.secondsLeft = nil }
-        progress.secondsLeft = Double(total.bytes - sent.bytes) / perSecond
     }
 }

@@ -56,11 +56,13 @@ package struct StateStore: Sendable {
         return database
     }
 
-    /// SQLite's own word for the journal mode and for `synchronous` (2 is FULL).
-    package func durability() throws -> [String] {
+    /// SQLite's own words for the journal mode and for `synchronous` (2 is FULL).
+    package func durability() throws -> (journal: String?, synchronous: Int?) {
         try read { database in
-            try ["journal_mode", "synchronous"]
-                .map { try String.fetchOne(database, sql: "PRAGMA \($0)") ?? "" }
+            (
+                try String.fetchOne(database, sql: "PRAGMA journal_mode"),
+                try Int.fetchOne(database, sql: "PRAGMA synchronous")
+            )
         }
     }
 

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import MigrationCore
+import Synchronization
 import Testing
 
 /// Two hosts that trust each other, joined by a wire in memory, each with a real state file.
