@@ -60,7 +60,11 @@ extension World {
     }
 
     private func disagreementOfMoved() -> String? {
-        if target.journal != .closed { return "moved, but the target is at \(targetWord)" }
+        // Where a person let go of the target, nobody tells it that its receipt is known.
+        let isFinished = source.resolution == .gone && targetWord == "finished"
+        guard target.journal == .closed || isFinished else {
+            return "moved, but the target is at \(targetWord)"
+        }
         if target.copy != (scenario.runsInTheEnd ? .running : .held) {
             return "moved, but the copy is \(target.copy)"
         }

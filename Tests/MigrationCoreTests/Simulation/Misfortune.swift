@@ -50,7 +50,7 @@ extension World {
         return false
     }
 
-    private mutating func burn(_ side: Side) {
+    mutating func burn(_ side: Side) {
         note("(the \(side.rawValue) burns down)")
         switch side {
         case .source:

@@ -18,7 +18,9 @@ struct Scenario {
     /// A host that burns down with all that is on it, and never returns.
     var fires = 0
     var persons = 0
-    /// Moves until the world becomes kind.
+    /// Moves until something goes wrong for the first time: faults would else mostly hit the beginning.
+    var firstMoves = 0
+    /// Moves from then on until nothing goes wrong any more.
     var unkindMoves = 0
     /// Whether any of what could happen next happens next, or always the first.
     var isOrdered = true
@@ -43,8 +45,9 @@ extension Scenario {
         stepFailures = random.pick([0, 0, 20, 150])
         cancels = random.pick([0, 0, 5, 20])
         fires = random.pick([0, 0, 0, 10])
-        persons = random.pick([0, 50])
-        unkindMoves = random.below(160)
+        persons = random.pick([0, 300])
+        firstMoves = random.below(90)
+        unkindMoves = random.below(120)
         isOrdered = false
     }
 

@@ -32,9 +32,10 @@ extension World {
     mutating func connect() {
         if target.isUp && (isKind || !random.chance(scenario.breaks)) {
             wire.connections += 1
-            wire.current = Wire.Connection(number: wire.connections)
+            let number = wire.connections
+            wire.current = Wire.Connection(number: number)
             source.wantsLink = false
-            note("(connection \(wire.connections))")
+            note("(connection \(number))")
             source.inbox.append(.linked)
         } else if canFailToConnect {
             source.wantsLink = false
@@ -74,14 +75,16 @@ extension World {
     mutating func deliver(_ index: Int) {
         let packet = wire.packets[index]
         if case .message = packet.content, !isKind, random.chance(scenario.doubles) {
-            note("(doubled: \(text(of: packet)))")
+            let told = text(of: packet)
+            note("(doubled: \(told))")
         } else {
             wire.packets.remove(at: index)
         }
         if case .message = packet.content, !isKind, random.chance(scenario.losses) {
             // A wire that loses a message is about to break: whoever waits for an answer will see.
             if wire.current?.number == packet.connection { wire.current?.isDoomed = true }
-            return note("(lost: \(text(of: packet)))")
+            let told = text(of: packet)
+            return note("(lost: \(told))")
         }
         let isLate = packet.connection != wire.current?.number
         switch (packet.to, packet.content) {

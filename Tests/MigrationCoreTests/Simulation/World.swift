@@ -24,7 +24,7 @@ struct World {
         self.scenario = scenario
         self.rules = rules
         random = SplitMix64(seed: seed)
-        isKind = scenario.unkindMoves == 0
+        isKind = scenario.firstMoves > 0 || scenario.unkindMoves == 0
         trace = isTraced ? [] : nil
         source.machine = SourceMachine(
             name: Sample.web,
@@ -120,9 +120,13 @@ struct World {
         return true
     }
 
-    /// Plays the whole migration: unkindly for a while, then kindly until nothing happens any more.
+    /// Plays the whole migration: kindly for a while, then unkindly, then kindly until nothing happens
+    /// any more.
     mutating func play() {
-        while !isKind && moves < scenario.unkindMoves && violation == nil {
+        while moves < scenario.firstMoves && step() {}
+        isKind = false
+        let end = moves + scenario.unkindMoves
+        while moves < end && violation == nil {
             moves += 1
             if !step() && random.chance(100) { break }
         }
