@@ -74,6 +74,10 @@ extension World {
 
     mutating func deliver(_ index: Int) {
         let packet = wire.packets[index]
+        if case .end = packet.content, !isKind, random.chance(600) {
+            // A host may take long to see that a peer is gone.
+            return wire.packets.append(wire.packets.remove(at: index))
+        }
         if case .message = packet.content, !isKind, random.chance(scenario.doubles) {
             let told = text(of: packet)
             note("(doubled: \(told))")
