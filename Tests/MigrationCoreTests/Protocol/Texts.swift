@@ -10,6 +10,13 @@ extension Message: Told {
         switch self {
         case .declined(let reason), .abort(let reason): "\(word) (\(reason.code.rawValue))"
         case .refused(let findings): "\(word) (\(findings.count))"
+        case .offer(let offer):
+            "\(word) (versions \(offer.capabilities.oldestVersion) to "
+                + "\(offer.capabilities.newestVersion), "
+                + "\(offer.capabilities.features.map(\.name).joined(separator: " and ")))"
+        case .accepted(let acceptance):
+            "\(word) (version \(acceptance.version), "
+                + "\(acceptance.features.joined(separator: " and ")))"
         default: word
         }
     }
