@@ -148,6 +148,7 @@ final class Ledger: Sendable {
             case .moved(let receipt):
                 book.report.status = .succeeded
                 book.report.newName = receipt.name
+            case .planned: book.report.status = .succeeded
             case .notMoved(let error):
                 book.report.status = error.code == .cancelled ? .cancelled : .failed
                 book.report.error = error

@@ -89,7 +89,7 @@ final class SourceRunner {
             reply?.answer(machine.canCancel)
             try await handle(.cancelled(reason), &group)
         case .resolve(let resolution, let reply):
-            reply.answer(machine.state == .handingOver)
+            reply.answer(machine.canResolve)
             try await handle(.resolved(resolution), &group)
         case .shutDown:
             isLeaving = true
@@ -226,7 +226,7 @@ extension SourceRunner {
                 try await perform(actions, &group)
                 return false
             case .reverting where lastRecord == .begun: break
-            case .reverting, .confirmed, .closed:
+            case .reverting, .confirmed, .ended, .closed:
                 try await persistently("writing the journal", logger) { try append(record) }
             }
         }
@@ -285,7 +285,7 @@ extension SourceRunner {
         logger.info("the migration ended", metadata: ["status": "\(report.status.rawValue)"])
         equipment.events(.migration(report))
         switch outcome {
-        case .moved: job.conclude(.success(report))
+        case .moved, .planned: job.conclude(.success(report))
         case .notMoved(let error): job.conclude(.failure(error))
         }
     }

@@ -198,7 +198,7 @@ extension TargetRunner {
             case .prepared, .taken:
                 try await handle(.stepFailed(.wrapping(error, in: "the journal")), &group)
                 return false
-            case .finished, .declined, .closed:
+            case .finished, .declined, .cleaned, .closed:
                 try await persistently("writing the journal", logger) {
                     try store.append(record, to: id, work.context)
                 }

@@ -98,8 +98,8 @@ extension StateStore {
     func append(_ record: TargetRecord, to id: MigrationID, _ context: TargetContext) throws {
         let isSettled =
             switch record {
-            case .declined, .closed: true
-            case .prepared, .taken, .finished: false
+            case .cleaned, .closed: true
+            case .prepared, .taken, .finished, .declined: false
             }
         try write { database in
             try append(database, id, .target, record, context, isSettled: isSettled)
@@ -148,7 +148,7 @@ extension StateStore {
 
     /// Removes the oldest settled journals and the oldest ended reports beyond the number.
     ///
-    /// A `finished` that the source has not acknowledged is never removed. A `declined` may be:
+    /// A `finished` that the source has not acknowledged is never removed. A `cleaned` may be:
     /// asked about a migration that it does not know, the target declines as well.
     package func prune(keeping count: Int) throws {
         try write { try prune($0, keeping: count) }
@@ -223,7 +223,11 @@ extension StateStore {
         reserved: Set<String>
     ) throws -> JournalEntry<TargetRecord, TargetContext>? {
         let entry: JournalEntry<TargetRecord, TargetContext> = try entry(row)
-        let isUnderWay = [.prepared, .taken].contains(entry.record)
+        let isUnderWay =
+            switch entry.record {
+            case .prepared, .taken, .declined: true
+            case .finished, .cleaned, .closed: false
+            }
         return isUnderWay || reserved.contains(entry.migration.text) ? entry : nil
     }
 
