@@ -18,12 +18,9 @@ struct InstanceRoutes: Sendable {
         router.get("1.0/instances/:name") { _, context in
             try Response.sync(InstanceShape(await control.instance(context.instanceName())))
         }
-        router.delete("1.0/instances/:name") { request, context in
-            let isForced = request.uri.queryParameters.get("force") == "1"
-            return try Response.created(delete(context.instanceName(), force: isForced))
-        }
+        router.delete("1.0/instances/:name", use: delete)
         router.get("1.0/instances/:name/state") { _, context in
-            try Response.sync(InstanceStateShape(await control.instance(context.instanceName())))
+            try stateAnswer(await control.instance(context.instanceName()))
         }
         router.put("1.0/instances/:name/state") { request, context in
             let put = try await request.decoded(StatePut.self)
@@ -48,6 +45,17 @@ struct InstanceRoutes: Sendable {
             events.publishLifecycle("instance-created", request.name)
             if request.starts { events.publishLifecycle("instance-started", request.name) }
         }
+    }
+
+    private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
+        let isForced = request.uri.queryParameters.get("force") == "1"
+        return try Response.created(delete(context.instanceName(), force: isForced))
+    }
+
+    /// Not inlined: compiler 6.3.1 crashes where this stands in an asynchronous function.
+    @inline(never)
+    private func stateAnswer(_ view: InstanceView) throws -> Response {
+        try Response.sync(InstanceStateShape(view))
     }
 
     private func delete(_ name: InstanceName, force: Bool) throws -> OperationView {

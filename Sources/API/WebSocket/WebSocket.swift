@@ -19,7 +19,13 @@ struct WebSocketReader: AsyncSequence, Sendable {
         let writer: WebSocketWriter
 
         mutating func next() async throws -> WebSocketMessage? {
-            while let frame = try await frames.next() {
+            try await next(isolation: #isolation)
+        }
+
+        mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> WebSocketMessage? {
+            while let frame = try await frames.next(isolation: actor) {
                 let data = frame.unmaskedData
                 switch frame.opcode {
                 case .text: return .text(String(buffer: data))

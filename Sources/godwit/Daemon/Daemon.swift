@@ -90,7 +90,7 @@ struct Daemon {
         return HostService(
             configuration: HostConfiguration(
                 name: settings.name,
-                version: GodwitVersion.text,
+                version: programVersion,
                 fingerprint: identity.fingerprint,
                 addresses: settings.addresses,
                 idMap: settings.idMap

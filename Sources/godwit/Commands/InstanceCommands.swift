@@ -1,0 +1,201 @@
+import API
+import ArgumentParser
+import MigrationCore
+
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List this host's instances.",
+        discussion: """
+            Examples:
+              godwit list
+              godwit list --format json
+            """,
+        aliases: ["ls"])
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() async throws {
+        let instances = try await connection.client.instances()
+        switch output.format {
+        case .table: Output.say(listText(instances))
+        case .json: try Output.say(json: instances)
+        }
+    }
+}
+
+struct InfoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Show all about an instance.",
+        discussion: """
+            Example:
+              godwit info db
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: FormatOptions
+
+    func run() async throws {
+        let view = try await connection.client.instance(target.name)
+        switch output.format {
+        case .table: Output.say(infoText(view))
+        case .json: try Output.say(json: view)
+        }
+    }
+}
+
+/// The name of an instance, as most commands take it.
+struct InstanceArgument: ParsableArguments {
+    @Argument(
+        help: "The instance's name.", completion: Completion.instances,
+        transform: Read.instance)
+    var name: InstanceName
+}
+
+struct StartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Start a stopped instance.",
+        discussion: """
+            Example:
+              godwit start db
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws { try await connection.client.start(target.name) }
+}
+
+/// How an instance is made to end.
+struct StopOptions: ParsableArguments {
+    @Flag(help: "Kill it at once.") var force = false
+    @Option(help: ArgumentHelp("How long it may take to end by itself.", valueName: "seconds"))
+    var timeout: Int?
+
+    func validate() throws {
+        guard (0...86_400).contains(timeout ?? 0) else {
+            throw ValidationError("--timeout is a number of seconds from 0 to 86400")
+        }
+    }
+}
+
+struct StopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Stop an instance.",
+        discussion: """
+            Its first process is asked to end (SIGTERM); after the timeout all are killed.
+
+            Examples:
+              godwit stop db
+              godwit stop db --timeout 5
+              godwit stop db --force
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var options: StopOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.client.stop(
+            target.name, force: options.force, grace: options.timeout)
+    }
+}
+
+struct RestartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart", abstract: "Stop an instance and start it again.",
+        discussion: """
+            Example:
+              godwit restart db --timeout 5
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var options: StopOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.client.restart(
+            target.name, force: options.force, grace: options.timeout)
+    }
+}
+
+struct PauseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Freeze an instance where it stands.",
+        discussion: """
+            Example:
+              godwit pause db
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws { try await connection.client.freeze(target.name) }
+}
+
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Let a frozen instance run on.",
+        discussion: """
+            Example:
+              godwit resume db
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws { try await connection.client.unfreeze(target.name) }
+}
+
+struct DeleteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Delete a stopped instance and its volume.",
+        discussion: """
+            Examples:
+              godwit delete db
+              godwit delete db --force
+            """,
+        aliases: ["rm"])
+
+    @OptionGroup var target: InstanceArgument
+    @Flag(name: .shortAndLong, help: "Also if it runs.") var force = false
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.client.delete(target.name, force: force)
+    }
+}
+
+struct RenameCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rename", abstract: "Rename a stopped instance.",
+        discussion: """
+            Example:
+              godwit rename db cache
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @Argument(help: "Its new name.", transform: Read.instance) var newName: InstanceName
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try await connection.client.rename(target.name, to: newName)
+    }
+}
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Print what an instance has written.",
+        discussion: """
+            Example:
+              godwit logs db
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        try Output.say(bytes: await connection.client.log(target.name))
+    }
+}

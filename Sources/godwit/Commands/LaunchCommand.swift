@@ -1,0 +1,90 @@
+import ArgumentParser
+import MigrationCore
+
+struct LaunchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "launch",
+        abstract: "Make an instance from a root filesystem and start it.",
+        discussion: """
+            ROOTFS is a directory, a tar archive or an OCI image layout on the daemon's host.
+
+            Examples:
+              godwit launch /images/redis db --bridge br0 --address 10.0.0.5/24 --gateway 10.0.0.1
+              godwit launch debian.tar shell --memory 512MiB --cpus 1.5 -- /bin/sleep infinity
+              godwit launch ./web web --network bridge=br0,address=10.0.0.6/24 \\
+                --network bridge=br1,address=fd00::6/64,hwaddr=10:66:6a:00:00:06
+            """)
+
+    @Argument(help: "Where the root filesystem is.", completion: .file()) var rootfs: String
+    @Argument(help: "The new instance's name.", transform: Read.instance) var name: InstanceName
+    @Argument(
+        parsing: .postTerminator, help: "The first process; left out, the image says it.")
+    var command: [String] = []
+
+    @Option(help: "Memory at most, such as 512MiB.", transform: Read.size) var memory: ByteCount?
+    @Option(help: "Processors at most, such as 1.5.") var cpus: Double?
+    @Option(help: "Processes at most.") var processes: UInt32?
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("An environment variable; repeatable.", valueName: "name=value"))
+    var env: [String] = []
+    @Option(help: ArgumentHelp("Ids inside, UID or UID:GID.", valueName: "uid[:gid]"))
+    var user: UserSpecification?
+    @Option(help: "The first process's working directory.") var workdir: String?
+    @Flag(help: "Without a user namespace: root inside is root on the host.") var privileged = false
+    @Option(help: "The bridge of its one interface.") var bridge: String?
+    @Option(
+        parsing: .singleValue,
+        help: "An address with prefix length for --bridge; repeatable.")
+    var address: [String] = []
+    @Option(parsing: .singleValue, help: "A default gateway for --bridge; one a family.")
+    var gateway: [String] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "An interface; repeatable, as are address and gateway in it.",
+            valueName: "bridge=B,address=A[,gateway=G][,hwaddr=H]"))
+    var network: [NetworkSpecification] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "A path of the host that it sees; the target of a move must have it too.",
+            valueName: "host:path[:ro]"))
+    var mount: [MountSpecification] = []
+    @Option(help: "The pool for its root volume.") var pool = "default"
+    @Flag(name: .customLong("no-start"), help: "Only make it.") var noStart = false
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if bridge == nil, !address.isEmpty || !gateway.isEmpty {
+            throw ValidationError("--address and --gateway need --bridge, or use --network")
+        }
+        if let cpus, !(cpus >= 0.001 && cpus <= 4096) {
+            throw ValidationError("--cpus is a number from 0.001 to 4096")
+        }
+        if let wrong = env.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
+            throw ValidationError("--env \"\(wrong)\" is not NAME=VALUE")
+        }
+    }
+
+    var request: LaunchRequest {
+        var interfaces = network.map(\.request)
+        if let bridge {
+            let first = InterfaceRequest(bridge: bridge, addresses: address, gateways: gateway)
+            interfaces.insert(first, at: 0)
+        }
+        let limits = ResourceLimits(
+            memory: memory, cpuMillis: cpus.map { UInt32(($0 * 1000).rounded()) },
+            processes: processes)
+        return LaunchRequest(
+            name: name, rootPath: absolute(rootfs), command: command, environment: env,
+            workingDirectory: workdir, userID: user?.user, groupID: user?.group, limits: limits,
+            isPrivileged: privileged, interfaces: interfaces, mounts: mount.map(\.definition),
+            pool: pool, starts: !noStart)
+    }
+
+    func run() async throws {
+        try await connection.client.launch(request)
+        Output.say("\(name) \(noStart ? "is made" : "runs")")
+    }
+}

@@ -1,0 +1,174 @@
+import API
+import ArgumentParser
+import Foundation
+import MigrationCore
+import Synchronization
+import UnixSignals
+
+struct MoveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "move", abstract: "Move an instance to another host.",
+        discussion: """
+            A running instance moves live: it runs until a fraction of a second before it runs on
+            there. An interrupt (Ctrl-C) cancels the move while that is possible, and says where
+            the instance is; a second one leaves the move to the daemon.
+
+            Examples:
+              godwit move db host-b:
+              godwit move db host-b:cache --dry-run
+              godwit move db host-b: --bandwidth 100MiB --timeout 60
+              godwit move db host-b: --cold --keep-definition
+            """)
+
+    enum TCP: String, CaseIterable, ExpressibleByArgument { case keep, close }
+
+    @OptionGroup var target: InstanceArgument
+    @Argument(
+        help: ArgumentHelp(
+            "The remote's name with a colon, and the name there if it is another.",
+            valueName: "remote:[newname]"),
+        completion: Completion.remotes, transform: Destination.init)
+    var destination: Destination
+
+    @Flag(name: .customLong("dry-run"), help: "Only show the plan and what the checks found.")
+    var isDryRun = false
+    @Flag(help: "While it runs (what a running instance does by itself).") var live = false
+    @Flag(help: "Stop it here, start it there.") var cold = false
+    @Option(
+        help: ArgumentHelp("The name there.", valueName: "newname"), transform: Read.instance)
+    var rename: InstanceName?
+    @Option(
+        help: ArgumentHelp("Bytes a second at most, such as 100MiB.", valueName: "size"),
+        transform: Read.size)
+    var bandwidth: ByteCount?
+    @Flag(help: "Hold it frozen there after the move.") var paused = false
+    @Flag(
+        name: .customLong("keep-definition"),
+        help: "Keep the stopped instance's definition and volume here.")
+    var keepsDefinition = false
+    @Option(
+        help: ArgumentHelp(
+            "Cancel it if it has not come to the handing over by then.", valueName: "seconds"))
+    var timeout: UInt32?
+    @Option(help: "What becomes of TCP connections.") var tcp = TCP.keep
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: FormatOptions
+
+    func validate() throws {
+        if live, cold { throw ValidationError("--live and --cold exclude each other") }
+        if timeout == 0 { throw ValidationError("--timeout is a number of seconds above 0") }
+        if let rename, let other = destination.newName, rename != other {
+            throw ValidationError("\(other) and --rename \(rename) are two names for one instance")
+        }
+    }
+
+    var request: MoveRequest {
+        MoveRequest(
+            name: target.name, remote: destination.remote,
+            mode: live ? .live : cold ? .cold : nil, tcp: tcp == .keep ? .keep : .close,
+            newName: rename ?? destination.newName, bandwidth: bandwidth, isPaused: paused,
+            keepsDefinition: keepsDefinition, timeoutSeconds: timeout)
+    }
+
+    func run() async throws {
+        if isDryRun { return try await showPlan() }
+        let client = connection.client
+        let host = try await client.information().name
+        let report = try await MoveSession(client: client, request: request).run()
+        switch output.format {
+        case .table: Output.say(reportText(report, host: host, style: .forOutput))
+        case .json: try Output.say(json: report)
+        }
+    }
+
+    /// - Throws: `refused`, after the plan is shown, where the move would be.
+    private func showPlan() async throws {
+        let preview = try await connection.client.planMove(request)
+        switch output.format {
+        case .table: Output.say(previewText(preview, request: request, style: .forOutput))
+        case .json: try Output.say(json: preview)
+        }
+        if preview.plan == nil { throw ExitCode(GodwitError.Code.refused.exitStatus) }
+    }
+}
+
+/// One move from its beginning to the last word about it.
+struct MoveSession: Sendable {
+    let client: HostClient
+    let request: MoveRequest
+
+    func run() async throws -> MigrationReport {
+        let signals = await UnixSignalsSequence(trapping: .sigint)
+        let operation = try await client.beginMove(request)
+        do {
+            return try await withThrowingTaskGroup(of: MigrationReport?.self) { group in
+                group.addTask { try await follow(operation) }
+                group.addTask {
+                    try await heed(signals, operation)
+                    return nil
+                }
+                while let report = try await group.next() {
+                    guard let report else { continue }
+                    group.cancelAll()
+                    return report
+                }
+                throw GodwitError(.internalFault, "nobody followed the move")
+            }
+        } catch let error as GodwitError {
+            await explain(error)
+            throw error
+        }
+    }
+
+    private func follow(_ operation: OperationView) async throws -> MigrationReport {
+        let printer = PrinterBox(redraws: isTerminal(STDERR_FILENO))
+        defer { printer.end() }
+        return try await client.followMove(operation) { printer.show($0) }
+    }
+
+    /// The first interrupt asks for the cancellation, the second leaves.
+    private func heed(_ signals: UnixSignalsSequence, _ operation: OperationView) async throws {
+        var isCancelling = false
+        for await _ in signals {
+            guard !isCancelling else {
+                throw GodwitError(
+                    .cancelled, "this program was interrupted; the daemon sees the move through",
+                    remedy: "see how it ends with `godwit migrations \(request.name)`")
+            }
+            isCancelling = true
+            Output.complain("\ncancelling; waiting for both hosts")
+            do {
+                try await client.cancelOperation(operation.id)
+            } catch let error as GodwitError {
+                Output.complain("not cancelled: \(error.message); waiting for the result")
+            }
+        }
+    }
+
+    /// Says where the instance is, as far as the daemon can still be asked.
+    private func explain(_ error: GodwitError) async {
+        let view: InstanceView?
+        do {
+            view = try await client.instance(request.name)
+        } catch let failure as GodwitError where failure.code == .notFound {
+            view = nil
+        } catch {
+            return
+        }
+        Output.complain(outcomeText(request, view: view, error: error))
+    }
+}
+
+/// The printer, for the one task that follows the move.
+private final class PrinterBox: Sendable {
+    private let printer: Mutex<ProgressPrinter>
+
+    init(redraws: Bool) { printer = Mutex(ProgressPrinter(redraws: redraws)) }
+
+    func show(_ progress: MigrationProgress) {
+        let text = printer.withLock { $0.text(for: progress, columns: terminalColumns()) }
+        if !text.isEmpty { Output.complain(raw: text) }
+    }
+
+    func end() { Output.complain(raw: printer.withLock { $0.end() }) }
+}

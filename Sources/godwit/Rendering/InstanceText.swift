@@ -1,0 +1,109 @@
+import MigrationCore
+
+/// What `godwit list` shows.
+func listText(_ views: [InstanceView]) -> String {
+    let rows = views.map { view in
+        [
+            view.definition.name.text, statusText(view),
+            view.definition.interfaces.flatMap(\.addresses).joined(separator: " "),
+            view.observation.status == .stopped ? "" : "\(view.observation.processes)",
+            view.observation.status == .stopped ? "" : sizeText(view.observation.memory),
+        ]
+    }
+    return table(
+        ["NAME", "STATUS", "ADDRESSES", "PROCESSES", "MEMORY"], rows,
+        empty: "no instances; make one with `godwit launch ROOTFS NAME`")
+}
+
+func statusText(_ view: InstanceView) -> String {
+    view.migration == nil ? view.observation.status.rawValue : "migrating"
+}
+
+/// What `godwit info NAME` shows.
+func infoText(_ view: InstanceView) -> String {
+    let definition = view.definition
+    var lines: [(String, String)] = [
+        ("Name", definition.name.text),
+        ("Status", statusText(view)),
+    ]
+    if let migration = view.migration { lines.append(("Migration", migration.text)) }
+    lines.append(("Kind", definition.kind.rawValue))
+    lines.append(("Created", "\(momentText(definition.created)) UTC"))
+    lines += processLines(view)
+    lines += limitLines(definition.limits)
+    lines.append(("User namespace", idMapText(definition.idMap)))
+    lines.append(("Pool", definition.pool))
+    lines += definition.mounts.map { mount in
+        ("Mount", "\(mount.path) from \(mount.hostPath)\(mount.isReadOnly ? ", read-only" : "")")
+    }
+    lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
+    return pairs(lines)
+}
+
+private func processLines(_ view: InstanceView) -> [(String, String)] {
+    let process = view.definition.process
+    let observation = view.observation
+    var lines = [
+        ("Command", process.command.map(quoted).joined(separator: " ")),
+        ("User", "\(process.userID):\(process.groupID) in \(process.workingDirectory)"),
+    ]
+    if let pid = observation.pid { lines.append(("PID", "\(pid)")) }
+    if let status = observation.exitStatus { lines.append(("Exit status", "\(status)")) }
+    if observation.status == .stopped { return lines }
+    let seconds = Double(observation.cpuNanoseconds) / 1e9
+    lines.append(("Processes", "\(observation.processes)"))
+    lines.append(("Memory", sizeText(observation.memory)))
+    lines.append(("CPU time", "\(decimal(seconds, places: 1)) s"))
+    return lines
+}
+
+private func limitLines(_ limits: ResourceLimits) -> [(String, String)] {
+    var parts: [String] = []
+    if let memory = limits.memory { parts.append("memory \(sizeText(memory))") }
+    if let millis = limits.cpuMillis {
+        parts.append("cpus \(decimal(Double(millis) / 1000, places: 1))")
+    }
+    if let processes = limits.processes { parts.append("processes \(processes)") }
+    return [("Limits", parts.isEmpty ? "none" : parts.joined(separator: " · "))]
+}
+
+private func idMapText(_ map: IDMap?) -> String {
+    map.map { "ids 0–\($0.count - 1) are \($0.hostStart) and up on the host" }
+        ?? "none (privileged)"
+}
+
+private func interfaceText(_ interface: InterfaceDefinition) -> String {
+    var text = "\(interface.name) on \(interface.bridge), \(interface.hardwareAddress)"
+    if !interface.addresses.isEmpty { text += ", \(interface.addresses.joined(separator: " "))" }
+    if !interface.gateways.isEmpty { text += " via \(interface.gateways.joined(separator: " "))" }
+    return text
+}
+
+/// As a shell would want the word.
+private func quoted(_ word: String) -> String {
+    let isPlain = word.utf8.allSatisfy { byte in
+        (0x2b...0x3a).contains(byte) || (0x40...0x5a).contains(byte)
+            || (0x61...0x7a).contains(byte) || byte == 0x5f || byte == 0x3d
+    }
+    if isPlain, !word.isEmpty { return word }
+    return "'"
+        + word.split(separator: "'", omittingEmptySubsequences: false)
+        .joined(separator: #"'\''"#) + "'"
+}
+
+/// What `godwit remote list` shows.
+func remotesText(_ remotes: [RemoteView]) -> String {
+    let rows = remotes.map { remote in
+        [remote.name.text, remote.addresses.joined(separator: " "), remote.fingerprint]
+    }
+    return table(
+        ["NAME", "ADDRESSES", "FINGERPRINT"], rows,
+        empty: "no remotes; add one with `godwit remote add NAME TOKEN`")
+}
+
+/// What `godwit trust list` shows.
+func trustText(_ peers: [PeerIdentity]) -> String {
+    table(
+        ["NAME", "FINGERPRINT"], peers.map { [$0.name, $0.fingerprint] },
+        empty: "nobody is trusted; let a host in with `godwit trust add NAME`")
+}

@@ -1,0 +1,73 @@
+import API
+import ArgumentParser
+import Foundation
+import MigrationCore
+
+/// How the daemon is reached.
+struct ConnectionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The daemon's socket (also from GODWIT_SOCKET).", valueName: "path"),
+        completion: .file())
+    var socket: String = defaultSocket
+
+    var client: HostClient { HostClient(socketPath: socket) }
+}
+
+/// How the answer is written.
+struct FormatOptions: ParsableArguments {
+    enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
+
+    @Option(help: "table is for people, json for programs; both say the same.")
+    var format = Format.table
+}
+
+let defaultSocket =
+    ProcessInfo.processInfo.environment["GODWIT_SOCKET"] ?? "/run/godwit/godwit.socket"
+
+/// Reads a name, so that a wrong one is told with the rule it breaks.
+enum Read {
+    @Sendable static func instance(_ text: String) throws -> InstanceName {
+        try told { try InstanceName(text) }
+    }
+
+    @Sendable static func remote(_ text: String) throws -> RemoteName {
+        try told { try RemoteName(text.hasSuffix(":") ? String(text.dropLast()) : text) }
+    }
+
+    @Sendable static func migration(_ text: String) throws -> MigrationID {
+        try told { try MigrationID(text) }
+    }
+
+    @Sendable static func size(_ text: String) throws -> ByteCount {
+        try told { try parseSize(text) }
+    }
+
+    private static func told<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as GodwitError {
+            let remedy = error.remedy.map { "; \($0)" } ?? ""
+            throw ValidationError("\(error.message)\(remedy)")
+        }
+    }
+}
+
+/// What the shell offers for the names that this host knows.
+enum Completion {
+    static let instances = CompletionKind.custom { words, _, _ async -> [String] in
+        let instances = try? await client(in: words).instances()
+        return (instances ?? []).map(\.definition.name.text)
+    }
+
+    static let remotes = CompletionKind.custom { words, _, _ async -> [String] in
+        let remotes = try? await client(in: words).remotes()
+        return (remotes ?? []).map { "\($0.name):" }
+    }
+
+    private static func client(in words: [String]) -> HostClient {
+        let index = words.firstIndex(of: "--socket").map { $0 + 1 }
+        let path = index.flatMap { $0 < words.count ? words[$0] : nil }
+        return HostClient(socketPath: path ?? defaultSocket)
+    }
+}
