@@ -73,7 +73,6 @@ import Wire
 
     @Test private func `a slow reader stops the writer`() async throws {
         let gate = Mutex(false)
-        let pushed = Mutex(0)
         let read = Mutex(0)
         let acceptor = TestAcceptor(stream: { stream in
             _ = await eventually { gate.withLock { $0 } }
@@ -82,22 +81,14 @@ import Wire
             try? await stream.finish()
         })
         try await Pair.with(acceptor) { pair in
-            let stream = try await pair.openStream()
-            let total = 256 << 20
-            let writing = Task {
-                let piece = [UInt8](repeating: 7, count: 256 << 10)
-                for _ in 0..<total / piece.count {
-                    try await stream.write(piece[...])
-                    pushed.withLock { $0 += piece.count }
-                }
-                try await stream.finish()
-            }
-            let stopped = await settled { pushed.withLock { $0 } }
+            let pump = Pump(try await pair.openStream(), pieces: 1_024)
+            async let ended = pump.run()
+            let stopped = await settled { pump.pushed }
             // 1 MiB in flight, 1 MiB in the reader's inbox, the rest is in the kernel's buffers.
             #expect(stopped > 0 && stopped < 32 << 20, "\(stopped) bytes went to nobody")
             gate.withLock { $0 = true }
-            try await writing.value
-            #expect(await eventually { read.withLock { $0 == total } })
+            #expect(await ended == nil)
+            #expect(await eventually { read.withLock { $0 == 256 << 20 } })
         }
     }
 
@@ -213,20 +204,11 @@ import Wire
             await stream.cancel()
         })
         try await Pair.with(acceptor) { pair in
-            let stream = try await pair.openStream()
-            let pushed = Mutex(0)
-            let writing = Task {
-                let piece = [UInt8](repeating: 7, count: 256 << 10)
-                return await code {
-                    while true {
-                        try await stream.write(piece[...])
-                        pushed.withLock { $0 += 1 }
-                    }
-                }
-            }
-            _ = await settled { pushed.withLock { $0 } }
+            let pump = Pump(try await pair.openStream(), pieces: .max)
+            async let ended = pump.run()
+            _ = await settled { pump.pushed }
             pair.accepted.cut()
-            #expect(await writing.value == .linkLost)
+            #expect(await ended == .linkLost)
         }
     }
 
@@ -240,6 +222,32 @@ import Wire
             last = now
         }
         return last
+    }
+}
+
+/// Writes as fast as it is let, and counts.
+private final class Pump: Sendable {
+    private let stream: any ByteStream
+    private let pieces: Int
+    private let count = Mutex(0)
+
+    init(_ stream: any ByteStream, pieces: Int) {
+        self.stream = stream
+        self.pieces = pieces
+    }
+
+    var pushed: Int { count.withLock { $0 } }
+
+    /// The error that ended it, nil if all was written.
+    func run() async -> GodwitError.Code? {
+        let piece = [UInt8](repeating: 7, count: 256 << 10)
+        return await code {
+            for _ in 0..<pieces {
+                try await stream.write(piece[...])
+                count.withLock { $0 += piece.count }
+            }
+            try await stream.finish()
+        }
     }
 }
 
