@@ -86,7 +86,10 @@ final class TargetRunner {
 
     private func take(_ input: TargetInput, _ group: inout DiscardingTaskGroup) async throws {
         switch input {
-        case .event(let event): try await handle(event, &group)
+        case .event(let event):
+            // The record `prepared` must have the plan in its context.
+            if case .checked(_, let plan?) = event { work.remember(plan) }
+            try await handle(event, &group)
         case .attached(let newer):
             link?.finish()
             link = newer
@@ -158,7 +161,6 @@ extension TargetRunner {
                 return .checked(findings: findings, plan: plan)
             }
         case .prepare(let offer, let plan):
-            work.remember(plan)
             step(&group) {
                 try await $0.prepare(offer, plan)
                 return .prepared
