@@ -86,7 +86,7 @@ extension Lab {
         let lab = try await up(hosts: names, settings: settings)
         let result: Result<Value, any Error>
         do { result = .success(try await body(lab)) } catch { result = .failure(error) }
-        // A task of its own: a test that ran out of time is cancelled and must clean up all the same.
+        // A task of its own: a test that ran out of time is cancelled and must clean up, too.
         try await Task { try await down(id: lab.id) }.value
         return try result.get()
     }
