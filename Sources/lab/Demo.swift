@@ -30,6 +30,11 @@ struct Demo {
     let rootFilesystem: String
     private let address = Lab.address(10)
     private let began = ContinuousClock().now
+    /// This program, wherever it was started from.
+    private static var program: String {
+        let link = "/proc/self/exe"
+        return (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? Lab.builtLab
+    }
 
     init(lab: Lab, rootFilesystem: String) {
         self.lab = lab
@@ -42,7 +47,8 @@ struct Demo {
         say("a daemon runs on each")
         try await trust()
         try await launch()
-        let witness = try await Counting(client: lab.client, address: address)
+        let witness = try await Counting(
+            client: lab.client, address: address, program: Self.program)
         say("the client holds one connection to \(address):6379 and counts")
         var moved: [Moved] = []
         for _ in 0..<roundTrips {
@@ -104,8 +110,8 @@ extension Demo {
             fileArrived: wrote && read.text == "on its way\n")
     }
 
-    /// Writes a file in the root filesystem while the move runs; tried again until the instance lets
-    /// us or has gone.
+    /// Writes a file in the root filesystem while the move runs; tried again until the instance
+    /// lets us or has gone.
     private func write(_ file: String, on host: String) async throws -> Bool {
         let write = ["exec", "redis", "--", "sh", "-c", "echo on its way > \(file)"]
         // Into the first pass, so that the file is news to the second.

@@ -33,8 +33,8 @@ struct RedisConnection: ~Copyable {
 
     /// Sends one command and returns the number that the server answers with.
     ///
-    /// - Throws: `linkLost` if the connection ends or the answer takes `seconds`, `protocolViolation`
-    ///   if it is no number.
+    /// - Throws: `linkLost` if the connection ends or the answer takes `seconds`,
+    ///   `protocolViolation` if it is no number.
     mutating func number(for words: [String], seconds: Int32 = 30) throws -> Int {
         try send(words)
         let line = try readLine(seconds: seconds)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import TestSupport
 
 /// Sums up what `swift test` wrote as event streams, for people and for tools.
 struct SummaryCommand: ParsableCommand {
@@ -22,62 +23,5 @@ struct SummaryCommand: ParsableCommand {
         for name in summary.failed { print("failed: \(name)") }
         print(summary.line)
         guard summary.failed.isEmpty, !summary.passed.isEmpty else { throw ExitCode(1) }
-    }
-}
-
-/// Tests by name and outcome.
-struct TestSummary: Codable {
-    private(set) var passed: [String] = []
-    private(set) var failed: [String] = []
-    private(set) var skipped: [String] = []
-
-    var line: String {
-        "\(passed.count) passed, \(failed.count) failed, \(skipped.count) skipped"
-    }
-
-    /// Reads one run. A run that does not say that it ended crashed, and what had begun in it failed.
-    mutating func add(stream: String, named name: String) {
-        var begun: Set<String> = []
-        var broken: Set<String> = []
-        var isComplete = false
-        for line in stream.split(separator: "\n") {
-            guard let event = Record(line)?.payload, let kind = event.kind else { continue }
-            let test = event.testID ?? ""
-            switch kind {
-            case "testStarted": begun.insert(test)
-            case "issueRecorded" where event.issue?.isKnown != true: broken.insert(test)
-            case "testSkipped" where isFunction(test): skipped.append(test)
-            case "testEnded" where begun.remove(test) != nil && isFunction(test):
-                if broken.contains(test) { failed.append(test) } else { passed.append(test) }
-            case "runEnded": isComplete = true
-            default: break
-            }
-        }
-        failed += begun.filter(isFunction).sorted()
-        if !isComplete { failed.append("\(name): the run did not end") }
-    }
-
-    /// A suite's id ends with its name, a test's with its file and line.
-    private func isFunction(_ id: String) -> Bool { id.contains(".swift:") }
-}
-
-/// The part of a record of the event stream that is read here (swift-testing ABI, version 0).
-private struct Record: Decodable {
-    struct Payload: Decodable {
-        struct Issue: Decodable { var isKnown: Bool? }
-
-        var kind: String?
-        var testID: String?
-        var issue: Issue?
-    }
-
-    var kind: String
-    var payload: Payload?
-
-    init?(_ line: Substring) {
-        guard let record = try? JSONDecoder().decode(Record.self, from: Data(line.utf8)),
-            record.kind == "event"
-        else { return nil }
-        self = record
     }
 }

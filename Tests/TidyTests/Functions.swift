@@ -52,10 +52,10 @@ private func endOfBody(_ code: [String], from first: Int) -> Int? {
             case "(", "[": brackets += 1
             case ")", "]": brackets -= 1
             case "{" where braces > 0 || brackets == 0: braces += 1
-            case "}" where braces == 0: return nil
-            case "}":
+            case "}" where braces > 0:
                 braces -= 1
                 if braces == 0 { return index }
+            case "}" where brackets == 0: return nil
             default: break
             }
         }

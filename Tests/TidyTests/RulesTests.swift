@@ -115,6 +115,6 @@ import Testing
         let lengths = Figures.Lengths([1, 2, 3, 4, 5, 6, 7, 8, 9, 100])
         #expect((lengths.median, lengths.p90, lengths.max, lengths.count) == (5, 9, 100, 10))
         #expect(Figures.Lengths([]).max == 0)
-        #expect(assertions(in: ["precondition(a)", "// precondition(b)", "try #require(c)"]) == 1)
+        #expect(assertions(in: ["precondition(a)", "// precondition(b)", "require(c)"]) == 2)
     }
 }

@@ -10,8 +10,8 @@ import MigrationCore
 ///     instances: .10 and up  ───┘            (the same numbers in fd77::/64)
 ///
 /// Nothing of it shows in this machine's own namespaces but processes, cgroups named
-/// `godwit-lab-ID-HOST` and the directory `/var/tmp/godwit-lab-ID`. Whatever a killed lab left, the next
-/// one removes. Needs root.
+/// `godwit-lab-ID-HOST` and the directory `/var/tmp/godwit-lab-ID`. Whatever a killed lab left, the
+/// next one removes. Needs root.
 package struct Lab: Sendable {
     /// Six hexadecimal digits that tell labs running at the same time apart.
     package let id: String
@@ -39,6 +39,11 @@ package struct Lab: Sendable {
     /// The program that `make build` leaves, for a process started in the package's directory.
     package static var builtGodwit: String {
         FileManager.default.currentDirectoryPath + "/.build/release/godwit"
+    }
+
+    /// The lab's own program: the client and the demo.
+    package static var builtLab: String {
+        FileManager.default.currentDirectoryPath + "/.build/release/lab"
     }
 
     package var directory: String { Self.directory(of: id) }
@@ -81,7 +86,8 @@ extension Lab {
         let lab = try await up(hosts: names, settings: settings)
         let result: Result<Value, any Error>
         do { result = .success(try await body(lab)) } catch { result = .failure(error) }
-        try await down(id: lab.id)
+        // A task of its own: a test that ran out of time is cancelled and must clean up, too.
+        try await Task { try await down(id: lab.id) }.value
         return try result.get()
     }
 

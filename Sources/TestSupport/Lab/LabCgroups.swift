@@ -5,16 +5,33 @@ package enum LabCgroups {
     private static let root = "/sys/fs/cgroup"
 
     /// Every cgroup directory whose name begins with the prefix and all below it, deepest first.
+    ///
+    /// Looked for below each hierarchy's root and one level deeper, where a container manager may
+    /// have put this process itself.
     package static func find(prefix: String) -> [String] {
-        let walk = FileManager.default.enumerator(atPath: root)
-        var found: [String] = []
-        while let path = walk?.nextObject() as? String {
-            guard path.split(separator: "/").contains(where: { $0.hasPrefix(prefix) }),
-                walk?.fileAttributes?[.type] as? FileAttributeType == .typeDirectory
-            else { continue }
-            found.append(root + "/" + path)
+        let places = [root] + folders(in: root)
+        let candidates = (places + places.dropFirst().flatMap(folders)).flatMap(folders)
+        let tops = Set(candidates.filter { name(of: $0).hasPrefix(prefix) })
+        return tops.sorted().flatMap(withAllBelow)
+    }
+
+    private static func name(of path: String) -> Substring {
+        path.split(separator: "/").last ?? ""
+    }
+
+    private static func withAllBelow(_ folder: String) -> [String] {
+        folders(in: folder).flatMap(withAllBelow) + [folder]
+    }
+
+    private static func folders(in folder: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.map { folder + "/" + $0 }.filter { path in
+            var isDirectory: ObjCBool = false
+            // SAFETY: the flag outlives the call.
+            let exists = unsafe FileManager.default.fileExists(
+                atPath: path, isDirectory: &isDirectory)
+            return exists && isDirectory.boolValue
         }
-        return found.sorted { $0.utf8.count > $1.utf8.count }
     }
 
     /// Removes them as far as they are empty; true when none is left.

@@ -48,7 +48,8 @@ extension Lab {
         commandLine(of: pid).contains(directory)
     }
 
-    /// Kills whatever still names the lab's directory (a node that was only half up) and returns it.
+    /// Kills whatever still names the lab's directory (a node that was only half up) and returns
+    /// it.
     private static func killHolders(of directory: String) -> [Int32] {
         let holders = pids(below: "/proc").filter { pid in
             let words = commandLine(of: pid)

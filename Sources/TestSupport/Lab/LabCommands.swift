@@ -1,7 +1,7 @@
 package import LinuxHost
 
-/// All that the lab ever asks of a tool. Names in it are short: `port` is the switch's end of a link,
-/// `uplink` the node's.
+/// All that the lab ever asks of a tool. Names in it are short: `port` is the switch's end of a
+/// link, `uplink` the node's.
 package enum LabCommands {
     /// Starts a node: namespaces of its own and `script` in bash as their first process, which is
     /// killed with everything below it when `unshare` dies.
@@ -48,8 +48,8 @@ package enum LabCommands {
             ])
     }
 
-    /// A bridge whose MAC address is given: else it would change with the ports that join and leave,
-    /// and its peers would go on sending to the old one.
+    /// A bridge whose MAC address is given: else it would change with the ports that join and
+    /// leave, and its peers would go on sending to the old one.
     package static func bridge(in pid: Int32, _ name: String, mac: String) -> Command {
         network(
             of: pid,
@@ -83,8 +83,8 @@ package enum LabCommands {
 }
 
 extension LabCommands {
-    /// What the first process of a node does: `$1` is the node's directory, `$2` its host name, `$3`
-    /// the directory of this machine that its state is bound over, or nothing.
+    /// What the first process of a node does: `$1` is the node's directory, `$2` its host name,
+    /// `$3` the directory of this machine that its state is bound over, or nothing.
     ///
     /// `/proc/self/stat` is read before the new `/proc` is mounted: it still tells the pid as the
     /// starter counts. bash reaps whatever is orphaned in the namespace while it waits.

@@ -17,8 +17,8 @@ extension Lab {
     package func inventory(of host: String) -> LabInventory {
         let node = self.host(host)
         let groups = LabCgroups.find(prefix: cgroupParent(of: host)).map { "cgroup \($0)" }
-        return LabInventory(
-            things: Set(mounts(of: node) + processes(of: node) + interfaces(of: node) + groups))
+        let things = mounts(of: node) + processes(of: node) + interfaces(of: node) + groups
+        return LabInventory(things: Set(numbered(things)))
     }
 
     private func mounts(of node: LabNode) -> [String] {
@@ -26,25 +26,40 @@ extension Lab {
         return (text ?? "").split(separator: "\n").map { line in
             let fields = line.split(separator: " ")
             let kind = fields.firstIndex(of: "-").map { fields[($0 + 1)...].prefix(1) } ?? []
-            return "mount \(fields[0]) \(fields[4]) \(kind.joined())"
+            return "mount \(fields[4]) \(kind.joined())"
         }
     }
 
-    /// Processes with their own network namespace in the same line; the lab's idle sleep left out.
+    /// Without pids, which a restart of the daemon changes; the lab's idle sleep left out.
     private func processes(of node: LabNode) -> [String] {
         let proc = node.path("/proc")
+        let own = network(of: 1, proc: proc)
         return pids(below: proc).compactMap { pid in
             guard startTime(of: pid, proc: proc) != nil else { return nil }
             let words = commandLine(of: pid, proc: proc).joined(separator: " ").prefix(200)
-            let network = try? FileManager.default.destinationOfSymbolicLink(
-                atPath: "\(proc)/\(pid)/ns/net")
-            return words == "sleep 86400" ? nil : "process \(pid) \(words) \(network ?? "")"
+            guard words != "sleep 86400" else { return nil }
+            let isElsewhere = network(of: pid, proc: proc) != own
+            return "process \(words)" + (isElsewhere ? " in a network namespace of its own" : "")
         }
+    }
+
+    private func network(of pid: Int32, proc: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "\(proc)/\(pid)/ns/net")
     }
 
     private func interfaces(of node: LabNode) -> [String] {
         let place = node.path("/sys/class/net")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
         return names.map { "interface \($0)" }
+    }
+}
+
+/// Tells equal lines apart, so that the second mount on one place is a thing of its own.
+private func numbered(_ lines: [String]) -> [String] {
+    var seen: [String: Int] = [:]
+    return lines.map { line in
+        seen[line, default: 0] += 1
+        let count = seen[line, default: 1]
+        return count == 1 ? line : "\(line) (\(count))"
     }
 }

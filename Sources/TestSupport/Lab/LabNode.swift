@@ -64,7 +64,8 @@ extension LabNode {
     }
 }
 
-/// Starts a process with a session of its own that may outlive this one; what it says goes to `log`.
+/// Starts a process with a session of its own that may outlive this one; what it says goes to
+/// `log`.
 func startDetached(_ command: Command, log: String) throws -> ChildProcess {
     let nothing = try Descriptor.open("/dev/null", O_RDWR)
     let output = try Descriptor.open(log, O_WRONLY | O_CREAT | O_APPEND)

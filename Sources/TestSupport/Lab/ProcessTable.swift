@@ -34,8 +34,8 @@ private let bootID: String =
     (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
     .trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
 
-/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold blanks and brackets. Nil for a process
-/// that is gone or a zombie.
+/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold blanks and brackets. Nil for a
+/// process that is gone or a zombie.
 package func startTime(of pid: Int32, proc: String = "/proc") -> UInt64? {
     guard let stat = try? String(contentsOfFile: "\(proc)/\(pid)/stat", encoding: .utf8),
         let bracket = stat.lastIndex(of: ")")

@@ -1,10 +1,10 @@
 import Foundation
 import LinuxHost
 import MigrationCore
-import TestSupport
 
-/// The client while it counts: this program again, in the client's network namespace.
-struct Counting {
+/// The client while it counts over one connection that it never renews: the program `lab` in the
+/// client's network namespace.
+package struct Counting: Sendable {
     private let child: ChildProcess
     private let input: Descriptor
     private let output: Descriptor
@@ -12,12 +12,13 @@ struct Counting {
     /// Returns when the first reply is there.
     ///
     /// - Throws: `linkLost` with the client's words if it cannot connect.
-    init(client: LabNode, address: String) async throws {
+    package init(
+        client: LabNode, address: String, port: UInt16 = 6379, program: String = Lab.builtLab
+    ) async throws {
         let (inputRead, inputWrite) = try Descriptor.pipe()
         let (outputRead, outputWrite) = try Descriptor.pipe()
         let (errorRead, errorWrite) = try Descriptor.pipe()
-        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let words = [program, "witness", address, "6379"]
+        let words = [program, "witness", address, "\(port)"]
         child = try ChildProcess.start(
             LabCommands.network(of: client.pid, words),
             descriptors: [(inputRead, 0), (outputWrite, 1), (errorWrite, 2)])
@@ -33,7 +34,7 @@ struct Counting {
     }
 
     /// Ends the counting and returns what the client saw.
-    func finish() async throws -> Testimony {
+    package func finish() async throws -> Testimony {
         input.close()
         let bytes = try await blocking { [output] in
             var all: [UInt8] = []
