@@ -1,21 +1,23 @@
 import Foundation
-import LinuxHost
-import MigrationCore
+package import LinuxHost
+package import MigrationCore
 
 /// The standard output and error of an instance, in two files of at most `Limit.instanceLog` each.
-struct InstanceLog: Sendable {
+package struct InstanceLog: Sendable {
     let path: String
     let olderPath: String
     let limit: ByteCount
 
-    init(_ files: InstanceFiles, limit: ByteCount = Limit.instanceLog) {
-        path = files.log
-        olderPath = files.olderLog
+    package init(path: String, olderPath: String, limit: ByteCount = Limit.instanceLog) {
+        self.path = path
+        self.olderPath = olderPath
         self.limit = limit
     }
 
+    init(_ files: InstanceFiles) { self.init(path: files.log, olderPath: files.olderLog) }
+
     /// Appends everything that comes out of the pipe, until all who could write to it are gone.
-    func append(from pipe: Descriptor) throws {
+    package func append(from pipe: Descriptor) throws {
         // A disk that fails or is full loses lines of the log; it must not stop the instance.
         var file = try? open()
         var size = length(of: path)
@@ -33,13 +35,13 @@ struct InstanceLog: Sendable {
     }
 
     /// The last `count` bytes of both files together.
-    func tail(_ count: ByteCount) throws -> [UInt8] {
+    package func tail(_ count: ByteCount) throws -> [UInt8] {
         let newer = try end(of: path, count.bytes)
         let older = try end(of: olderPath, count.bytes - UInt64(newer.count))
         return older + newer
     }
 
-    func remove() throws {
+    package func remove() throws {
         try SmallFile.remove(path)
         try SmallFile.remove(olderPath)
     }

@@ -26,7 +26,7 @@ package enum NetworkHook {
         for end in ends { try end.setUp(true) }
     }
 
-    static func pid(inState bytes: [UInt8]) throws -> Int32 {
+    package static func pid(inState bytes: [UInt8]) throws -> Int32 {
         struct State: Decodable { var pid: Int32 }
         guard let state = try? JSONDecoder().decode(State.self, from: Data(bytes)), state.pid > 0
         else {

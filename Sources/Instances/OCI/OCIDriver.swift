@@ -50,6 +50,14 @@ package struct OCIDriver: Sendable {
         return pid
     }
 
+    /// The OCI bundle's `config.json` for an instance with the tree at `root`.
+    package func specification(of definition: InstanceDefinition, root: String) throws -> [UInt8] {
+        let record = RuntimeRecord(
+            configuration: configuration, definition: definition, root: root, isSilent: false,
+            keepsConnections: true)
+        return try encodedJSON(OCISpecification(record))
+    }
+
     /// Writes the bundle and all that monitor and hook will read.
     func makeBundle(_ record: RuntimeRecord) throws {
         let files = record.files

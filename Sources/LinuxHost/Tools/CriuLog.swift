@@ -37,6 +37,10 @@ package struct CriuLog: Equatable, Sendable {
     private static let known: [(mark: String, remedy: String)] = [
         ("io_uring", "stop the use of io_uring in the instance, CRIU cannot dump it"),
         (
+            "nested user namespace",
+            "stop the program in the instance that has made a user namespace of its own"
+        ),
+        (
             "Can't get 1:16 opt",
             "install CRIU 4.2 or newer: older ones cannot dump sockets on this kernel"
         ),

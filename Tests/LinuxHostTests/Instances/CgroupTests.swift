@@ -1,0 +1,82 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import Testing
+
+@Suite struct CgroupTests {
+    @Test func `controllers are found on a host with both versions`() {
+        let mounts = CgroupMounts(
+            mounts: """
+                tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
+                cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0
+                cgroup /sys/fs/cgroup/freezer cgroup rw,relatime,freezer 0 0
+                cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0
+                """)
+        #expect(mounts.version == 1)
+        #expect(
+            mounts.controllers == [
+                "cpu": "/sys/fs/cgroup/cpu,cpuacct", "cpuacct": "/sys/fs/cgroup/cpu,cpuacct",
+                "freezer": "/sys/fs/cgroup/freezer",
+            ])
+        #expect(
+            mounts.directories(of: "/a/b") == [
+                "/sys/fs/cgroup/cpu,cpuacct/a/b", "/sys/fs/cgroup/freezer/a/b",
+                "/sys/fs/cgroup/unified/a/b",
+            ])
+    }
+
+    @Test func `a host with version 2 alone needs no freezer controller`() {
+        let mounts = CgroupMounts(mounts: "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0")
+        #expect(mounts.version == 2)
+        #expect(mounts.directories(of: "/a") == ["/sys/fs/cgroup/a"])
+    }
+
+    @Test func `a host without control groups is refused`() {
+        #expect(throws: GodwitError(.kernelRefused, "")) {
+            try Cgroup(path: "/a", mounts: CgroupMounts(mounts: "proc /proc proc rw 0 0"))
+        }
+    }
+
+    @Test func `a group that is not there holds nothing, and thawing and removing it do nothing`()
+        async throws
+    {
+        let group = try Cgroup(path: "/gwt-nothing-here")
+        #expect(!group.exists && group.processes().isEmpty && !group.isFrozen)
+        try group.thaw()
+        group.remove()
+        try await group.killAll()
+        #expect(group.memory() == .zero && group.cpuNanoseconds() == 0)
+    }
+}
+
+@Suite(.enabled(if: getuid() == 0)) struct HostCgroupTests {
+    @Test func `a frozen group stands still, a thawed one runs, a killed one is empty`()
+        async throws
+    {
+        let path = "/gwt\(UInt32.random(in: .min ... .max))"
+        let mounts = try CgroupMounts.current()
+        let group = try Cgroup(path: path)
+        for directory in mounts.directories(of: path) {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: false)
+        }
+        defer { group.remove() }
+        let files = mounts.directories(of: path).map { "\($0)/cgroup.procs" }
+        let join = files.map { "echo $$ > \($0); " }.joined()
+        async let run = Command("sh", ["-c", join + "while :; do :; done"]).run()
+        #expect(await holds(within: .seconds(10)) { !group.processes().isEmpty })
+        try await group.freeze()
+        try await group.freeze()
+        #expect(group.isFrozen)
+        let ticks = group.cpuNanoseconds()
+        for _ in 0..<3 { #expect(group.cpuNanoseconds() == ticks) }
+        try group.thaw()
+        #expect(!group.isFrozen)
+        #expect(await holds(within: .seconds(10)) { group.cpuNanoseconds() > ticks })
+        try await group.freeze()
+        try await group.killAll()
+        #expect(try await run.status == .signalled(SIGKILL))
+        group.remove()
+        #expect(!group.exists)
+    }
+}
