@@ -32,7 +32,7 @@ package func hostAddresses() -> [HostAddress] {
 /// The four or sixteen bytes of an IPv4 or IPv6 address; nil for other families.
 private func bytes(of address: UnsafeMutablePointer<sockaddr>?) -> [UInt8]? {
     guard let address = unsafe address else { return nil }
-    package let start = UnsafeRawPointer(address)
+    let start = UnsafeRawPointer(address)
     switch Int32(unsafe address.pointee.sa_family) {
     case AF_INET:
         let place = unsafe start.loadUnaligned(as: sockaddr_in.self).sin_addr
@@ -48,8 +48,8 @@ private func bytes(of address: UnsafeMutablePointer<sockaddr>?) -> [UInt8]? {
 private func addressText(_ bytes: [UInt8]) -> String? {
     precondition(bytes.count == 4 || bytes.count == 16)
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    package let family = bytes.count == 4 ? AF_INET : AF_INET6
-    package let size = socklen_t(text.count)
+    let family = bytes.count == 4 ? AF_INET : AF_INET6
+    let size = socklen_t(text.count)
     guard unsafe inet_ntop(family, bytes, &text, size) != nil else { return nil }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

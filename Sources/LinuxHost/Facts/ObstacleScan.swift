@@ -5,10 +5,10 @@ package import MigrationCore
 ///
 /// Only what CRIU 4.2 surely refuses is reported (criu/files.c, sockets.c, sk-inet.c, namespaces.c,
 /// proc_parse.c, seize.c of that version). File locks, inotify, epoll, timers, eventfd, signalfd, pidfd,
-/// memfd, packet, raw and netlink sockets, ttys, hash and array maps of BPF are all dumped.
+/// memfd, packet, raw and netlink sockets and ttys are all dumped.
 package enum ObstacleScan {
-    /// What CRIU copies of a deleted file that is still open, unless its `ghost-limit` says otherwise.
-    package static let ghostLimit = ByteCount.mebibytes(1)
+    /// What CRIU copies of a deleted file that is still open: the `ghost-limit` of Tools/Criu.swift.
+    package static let ghostLimit = ByteCount.mebibytes(512)
 
     /// Of one process not more than this many of a kind: the cure is the same for all.
     private static let perKind = 4

@@ -22,12 +22,8 @@ struct OpenFile {
 
     private func anonymousObstacle(_ name: Substring) -> (ObstacleKind, String)? {
         guard let kind = anonymousKind(name) else { return nil }
-        if name == "bpf-map", hasDumpableMap { return nil }
         return (kind, "has \(target) open")
     }
-
-    /// CRIU dumps hashes (type 1) and arrays (type 2).
-    private var hasDumpableMap: Bool { ["1", "2"].contains(information("map_type:")) }
 
     /// The kernel tells a socket's protocol as an attribute of its file (net/socket.c).
     private func socketObstacle() -> (ObstacleKind, String)? {
@@ -71,6 +67,8 @@ struct OpenFile {
 }
 
 /// Which obstacle an anonymous inode is, by the kernel's name for it; nil for what CRIU dumps.
+///
+/// CRIU can dump hashes and arrays of BPF where it is built with libbpf; Debian's is not.
 package func anonymousKind(_ name: Substring) -> ObstacleKind? {
     let bare = name.drop { $0 == "[" }.prefix { $0 != "]" }
     switch bare {

@@ -10,12 +10,8 @@ import Testing
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: criu)))
     func `the tools say what they can do, and are not asked twice`() async throws {
         let reader = HostFactsReader(criu: Self.criu)
-        let clock = ContinuousClock()
-        let begin = clock.now
         let facts = try await read(reader)
-        let first = clock.now
         #expect(try await read(reader).criu == facts.criu)
-        print("facts: \(begin.duration(to: first)), then \(first.duration(to: clock.now))")
         let criu = try #require(facts.criu)
         #expect(criu.version >= Version(4, 2))
         #expect(criu.features.isSuperset(of: [ToolFacts.checkPassed, "timens", "userns"]))

@@ -150,7 +150,7 @@ import Testing
         let change = { (pair: inout Comparison) in
             pair.target.bridgeNetworks = ["br0": ["10.9.0.1/24"]]
         }
-        #expect(try only(change)?.mark == "network warning")
+        #expect(try only(.live, change)?.mark == "network warning")
         #expect(try found(.cold, change) == [])
         #expect(
             try found {
@@ -194,11 +194,11 @@ import Testing
                     milliseconds: pair.source.clock.milliseconds + difference)
             }
         }
-        #expect(try found(change(1_000)) == [])
-        #expect(try found(change(-1_000)) == [])
-        #expect(try only(change(-1_001))?.cause == "the target's clock is 1 s behind")
-        #expect(try only(change(60_000))?.mark == "clock warning")
-        #expect(try only(change(60_001))?.mark == "clock refusal")
+        #expect(try found(.live, change(1_000)) == [])
+        #expect(try found(.live, change(-1_000)) == [])
+        #expect(try only(.live, change(-1_001))?.cause == "the target's clock is 1 s behind")
+        #expect(try only(.live, change(60_000))?.mark == "clock warning")
+        #expect(try only(.live, change(60_001))?.mark == "clock refusal")
         #expect(try only(.cold, change(-90_000))?.mark == "clock warning")
         #expect(
             try only {
