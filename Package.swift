@@ -79,15 +79,17 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
-        module(
-            "API",
-            [
+        .target(
+            name: "API",
+            dependencies: [
                 "MigrationCore", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ]
+            ],
+            // Compiler 6.3.1 crashes while it optimises closures of routes (docs/decisions).
+            swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
         ),
         .executableTarget(
             name: "godwit",

@@ -101,11 +101,13 @@ extension Response {
             body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 
+    @inline(never)
     static func sync(_ metadata: some Codable & Sendable) throws -> Response {
         .json(try JSON.encode(Envelope.sync(metadata)))
     }
 
     /// 202 with the operation that has begun, and its place in `Location`.
+    @inline(never)
     static func created(_ operation: OperationView) throws -> Response {
         var response = Response.json(
             status: 202, try JSON.encode(Envelope.created(operation)))
@@ -130,6 +132,7 @@ extension Request {
 
 extension APIContext {
     /// The instance that the path names.
+    @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }
 }
 

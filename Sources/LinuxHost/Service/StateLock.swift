@@ -1,5 +1,5 @@
 import Foundation
-package import MigrationCore
+import MigrationCore
 
 /// Makes sure that one daemon at a time works on a state directory; held until it is released.
 package final class StateLock: Sendable {
