@@ -101,6 +101,7 @@ enum Arrows {
         ],
         "godwit": [
             "NIOCore", "NIOPosix", "NIOSSL", "Logging", "ArgumentParser", "ServiceLifecycle",
+            "UnixSignals",
         ],
         "lab": ["ArgumentParser"],
     ]
