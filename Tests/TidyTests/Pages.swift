@@ -43,7 +43,7 @@ func errorCodes(in lines: [String]) -> [String] {
     }
 }
 
-/// The lines that start a task without a comment on them or right above.
+/// The lines that start a task without a comment on them, below them or in the four lines above.
 func unexplainedTasks(in lines: [String]) -> [Int] {
     let code = CodeText(lines).lines
     return code.indices.filter { index in
@@ -51,9 +51,8 @@ func unexplainedTasks(in lines: [String]) -> [Int] {
         guard ["Task {", "Task.detached {", "Task<"].contains(where: startsTask(line)) else {
             return false
         }
-        let above = index > 0 ? lines[index - 1] : ""
-        let below = index + 1 < lines.count ? lines[index + 1] : ""
-        return ![lines[index], above, below].contains { $0.contains("//") }
+        let near = lines[max(0, index - 4)...min(index + 1, lines.count - 1)]
+        return !near.contains { $0.contains("//") }
     }
 }
 

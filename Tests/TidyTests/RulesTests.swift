@@ -14,7 +14,7 @@ import Testing
 
     @Test(arguments: [
         "footprint(of: tree)", "let source = target", "the senders of mail", "blueprint(",
-        "try open()", "a list of todos",
+        "try open()", "a list of todos", #"["--server", "--sender"]"#, "rsync: [receiver] mknod",
     ])
     func `a word that only looks like one is not`(line: String) {
         #expect(BannedWord.all.filter { $0.stands(in: line) }.map(\.word) == [])
