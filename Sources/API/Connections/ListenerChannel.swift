@@ -75,7 +75,7 @@ struct ListenerChannel: ServerChildChannel {
         guard let admission = try await admission(channel, handshake, remote) else { return }
         switch admission {
         case .refuse: return
-        case .other: await remote.serve(channel, admission)
+        case .other(let serve): await serve(channel)
         case .http(let peer):
             let connection = try await channel.eventLoop.submit {
                 let connection = try open(channel, logger)

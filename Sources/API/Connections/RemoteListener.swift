@@ -17,32 +17,29 @@ package struct RemoteListener: Sendable {
     package var secure: @Sendable (any Channel) throws -> Void
     /// Decides after the handshake, with the protocol that ALPN agreed on.
     package var admit: @Sendable (any Channel, String?) async -> RemoteAdmission
+
+    package init(
+        host: String,
+        port: Int,
+        secure: @escaping @Sendable (any Channel) throws -> Void,
+        admit: @escaping @Sendable (any Channel, String?) async -> RemoteAdmission
+    ) {
+        self.host = host
+        self.port = port
+        self.secure = secure
+        self.admit = admit
+    }
+}
+
+/// What becomes of a connection whose handshake is done.
+package enum RemoteAdmission: Sendable {
+    case http(PeerIdentity)
     /// Serves an admitted connection that is not HTTP, and returns when it is over; the channel is
     /// closed afterwards.
     ///
     /// The channel arrives with `autoRead` off and with all bytes held back. Put your handlers in
     /// place, then set `ChannelOptions.autoRead` to true and call `channel.read()`: the first `read`
     /// through the pipeline lets go what was held. (A `NIOAsyncChannel` reads by itself.)
-    package var serve: @Sendable (any Channel, RemoteAdmission) async -> Void
-
-    package init(
-        host: String,
-        port: Int,
-        secure: @escaping @Sendable (any Channel) throws -> Void,
-        admit: @escaping @Sendable (any Channel, String?) async -> RemoteAdmission,
-        serve: @escaping @Sendable (any Channel, RemoteAdmission) async -> Void
-    ) {
-        self.host = host
-        self.port = port
-        self.secure = secure
-        self.admit = admit
-        self.serve = serve
-    }
-}
-
-/// What becomes of a connection whose handshake is done.
-package enum RemoteAdmission: Equatable, Sendable {
-    case http(PeerIdentity)
-    case other
+    case other(@Sendable (any Channel) async -> Void)
     case refuse
 }

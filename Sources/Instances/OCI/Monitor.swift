@@ -1,4 +1,3 @@
-import CLinux
 import Foundation
 import LinuxHost
 import MigrationCore
@@ -24,7 +23,7 @@ package enum Monitor {
     /// - Parameter record: the path of the instance's runtime record.
     package static func run(_ action: Action, record path: String) async throws {
         signal(SIGHUP, SIG_IGN)
-        _ = godwit_set_child_subreaper()
+        Reaper.adoptOrphans()
         let report = Descriptor(taking: reportDescriptor)
         let began = ContinuousClock.now
         do {
@@ -101,11 +100,7 @@ package enum Monitor {
             throw GodwitError(.internalFault, "runc wrote no process number to \(files.pid)")
         }
         let number = try await blocking {
-            var code: Int32 = 0
-            var status: Int32 = 0
-            let error = unsafe godwit_reap_until(pid, &code, &status)
-            guard error == 0 else { throw GodwitError.kernel("wait for \(pid)", code: error) }
-            return code == Int32(CLD_EXITED) ? status : 128 + status
+            try Reaper.wait(for: pid).number
         }
         // The directory is gone if the driver has removed the instance meanwhile.
         try? SmallFile.replace(files.exit, with: Array("\(number)".utf8))

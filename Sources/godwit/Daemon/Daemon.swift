@@ -1,5 +1,4 @@
 import API
-import CLinux
 import Engine
 import Foundation
 import Instances
@@ -9,6 +8,7 @@ import MigrationCore
 import NIOPosix
 import ServiceLifecycle
 import Storage
+import UnixSignals
 import Wire
 
 /// The only place where drivers meet the engine, and the engine the API and the wire.
@@ -45,7 +45,7 @@ struct Daemon {
 
     /// Runs until SIGTERM or SIGINT; then migrations are cancelled or finished, never torn.
     func run() async throws {
-        godwit_keep_large_buffers()
+        LargeBuffers.keep()
         let lock = try StateLock(directory: settings.stateDirectory)
         let events = EventHub()
         let identity = try HostIdentity.load(
@@ -83,7 +83,8 @@ struct Daemon {
                 criuPath: settings.criu,
                 cgroupParent: settings.cgroupParent,
                 executable: try ownProgram()
-            )
+            ),
+            obstacles: { ObstacleScan.obstacles(of: $0) }
         )
         var pools = settings.pools
         pools["default"] = pools["default"] ?? "\(settings.stateDirectory)/pools/default"
@@ -108,7 +109,7 @@ struct Daemon {
             dialer: try Dialer(
                 identity: identity, directory: KnownPeers(in: store),
                 group: MultiThreadedEventLoopGroup.singleton),
-            events: { events.publish($0) },
+            events: { publish($0, to: events) },
             logger: logger,
             ownFindings: Checks.hostFindings
         )
@@ -126,9 +127,12 @@ struct Daemon {
             port: settings.listen.port,
             secure: { try listener.secure($0) },
             admit: { channel, applicationProtocol in
-                await listener.admit(channel, applicationProtocol: applicationProtocol)
-            },
-            serve: { channel, admission in await listener.serve(channel, as: admission) }
+                switch await listener.admit(channel, applicationProtocol: applicationProtocol) {
+                case .http(let peer): .http(peer)
+                case .refuse where applicationProtocol == nil: .refuse
+                case let admission: .other { await listener.serve($0, as: admission) }
+                }
+            }
         )
     }
 
@@ -147,5 +151,18 @@ private struct HostRun: Service {
         } onGracefulShutdown: {
             host.shutDown()
         }
+    }
+}
+
+/// Requests of clients tell of themselves; what comes from another host, or ends later, tells here.
+private func publish(_ event: HostEvent, to events: EventHub) {
+    switch event {
+    case .instance(let name, .movedAway, at: _):
+        events.publishLifecycle("instance-moved-away", name)
+    case .instance(let name, .arrived, at: _): events.publishLifecycle("instance-arrived", name)
+    case .instance: break
+    case .migration(let report):
+        events.publishLifecycle("instance-migration-\(report.status.rawValue)", report.instance)
+    case .progress(let progress): events.publish(progress)
     }
 }
