@@ -2,11 +2,13 @@ import Foundation
 import MigrationCore
 import Synchronization
 
-/// Digests of one tree: every path with its type, permissions, owner, times, attributes, links and content.
+/// Digests of one tree: every path with its type, permissions, owner, times, attributes, links and
+/// content.
 ///
-/// Equal trees have equal digests on any host, in whatever order they were made. The first call reads every file;
-/// later calls read again what has changed since, by size and times of each inode. Paths that vanish or
-/// change during a call are no error, so that a running instance's tree can be read ahead.
+/// Equal trees have equal digests on any host, in whatever order they were made. The first call
+/// reads every file; later calls read again what has changed since, by size and times of each
+/// inode. Paths that vanish or change during a call are no error, so that a running instance's tree
+/// can be read ahead.
 package final class TreeDigest: Sendable {
     private let remembered = Mutex<[FileKey: RememberedHash]>([:])
 
