@@ -15,8 +15,8 @@ package final class TreeDigest: Sendable {
     package init() {}
 
     /// - Parameters:
-    ///   - mapped: paths (as `/a/b`) that are read again whatever their times say. One that stands for
-    ///     bytes that are not UTF-8 means every path that is shown so.
+    ///   - mapped: paths (as `/a/b`) that are read again whatever their times say. One that stands
+    ///     for bytes that are not UTF-8 means every path that is shown so.
     /// - Returns: a text to be compared, not read.
     package func digest(of root: String, mapped: Set<String> = []) async throws -> String {
         let before = remembered.withLock { $0 }
