@@ -69,8 +69,8 @@ struct HostTreeDigestTests {
     @Test func `a mapped file is read again although nothing shows that it changed`() async throws {
         try await withTree { root in
             try await withTree { image in
-                // A filesystem that is mounted anew can hold a changed file with the times it had before: so does
-                // a memory that is told so.
+                // A filesystem that is mounted anew can hold a changed file with the times it had
+                // before: so does a memory that is told so.
                 try await bash("echo x > $1/f; echo y > $2/f", root, image)
                 let status = try #require(try FileStatus.of(root + "/f"))
                 let stale = RememberedHash(

@@ -76,7 +76,8 @@ struct HostVolumeConformanceTests {
     @Test(arguments: PoolKind.allCases)
     func `a mapped file is compared whatever its times say`(kind: PoolKind) async throws {
         try await PoolPair.with(kind) { pair in
-            // The target's copy differs without a trace at the source, as after a write through a mapping.
+            // The target's copy differs without a trace at the source, as after a write through a
+            // mapping.
             let fill =
                 "for f in mapped $'not-\\xff-utf8'; do echo $2 > \"$1/$f\"; "
                 + "touch -d 2020-02-02 \"$1/$f\"; done"
@@ -172,7 +173,8 @@ struct HostVolumeConformanceTests {
     }
 }
 
-/// Returns when a change at the moment is too old to be taken for one during a first pass that begins now.
+/// Returns when a change at the moment is too old to be taken for one during a first pass that
+/// begins now.
 private func untilOld(_ moment: FileTime) async throws {
     while FileTime.now().earlier(byMilliseconds: 2_100) < moment {
         try await Task.sleep(for: .milliseconds(50))

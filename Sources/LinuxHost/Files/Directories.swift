@@ -26,7 +26,8 @@ package enum Directories {
 
     /// Renames within one filesystem.
     ///
-    /// - Throws: `nameTaken` if there is something under the new path, `notFound` if nothing under the
+    /// - Throws: `nameTaken` if there is something under the new path, `notFound` if nothing under
+    ///   the
     ///   old one.
     package static func rename(_ path: String, to newPath: String) throws {
         guard unsafe godwit_rename_new(path, newPath) != 0 else { return }

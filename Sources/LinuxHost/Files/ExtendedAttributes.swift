@@ -4,14 +4,15 @@ import MigrationCore
 
 /// The extended attributes of one file, POSIX ACLs and file capabilities among them.
 ///
-/// Files are named by a null-terminated location such as `/proc/self/fd/7/name`: the directory is held
-/// open, and the last component is never followed.
+/// Files are named by a null-terminated location such as `/proc/self/fd/7/name`: the directory is
+/// held open, and the last component is never followed.
 enum ExtendedAttributes {
     static let accessACL = Array("system.posix_acl_access".utf8)
     static let defaultACL = Array("system.posix_acl_default".utf8)
     static let capability = Array("security.capability".utf8)
 
-    /// Names in the order of their bytes; none where the filesystem has no attributes or the file is gone.
+    /// Names in the order of their bytes; none where the filesystem has no attributes or the file
+    /// is gone.
     static func names(at location: [CChar]) throws -> [[UInt8]] {
         let list = try unsafe read { buffer, size in unsafe llistxattr(location, buffer, size) }
         guard let list, !list.isEmpty else { return [] }

@@ -23,10 +23,12 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Starts the command with exactly the given descriptors (ours, and the number in the child); the
-    /// child closes all others but its standard streams, and leads a process group (or session) of its own.
+    /// Starts the command with exactly the given descriptors (ours, and the number in the child);
+    /// the child closes all others but its standard streams, and leads a process group (or session)
+    /// of its own.
     ///
-    /// - Parameter endsItsGroup: whatever the child leaves behind in its process group is killed when
+    /// - Parameter endsItsGroup: whatever the child leaves behind in its process group is killed
+    ///   when
     ///   it ends, before anyone learns of its end.
     /// - Throws: `toolMissing` if there is no such program, `kernelRefused` otherwise.
     package static func start(
@@ -72,8 +74,8 @@ package final class ChildProcess: Sendable {
         _ = godwit_pidfd_send_signal(pidfd.number, number)
     }
 
-    /// Sends the signal to the child and whatever it has started in its process group, unless the child
-    /// has ended.
+    /// Sends the signal to the child and whatever it has started in its process group, unless the
+    /// child has ended.
     package func signalGroup(_ number: Int32) { group.signal(number) }
 }
 
@@ -107,8 +109,8 @@ private func withCStrings<Value>(
     _ texts: [String],
     _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) throws -> Value
 ) rethrows -> Value {
-    // SAFETY: every pointer is freed after `body`, which must not keep them; strdup never returns nil
-    // for the sizes that `Limit.word` allows.
+    // SAFETY: every pointer is freed after `body`, which must not keep them; strdup never returns
+    // nil for the sizes that `Limit.word` allows.
     var pointers = unsafe texts.map { unsafe strdup($0) }
     defer { unsafe pointers.forEach { unsafe free($0) } }
     unsafe pointers.append(nil)

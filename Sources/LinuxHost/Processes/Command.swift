@@ -50,8 +50,8 @@ package struct ToolResult: Equatable, Sendable {
 }
 
 extension Command {
-    /// Runs the tool to its end, which is when it and all that hold its standard streams have let go.
-    /// Cancelling the task kills the tool and its process group.
+    /// Runs the tool to its end, which is when it and all that hold its standard streams have let
+    /// go. Cancelling the task kills the tool and its process group.
     ///
     /// - Throws: `toolMissing` if it cannot be started; a status other than 0 does not throw.
     package func run(

@@ -18,8 +18,8 @@ package final class Descriptor: Sendable {
 
     deinit { close() }
 
-    /// Closes now. Only for the one owner who knows that nobody reads or writes any more; later calls
-    /// do nothing.
+    /// Closes now. Only for the one owner who knows that nobody reads or writes any more; later
+    /// calls do nothing.
     package func close() {
         if isOpen.exchange(false, ordering: .acquiringAndReleasing) { Foundation.close(number) }
     }

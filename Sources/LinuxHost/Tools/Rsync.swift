@@ -3,18 +3,20 @@ package import MigrationCore
 /// All that is asked of `rsync`; 3.2.3 or newer at both ends.
 ///
 /// A transfer is a daemon conversation over our own stream: the target's end serves one module, the
-/// volume, from within a chroot, and takes only the options listed below. Nothing that the source says can
-/// start a program there or write outside of the volume.
+/// volume, from within a chroot, and takes only the options listed below. Nothing that the source
+/// says can start a program there or write outside of the volume.
 package enum Rsync {
     /// Everything but access times; names as bytes, ids as numbers, times to the nanosecond.
     ///
-    /// `--xattrs` twice: once leaves out `user.rsync.%…`, which an instance may own. No `--inplace`: it
-    /// writes through hard links that the source has already cut, and into files that a later failure leaves torn.
+    /// `--xattrs` twice: once leaves out `user.rsync.%…`, which an instance may own. No
+    /// `--inplace`: it writes through hard links that the source has already cut, and into files
+    /// that a later failure leaves torn.
     private static let everything = [
         "--archive", "--hard-links", "--acls", "--xattrs", "--xattrs", "--sparse", "--numeric-ids",
     ]
 
-    /// A shell that is to rsync what ssh is elsewhere: it joins rsync's ends to descriptors 3 and 4.
+    /// A shell that is to rsync what ssh is elsewhere: it joins rsync's ends to descriptors 3 and
+    /// 4.
     ///
     /// The reading half is the one that rsync waits for: it ends when the target has finished.
     package static let shell =
@@ -22,8 +24,9 @@ package enum Rsync {
 
     /// Sends the tree to the daemon at descriptors 3 (from it) and 4 (to it).
     ///
-    /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends when
-    /// hard links came and went while it read the tree. The timeout ends whatever else stands still.
+    /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends
+    /// when hard links came and went while it read the tree. The timeout ends whatever else stands
+    /// still.
     package static func send(_ root: String) -> Command {
         Command(
             "rsync",
@@ -36,7 +39,8 @@ package enum Rsync {
         )
     }
 
-    /// Serves the volume once, on standard input and output, as the configuration on descriptor 5 says.
+    /// Serves the volume once, on standard input and output, as the configuration on descriptor 5
+    /// says.
     package static func receive() -> Command {
         Command(
             "rsync",
@@ -102,7 +106,8 @@ package enum Rsync {
                 .noSpace, "there is not enough space for the volume",
                 remedy: "free space in the target's pool, or choose another pool", cause: cause)
         }
-        // 10, 12, 30, 35: socket, protocol stream, timeouts: what follows when the other end has gone.
+        // 10, 12, 30, 35: socket, protocol stream, timeouts: what follows when the other end has
+        // gone.
         let isAftermath = [10, 12, 30, 35].map(ExitStatus.exited).contains(status)
         return GodwitError(
             isAftermath ? .linkLost : .toolFailed, "rsync ended with status \(status.number)",

@@ -2,8 +2,8 @@
 package enum Tar {
     /// Unpacks an archive, compressed or not, with owners by number, attributes and ACLs.
     ///
-    /// GNU tar itself keeps an archive from writing outside: it refuses `..`, strips leading slashes, and makes
-    /// links that lead out of the directory only after everything else.
+    /// GNU tar itself keeps an archive from writing outside: it refuses `..`, strips leading
+    /// slashes, and makes links that lead out of the directory only after everything else.
     package static func extract(_ archive: String, into directory: String) -> Command {
         Command(
             "tar",

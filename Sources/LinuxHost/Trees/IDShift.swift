@@ -19,8 +19,8 @@ package struct IDShift: Sendable {
         self.map = map
     }
 
-    /// Shifts owners, ACL entries and the root ids of file capabilities, once for each inode; permission
-    /// bits, set-user-id among them, stay as they are.
+    /// Shifts owners, ACL entries and the root ids of file capabilities, once for each inode;
+    /// permission bits, set-user-id among them, stay as they are.
     ///
     /// - Throws: `badRequest` with the path of a file whose id is outside of the map.
     package func apply(to root: String) async throws {
@@ -91,7 +91,7 @@ package struct IDShift: Sendable {
         guard id < map.count else {
             throw GodwitError(
                 .badRequest,
-                "\(entry.text) has the \(what) id \(id), and the instance has only \(map.count) ids",
+                "\(entry.text) has the \(what) id \(id), but the instance has \(map.count) ids",
                 remedy: "change its owner in the image, or launch the instance with --privileged")
         }
         return map.hostStart + id

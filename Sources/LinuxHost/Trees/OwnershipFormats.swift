@@ -20,10 +20,12 @@ package enum PosixACL {
 
 /// The value of `security.capability`, as linux/capability.h draws it.
 ///
-///     revision and effective bit: u32 | (permitted: u32, inheritable: u32) × 2 | root id: u32 (revision 3)
+///     revision, effective bit: u32 | (permitted: u32, inheritable: u32) × 2 | root id: u32
+///
+/// Revision 1 has one pair, and only revision 3 the root id.
 package enum FileCapability {
-    /// The same capabilities for the user namespace whose root is `root`, in revision 3; nil if the value
-    /// is of another format.
+    /// The same capabilities for the user namespace whose root is `root`, in revision 3; nil if the
+    /// value is of another format.
     package static func shifted(
         _ value: [UInt8], root: UInt32, by shift: (UInt32) throws -> UInt32
     ) rethrows -> [UInt8]? {

@@ -10,8 +10,8 @@ package struct RootedFiles: Sendable {
         self.root = try Descriptor.open(root, godwit_o_path | O_DIRECTORY)
     }
 
-    /// Holds the regular file at the path, without opening it; nil if there is none (any more), or if the
-    /// path leads over a link or out of the root.
+    /// Holds the regular file at the path, without opening it; nil if there is none (any more), or
+    /// if the path leads over a link or out of the root.
     package func regularFile(at path: [UInt8]) throws -> Descriptor? {
         guard !path.isEmpty, path.count < Int(PATH_MAX), !path.contains(0) else { return nil }
         let name = path.map { CChar(bitPattern: $0) } + [0]

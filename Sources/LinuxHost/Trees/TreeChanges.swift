@@ -4,11 +4,12 @@ import MigrationCore
 
 /// Files whose content has to be compared although size and modification time may be equal.
 package enum TreeChanges {
-    /// Paths of regular files below `root`, without a leading slash, whose inode has changed since, or that
-    /// are `mapped` (as `/a/b`; one that stands for bytes that are not UTF-8 means every path shown so), with all other names of
-    /// these inodes.
+    /// Paths of regular files below `root`, without a leading slash, whose inode has changed since,
+    /// or that are `mapped` (as `/a/b`; one that stands for bytes that are not UTF-8 means every
+    /// path shown so), with all other names of these inodes.
     ///
-    /// The inode's change time, unlike the modification time, cannot be set back by who owns the file.
+    /// The inode's change time, unlike the modification time, cannot be set back by who owns the
+    /// file.
     package static func suspects(
         below root: String, changedSince moment: FileTime, mapped: Set<String>
     ) async throws -> [[UInt8]] {
@@ -30,8 +31,9 @@ package enum TreeChanges {
         }
     }
 
-    /// Makes rsync compare the content of these files: their modification times become one that no other
-    /// file is likely to have. Paths that name no regular file below the root are passed over.
+    /// Makes rsync compare the content of these files: their modification times become one that no
+    /// other file is likely to have. Paths that name no regular file below the root are passed
+    /// over.
     ///
     /// - Parameter paths: what a peer says; nothing outside of `root` can be reached by it.
     package static func distrust(_ paths: [[UInt8]], below root: String) async throws {

@@ -2,19 +2,21 @@ import Foundation
 import MigrationCore
 import Synchronization
 
-/// Digests of one tree: every path with its type, permissions, owner, times, attributes, links and content.
+/// Digests of one tree: every path with its type, permissions, owner, times, attributes, links and
+/// content.
 ///
-/// Equal trees have equal digests on any host, in whatever order they were made. The first call reads every file;
-/// later calls read again what has changed since, by size and times of each inode. Paths that vanish or
-/// change during a call are no error, so that a running instance's tree can be read ahead.
+/// Equal trees have equal digests on any host, in whatever order they were made. The first call
+/// reads every file; later calls read again what has changed since, by size and times of each
+/// inode. Paths that vanish or change during a call are no error, so that a running instance's tree
+/// can be read ahead.
 package final class TreeDigest: Sendable {
     private let remembered = Mutex<[FileKey: RememberedHash]>([:])
 
     package init() {}
 
     /// - Parameters:
-    ///   - mapped: paths (as `/a/b`) that are read again whatever their times say. One that stands for
-    ///     bytes that are not UTF-8 means every path that is shown so.
+    ///   - mapped: paths (as `/a/b`) that are read again whatever their times say. One that stands
+    ///     for bytes that are not UTF-8 means every path that is shown so.
     /// - Returns: a text to be compared, not read.
     package func digest(of root: String, mapped: Set<String> = []) async throws -> String {
         let before = remembered.withLock { $0 }

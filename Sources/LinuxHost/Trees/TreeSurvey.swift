@@ -27,8 +27,8 @@ package struct RememberedHash: Sendable {
         self.hash = hash
     }
 
-    /// Git's rule for racy files: a file that changed just before it was read may have changed again
-    /// within the same tick of its clock, without a trace.
+    /// Git's rule for racy files: a file that changed just before it was read may have changed
+    /// again within the same tick of its clock, without a trace.
     package func holds(for status: FileStatus) -> Bool {
         // A kernel tick is at most 10 ms; filesystems that keep whole seconds show no fraction.
         let tick: Int64 = changed.nanoseconds == 0 ? 2_100 : 100
@@ -37,7 +37,8 @@ package struct RememberedHash: Sendable {
     }
 }
 
-/// A walk over the tree: everything but content goes into a hash for each path, content by reference.
+/// A walk over the tree: everything but content goes into a hash for each path, content by
+/// reference.
 package struct TreeSurvey: Sendable {
     private(set) var records: [(hash: ContentHash, content: Int?)] = []
     package private(set) var contents: [SurveyedContent] = []
@@ -77,8 +78,8 @@ package struct TreeSurvey: Sendable {
 ///     path · kind · permissions · user · group · size · modified · device · link target ·
 ///     attributes (name, value)… · first path of the same inode
 ///
-/// Variable parts carry their length first. Sizes of directories belong to the filesystem and those of
-/// links to their targets; they are left out. Access times do not travel.
+/// Variable parts carry their length first. Sizes of directories belong to the filesystem and those
+/// of links to their targets; they are left out. Access times do not travel.
 private struct Record {
     private(set) var bytes: [UInt8] = []
 

@@ -17,7 +17,8 @@ package struct TreeEntry {
         self.name = name
     }
 
-    /// A null-terminated path that only leads to this entry, whatever happens to the names above it.
+    /// A null-terminated path that only leads to this entry, whatever happens to the names above
+    /// it.
     var location: [CChar] {
         let prefix = Array("/proc/self/fd/\(directory)/".utf8).map { CChar(bitPattern: $0) }
         return prefix + name
@@ -41,13 +42,14 @@ package struct TreeEntry {
     }
 }
 
-/// Visits every file of a tree once for each of its names, parents first, names in the order of their
-/// bytes.
+/// Visits every file of a tree once for each of its names, parents first, names in the order of
+/// their bytes.
 ///
-/// A running and hostile instance may change the tree meanwhile: no link is ever followed, no path is
-/// resolved twice, and what vanishes is left out.
+/// A running and hostile instance may change the tree meanwhile: no link is ever followed, no path
+/// is resolved twice, and what vanishes is left out.
 package enum TreeWalker {
-    /// - Throws: `notFound` if there is no directory at `root`, `limitExceeded` below `Limit.treeDepth`
+    /// - Throws: `notFound` if there is no directory at `root`, `limitExceeded` below
+    ///   `Limit.treeDepth`
     ///   levels, and what `visit` throws.
     package static func walk(
         _ root: String, visit: (TreeEntry) throws -> Void
@@ -123,8 +125,8 @@ package enum TreeWalker {
     /// Null-terminated, without `.` and `..`, in the order of their bytes.
     func names() -> [[CChar]] {
         var names: [[CChar]] = []
-        // SAFETY: the stream is open until deinit and read by this function alone; an entry is only used
-        // before the next call of readdir.
+        // SAFETY: the stream is open until deinit and read by this function alone; an entry is only
+        // used before the next call of readdir.
         while let entry = unsafe readdir(stream) {
             guard let first = unsafe godwit_entry_name(entry) else { continue }
             let name = unsafe UnsafeBufferPointer(start: first, count: strlen(first) + 1)

@@ -6,7 +6,8 @@ import Synchronization
 ///
 ///     PATH 0711 / volumes 0711 / NAME 0711 / rootfs 0755
 ///
-/// Everyone may pass through, so that the shifted ids of an instance reach its root; nobody may list.
+/// Everyone may pass through, so that the shifted ids of an instance reach its root; nobody may
+/// list.
 package final class DirectoryPool: PoolDriver {
     package let driver = "directory"
     package let methods: [VolumeMethod] = [.rsync]
@@ -56,8 +57,8 @@ package final class DirectoryPool: PoolDriver {
         memories.withLock { $0[newName] = $0.removeValue(forKey: name) }
     }
 
-    /// Deletes the volume at once for everyone who looks, however long the removal takes; a crash in
-    /// between leaves something that the next call removes. No volume is no error.
+    /// Deletes the volume at once for everyone who looks, however long the removal takes; a crash
+    /// in between leaves something that the next call removes. No volume is no error.
     package func deleteVolume(_ name: String) async throws {
         _ = try usablePath(of: name)
         memories.withLock { _ = $0.removeValue(forKey: name) }

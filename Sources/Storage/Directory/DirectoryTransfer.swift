@@ -21,9 +21,10 @@ extension DirectoryPool: VolumeSending {
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
     }
 
-    /// A changed file may keep its size and its modification time (set back, or within one tick of the
-    /// clock), and rsync would pass it over. Its inode's change time tells: such files are named to the
-    /// target, which makes rsync compare their content. Without a first pass in memory, all files are.
+    /// A changed file may keep its size and its modification time (set back, or within one tick of
+    /// the clock), and rsync would pass it over. Its inode's change time tells: such files are
+    /// named to the target, which makes rsync compare their content. Without a first pass in
+    /// memory, all files are.
     package func sendAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, mapped: Set<String>,
         over stream: any ByteStream,

@@ -3,12 +3,14 @@ package import MigrationCore
 
 /// Fills a volume from a directory, a tar archive or an OCI image layout.
 ///
-/// All is unpacked beside the volume, where only root can pass, given to the instance's ids, and put in the
-/// volume's place in one step: nobody sees half of it, and no set-user-id file of the image lies open.
+/// All is unpacked beside the volume, where only root can pass, given to the instance's ids, and
+/// put in the volume's place in one step: nobody sees half of it, and no set-user-id file of the
+/// image lies open.
 package struct RootImporter: RootImporting {
     package init() {}
 
-    /// - Throws: `badRequest` if there is nothing to import at the path, with the cause and the cure,
+    /// - Throws: `badRequest` if there is nothing to import at the path, with the cause and the
+    ///   cure,
     ///   `noSpace`, `toolMissing`.
     package func importRoot(
         from path: String, into root: String, idMap: IDMap?

@@ -4,8 +4,8 @@ import Synchronization
 
 /// One end of one pass of a volume: an rsync here converses with the rsync there.
 ///
-/// Each end tells the other how its rsync ended. Whichever fails, both end: the other's rsync loses its
-/// partner, and both throw the reason that came first.
+/// Each end tells the other how its rsync ended. Whichever fails, both end: the other's rsync loses
+/// its partner, and both throw the reason that came first.
 struct RsyncSession: Sendable {
     private let tool: ConversingTool
     private let stream: any ByteStream
@@ -38,7 +38,8 @@ struct RsyncSession: Sendable {
         throw failure
     }
 
-    /// An end that only lost its partner does not know the reason; a full disk explains everything else.
+    /// An end that only lost its partner does not know the reason; a full disk explains everything
+    /// else.
     private func reason(_ own: GodwitError?, _ peer: GodwitError?) -> GodwitError? {
         guard let own, let peer else { return own ?? peer }
         if own.code == .noSpace { return own }

@@ -5,7 +5,8 @@ package import MigrationCore
 package enum RsyncTransfer {
     /// Sends the tree.
     ///
-    /// - Parameter distrusted: paths below it whose content is compared although size and modification
+    /// - Parameter distrusted: paths below it whose content is compared although size and
+    ///   modification
     ///   time may be equal.
     package static func send(
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,

@@ -9,7 +9,7 @@ package import MigrationCore
 ///
 /// | kind | payload |
 /// |---|---|
-/// | 1 distrust | paths whose content must be compared, each ended by a null byte; only before data |
+/// | 1 distrust | paths to compare by content, each ended by a null byte; only before data |
 /// | 2 data | what one rsync says to the other |
 /// | 3 end | empty: this end's rsync is done and content |
 /// | 4 failed | code, message, cause, each ended by a null byte |
