@@ -12,6 +12,8 @@
 /// | before `closed` is heard    | ended            | acknowledges (again)                         |
 /// | while it reverts            | reverting        | reverts (again)                              |
 /// | after `closed`              | closed           | nothing                                      |
+///
+/// `docs/protocol.md` has the table of both journals together; `DeathTests` plays each of its rows.
 package struct SourceMachine: Equatable, Sendable {
     package enum State: Equatable, Sendable {
         case idle

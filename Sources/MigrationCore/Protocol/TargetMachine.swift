@@ -13,6 +13,8 @@
 /// | while it cleans up      | declined         | cleans up (again), repeats it when asked           |
 /// | after that              | cleaned          | nothing; repeats `declined` when asked             |
 /// | after acknowledgement   | closed           | says `closed` again                                |
+///
+/// `docs/protocol.md` has the table of both journals together; `DeathTests` plays each of its rows.
 package struct TargetMachine: Equatable, Sendable {
     package enum State: Equatable, Sendable {
         case idle

@@ -8,7 +8,7 @@ struct Conversation: CustomTestStringConvertible, Sendable {
     let script: @Sendable (inout World) -> Void
 
     var testDescription: String { name }
-    var file: String { name.replacing(",", with: "").replacing(" ", with: "-") }
+    var file: String { name.replacing("'", with: "").replacing(" ", with: "-") }
 
     init(
         _ name: String,
@@ -151,6 +151,7 @@ struct Conversation: CustomTestStringConvertible, Sendable {
         },
         Conversation("the target is out of reach and a person knows that it runs there") { world in
             world.run { $0.isUnderWay("finished") }
+            world.breakLink()
             world.crashTarget()
             world.target.isBurnt = true
             world.settle()

@@ -83,9 +83,9 @@ private struct Census: CustomStringConvertible {
         if world.source.isBurnt || world.target.isBurnt { burnt += 1 }
     }
 
-    /// Every kind of end came at least once in a hundred worlds (a person's decision in a thousand).
+    /// Every kind of end came at least once in a hundred worlds (a person's decision in five thousand).
     var isBroad: Bool {
-        min(moved, notMoved, burnt) * 100 >= played && resolved * 1_000 >= played
+        min(moved, notMoved, burnt) * 100 >= played && resolved * 5_000 >= played
     }
 
     var description: String {

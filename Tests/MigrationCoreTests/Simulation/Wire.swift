@@ -10,6 +10,8 @@ struct Wire {
         let connection: Int
         let to: Side
         let content: Content
+        /// The move before which it does not arrive, unless the world is kind.
+        var earliest = 0
     }
 
     var current: Connection?
@@ -59,6 +61,12 @@ extension World {
                 Wire.Packet(connection: connection.number, to: side, content: .end)
             )
         }
+        guard !isKind else { return }
+        // What was said before a break may come long after it, and so may the news of the break.
+        for index in wire.packets.indices
+        where wire.packets[index].connection == connection.number {
+            wire.packets[index].earliest = moves + random.below(60)
+        }
     }
 
     /// Breaks the connection. What was on its way may be lost, or arrive late.
@@ -74,10 +82,6 @@ extension World {
 
     mutating func deliver(_ index: Int) {
         let packet = wire.packets[index]
-        if case .end = packet.content, !isKind, random.chance(600) {
-            // A host may take long to see that a peer is gone.
-            return wire.packets.append(wire.packets.remove(at: index))
-        }
         if case .message = packet.content, !isKind, random.chance(scenario.doubles) {
             let told = text(of: packet)
             note("(doubled: \(told))")

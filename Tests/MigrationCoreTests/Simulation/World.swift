@@ -54,8 +54,9 @@ struct World {
         var moves: [Move] = []
         if source.isUp { appendSource(&moves) }
         if target.isUp { appendTarget(&moves) }
-        for index in wire.packets.indices where !isKind || wire.isFirst(index) {
-            moves.append(.delivers(index))
+        for (index, packet) in wire.packets.enumerated() {
+            let isDue = isKind ? wire.isFirst(index) : packet.earliest <= self.moves
+            if isDue { moves.append(.delivers(index)) }
         }
         if isKind && !source.isUp && !source.isBurnt { moves.append(.sourceStarts) }
         if isKind && !target.isUp && !target.isBurnt { moves.append(.targetStarts) }
