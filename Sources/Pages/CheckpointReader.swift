@@ -83,6 +83,10 @@ package struct CheckpointReader: Sendable {
             throw CheckpointFormat.violation("names \(name) twice")
         }
         let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL)
+        // Whatever the umask: root of the instance's user namespace reads it as a stranger.
+        guard fchmod(file.number, 0o644) == 0 else {
+            throw GodwitError.kernel("change the mode of \(path)")
+        }
         while rest > 0 {
             let bytes = try await source.next(upTo: Int(min(rest, UInt64(CheckpointFormat.chunk))))
             digest.update(bytes)

@@ -21,6 +21,11 @@ extension OCIDriver {
         let files = files(definition)
         try SmallFile.remove(files.images)
         try SmallFile.makeDirectory(files.images)
+        // The root of the instance's user namespace opens some of the images itself. The directory
+        // above is closed to everyone but root, CRIU passes a descriptor of this one.
+        guard unsafe chmod(files.images, 0o755) == 0 else {
+            throw GodwitError.kernel("open \(files.images) to the instance")
+        }
         let received = try await CheckpointReader(directory: files.images)
             .receive(from: stream, progress: progress)
         return CheckpointResult(digest: received.digest, bytes: received.bytes, statistics: [:])
