@@ -56,7 +56,7 @@ import Wire
         try await Pair.with { pair in
             let raw = try await RawClient(port: pair.port, pair.configuration(["http/1.1"]))
             let text = String(decoding: await raw.heardUntilClosed(), as: UTF8.self)
-            #expect(text.hasSuffix("hello source"))
+            #expect(text.hasSuffix("hello source"), "\(String(describing: raw.error))")
             let stranger = try pair.configuration(["http/1.1"], as: .fresh("stranger"))
             let refused = try await RawClient(port: pair.port, stranger)
             #expect(await refused.heardUntilClosed().isEmpty)

@@ -72,24 +72,29 @@ final class FrameLink: Sendable {
 
     /// Says that nothing more will be written; returns when that is on the wire.
     func finish() async throws {
-        guard try state.withLock({ try $0.sayEnd() }) else { return }
-        try await flush(.end, [])
+        if try state.withLock({ try $0.sayEnd() }) { try await flush(.end, []) }
+    }
+
+    private func flush(_ kind: FrameKind, _ payload: [UInt8]) async throws {
+        try await cancellable {
+            let frame = Frame.bytes(kind, payload[...], channel.allocator)
+            let written = channel.eventLoop.makePromise(of: Void.self)
+            // On the event loop, so that the peer's answer, and its hanging up, can only come later.
+            if kind == .end { written.futureResult.whenSuccess { self.endIsOut() } }
+            channel.writeAndFlush(frame, promise: written)
+            do { try await written.futureResult.get() } catch {
+                lose(error)
+                throw state.withLock { $0.failure } ?? linkLost("\(error)")
+            }
+        }
+    }
+
+    private func endIsOut() {
         let isOver = state.withLock { state in
             state.endFlushed()
             return state.isOver
         }
         if isOver { hangUp() }
-    }
-
-    private func flush(_ kind: FrameKind, _ payload: [UInt8]) async throws {
-        try await cancellable {
-            do {
-                try await channel.writeAndFlush(Frame.bytes(kind, payload[...], channel.allocator))
-            } catch {
-                lose(error)
-                throw state.withLock { $0.failure } ?? linkLost("\(error)")
-            }
-        }
     }
 
     // MARK: Ending
@@ -197,8 +202,7 @@ extension FrameLink {
         }
         if mayAnswer, (try? state.withLock({ try $0.sayEnd() })) == true {
             channel.writeAndFlush(Frame.bytes(.end, [], channel.allocator)).whenComplete { _ in
-                self.state.withLock { $0.endFlushed() }
-                self.hangUp()
+                self.endIsOut()
             }
         } else if isDiscarding || state.withLock({ $0.isOver }) {
             hangUp()

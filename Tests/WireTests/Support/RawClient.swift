@@ -17,12 +17,14 @@ final class RawClient: Sendable {
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            heard.error.withLock { $0 = $0 ?? error }
             context.close(promise: nil)
         }
     }
 
     final class Heard: Sendable {
         let bytes = Mutex<[UInt8]>([])
+        let error = Mutex<(any Error)?>(nil)
     }
 
     let channel: any Channel
@@ -48,6 +50,8 @@ final class RawClient: Sendable {
     }
 
     var bytes: [UInt8] { heard.bytes.withLock { $0 } }
+
+    var error: (any Error)? { heard.error.withLock { $0 } }
 
     func say(_ bytes: [UInt8]) async { try? await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
 
