@@ -101,11 +101,13 @@ extension Response {
             body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 
+    @inline(never)
     static func sync(_ metadata: some Codable & Sendable) throws -> Response {
         .json(try JSON.encode(Envelope.sync(metadata)))
     }
 
     /// 202 with the operation that has begun, and its place in `Location`.
+    @inline(never)
     static func created(_ operation: OperationView) throws -> Response {
         var response = Response.json(
             status: 202, try JSON.encode(Envelope.created(operation)))
@@ -128,9 +130,28 @@ extension Request {
     }
 }
 
+/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these stand
+/// in an asynchronous function.
 extension APIContext {
-    /// The instance that the path names.
+    @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }
+
+    @inline(never)
+    func remoteName() throws -> RemoteName { try RemoteName(parameters.require("name")) }
+
+    @inline(never)
+    func migrationID() throws -> MigrationID { try MigrationID(parameters.require("id")) }
+
+    @inline(never)
+    func operationID() throws -> String { try parameters.require("id") }
+}
+
+extension Request {
+    /// The instance that the query names, if it does.
+    @inline(never)
+    func instanceQuery() throws -> InstanceName? {
+        try uri.queryParameters.get("instance").map { try InstanceName($0) }
+    }
 }
 
 extension GodwitError {
