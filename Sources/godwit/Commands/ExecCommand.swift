@@ -59,8 +59,13 @@ struct ExecCommand: AsyncParsableCommand {
 private func standardInput() -> AsyncStream<[UInt8]> {
     AsyncStream(unfolding: {
         while !Task.isCancelled {
-            guard let bytes = try? await blocking({ try readInput() }) else { return nil }
-            if let bytes { return bytes.isEmpty ? nil : bytes }
+            do {
+                guard let bytes = try await blocking(readInput) else { continue }
+                return bytes.isEmpty ? nil : bytes
+            } catch {
+                // What cannot be read is at its end.
+                return nil
+            }
         }
         return nil
     })

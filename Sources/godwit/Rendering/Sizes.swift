@@ -17,8 +17,8 @@ func parseSize(_ text: String) throws -> ByteCount {
 }
 
 private let sizeUnits: [String: Double] = [
-    "": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "kb": 1e3, "m": 1 << 20, "mib": 1 << 20,
-    "mb": 1e6, "g": 1 << 30, "gib": 1 << 30, "gb": 1e9, "t": 1 << 40, "tib": 1 << 40, "tb": 1e12,
+    "": 1, "b": 1, "k": 0x1p10, "kib": 0x1p10, "kb": 1e3, "m": 0x1p20, "mib": 0x1p20,
+    "mb": 1e6, "g": 0x1p30, "gib": 0x1p30, "gb": 1e9, "t": 0x1p40, "tib": 0x1p40, "tb": 1e12,
 ]
 
 /// `0 B`, `512 B`, `61.2 MiB`, `1.5 GiB`.
