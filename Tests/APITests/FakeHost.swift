@@ -15,6 +15,8 @@ final class FakeHost: HostControl {
         var cancelled: [String] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
+        /// What `information` throws.
+        var failure: GodwitError?
     }
 
     let state = Mutex(State())
@@ -24,7 +26,10 @@ final class FakeHost: HostControl {
         state.withLock { $0.instances[name] = view }
     }
 
-    func information() async throws -> HostInformation { Sample.information }
+    func information() async throws -> HostInformation {
+        if let failure = state.withLock(\.failure) { throw failure }
+        return Sample.information
+    }
 
     func check() async throws -> HostCheck {
         HostCheck(facts: Sample.facts, findings: [Sample.finding])

@@ -1,10 +1,10 @@
+import API
 import Foundation
+import Logging
 import MigrationCore
 import NIOCore
 import NIOPosix
 import Testing
-
-@testable import API
 
 /// Clients that do not speak as they should leave the server serving.
 @Suite struct HostileClientTests {
@@ -97,6 +97,32 @@ import Testing
             let answer = try await send(Array(text.utf8), to: server)
             #expect(answer.hasPrefix("HTTP/1.1 \(status)"), "\(answer)")
             #expect(answer.contains(#""type":"error""#))
+        }
+    }
+
+    @Test func `a secret opens one channel, once, and a wrong one none`() async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let exec = try await server.ask(
+                "POST", "/1.0/instances/web/exec", #"{"command": ["wait"]}"#)
+            let path = try #require(exec.json["operation"]?.text)
+            let secret = try #require(exec.json["metadata"]?["fds"]?["0"]?.text)
+            #expect(secret.count == 64)
+            let upgrade = { (secret: String) in
+                """
+                GET \(path)/websocket?secret=\(secret) HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r
+                upgrade: websocket\r\nsec-websocket-version: 13\r
+                sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n
+                """
+            }
+            let wrong = try await send(Array(upgrade("wrong").utf8), to: server)
+            #expect(wrong.hasPrefix("HTTP/1.1 403"), "\(wrong)")
+            let right = try await send(Array(upgrade(secret).utf8), to: server) {
+                $0.contains("101")
+            }
+            #expect(right.hasPrefix("HTTP/1.1 101"), "\(right)")
+            let again = try await send(Array(upgrade(secret).utf8), to: server)
+            #expect(again.hasPrefix("HTTP/1.1 403"), "\(again)")
         }
     }
 

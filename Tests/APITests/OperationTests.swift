@@ -1,7 +1,7 @@
+import API
 import MigrationCore
+import Synchronization
 import Testing
-
-@testable import API
 
 /// Moves as operations: waiting, progress, cancelling.
 @Suite struct OperationTests {
@@ -167,22 +167,19 @@ import Testing
     @Test func `no more operations are kept than the limit, the oldest ended go first`()
         async throws
     {
-        let operations = Operations(events: EventHub())
-        let request = Operations.Request(description: "test", resources: [:])
-        try await withThrowingTaskGroup { group in
-            group.addTask { await operations.run() }
-            let first = try operations.begin(request) { _ in }
-            _ = try await operations.wait(first.id, timeout: nil)
-            for _ in 1..<Limit.operationsKept {
-                _ = try operations.begin(request) { _ in try await Task.sleep(for: .seconds(60)) }
-            }
-            let last = try operations.begin(request) { _ in try await Task.sleep(for: .seconds(60))
-            }
-            #expect(await code { _ = try operations.view(first.id) } == .notFound)
-            #expect(try operations.view(last.id).isOver == false)
-            #expect(await code { _ = try operations.begin(request) { _ in } } == .busy)
-            #expect(operations.all().count == Limit.operationsKept)
-            group.cancelAll()
+        try await RunningServer.with { server in
+            try server.host.add("quick")
+            try server.host.add("web")
+            let client = server.client
+            let first = try await client.beginMove(Self.request("quick"))
+            _ = try await client.wait(first.id)
+            let waiting = try Self.request("web")
+            for _ in 1..<Limit.operationsKept { _ = try await client.beginMove(waiting) }
+            #expect(try await client.operation(first.id).isOver)
+            let last = try await client.beginMove(waiting)
+            #expect(await code { _ = try await client.operation(first.id) } == .notFound)
+            #expect(try await client.operation(last.id).isOver == false)
+            #expect(await code { _ = try await client.beginMove(waiting) } == .busy)
         }
     }
 }

@@ -1,7 +1,7 @@
+import API
 import MigrationCore
+import Synchronization
 import Testing
-
-@testable import API
 
 /// Every resource over a real socket, its success and its failures.
 @Suite struct ResourceTests {

@@ -1,10 +1,9 @@
+import API
 import Foundation
 import Logging
 import MigrationCore
 import ServiceLifecycle
 import Testing
-
-@testable import API
 
 /// A real server on a real Unix socket, over a host in memory, for the duration of a test.
 struct RunningServer: Sendable {
@@ -50,10 +49,8 @@ struct RunningServer: Sendable {
     func ask(_ method: String, _ path: String, _ body: String? = nil) async throws -> (
         status: Int, json: JSONValue
     ) {
-        let transport = HTTPTransport(socketPath: socketPath)
-        let answer = try await transport.ask(
-            .init(rawValue: method), path, body: body.map { Array($0.utf8) })
-        return (answer.status, try JSON.decode(JSONValue.self, from: answer.body))
+        let answer = try await client.query(method, path, body.map { Array($0.utf8) })
+        return (answer.status, try JSONDecoder().decode(JSONValue.self, from: Data(answer.body)))
     }
 
     /// Waits until `condition` holds.

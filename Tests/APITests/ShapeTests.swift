@@ -1,8 +1,8 @@
+import API
 import Foundation
 import MigrationCore
+import Synchronization
 import Testing
-
-@testable import API
 
 /// The shapes against those that a real Incus 6 gave (recorded).
 @Suite struct ShapeTests {
@@ -52,39 +52,60 @@ import Testing
         }
     }
 
-    @Test func `an instance is spelled like this`() throws {
-        let shape = InstanceShape(try Sample.instance("web", .running))
-        #expect(shape.statusCode == 103)
-        #expect(shape.createdAt == "2026-11-21T09:34:14.334Z")
-        #expect(shape.config["environment.A"] == "b=c")
-        #expect(shape.config["environment.EMPTY"]?.isEmpty == true)
-        #expect(shape.config["limits.memory"] == "67108864")
-        #expect(shape.config["security.privileged"] == "false")
-        #expect(shape.devices["root"] == ["type": "disk", "path": "/", "pool": "default"])
-        #expect(shape.devices["eth0"]?["parent"] == "br0")
-        #expect(
-            shape.devices["mount0"]
-                == ["type": "disk", "source": "/srv", "path": "/data", "readonly": "true"])
+    @Test func `an instance is spelled like this`() async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let shape = try #require(
+                try await server.ask("GET", "/1.0/instances/web").json["metadata"])
+            #expect(shape["status_code"] == .integer(103))
+            #expect(shape["created_at"] == .string("2026-11-21T09:34:14.334Z"))
+            let config = try #require(shape["config"])
+            #expect(config["environment.A"] == .string("b=c"))
+            #expect(config["environment.EMPTY"] == .string(""))
+            #expect(config["limits.memory"] == .string("67108864"))
+            #expect(config["security.privileged"] == .string("false"))
+            let devices = try #require(shape["devices"])
+            #expect(devices["eth0"]?["parent"] == .string("br0"))
+            #expect(devices["root"]?["pool"] == .string("default"))
+            #expect(
+                devices["mount0"]
+                    == .object([
+                        "type": .string("disk"), "source": .string("/srv"),
+                        "path": .string("/data"),
+                        "readonly": .string("true"),
+                    ]))
+        }
     }
 
-    @Test(arguments: [
-        (InstanceStatus.stopped, 102, "Stopped"), (.running, 103, "Running"),
-        (.frozen, 110, "Frozen"), (.error, 112, "Error"),
-    ])
+    @Test(
+        arguments: [
+            (InstanceStatus.stopped, 102, "Stopped"), (.running, 103, "Running"),
+            (.frozen, 110, "Frozen"), (.error, 112, "Error"),
+        ] as [(InstanceStatus, Int64, String)])
     func `a status has the number of Incus`(
-        status: InstanceStatus, code: Int, word: String
-    ) throws {
-        let shape = InstanceStateShape(try Sample.instance("web", status))
-        #expect(shape.statusCode == code)
-        #expect(shape.status == word)
+        status: InstanceStatus, code: Int64, word: String
+    ) async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web", status)
+            let (_, json) = try await server.ask("GET", "/1.0/instances/web/state")
+            #expect(json["metadata"]?["status_code"] == .integer(code))
+            #expect(json["metadata"]?["status"] == .string(word))
+        }
     }
 
-    @Test func `addresses are told by family and prefix length`() throws {
-        let shape = InstanceStateShape(try Sample.instance("web", .running))
-        let addresses = try #require(shape.network["eth0"]?.addresses)
-        #expect(addresses.map(\.family) == ["inet", "inet6"])
-        #expect(addresses.map(\.address) == ["10.0.0.5", "fd00::5"])
-        #expect(addresses.map(\.netmask) == ["24", "64"])
+    @Test func `addresses are told by family and prefix length`() async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let (_, json) = try await server.ask("GET", "/1.0/instances/web/state")
+            let eth0 = json["metadata"]?["network"]?["eth0"]
+            guard case .array(let addresses)? = eth0?["addresses"] else {
+                Issue.record("no addresses in \(json)")
+                return
+            }
+            #expect(addresses.map { $0["family"]?.text } == ["inet", "inet6"])
+            #expect(addresses.map { $0["address"]?.text } == ["10.0.0.5", "fd00::5"])
+            #expect(addresses.map { $0["netmask"]?.text } == ["24", "64"])
+        }
     }
 
     @Test(arguments: [
@@ -96,13 +117,18 @@ import Testing
     }
 
     @Test(arguments: GodwitError.Code.allCases)
-    func `every error comes back as it went`(code: GodwitError.Code) throws {
-        let error = GodwitError(
-            code, "text", remedy: "do", cause: "why", findings: [Sample.finding])
-        let body = errorBody(error)
-        let back = try JSON.decode(Envelope<GodwitError>.self, from: body)
-        #expect(back.metadata.description == error.description)
-        #expect(back.errorCode == code.httpStatus)
-        #expect(back.error == "text")
+    func `every error comes back as it went`(code: GodwitError.Code) async throws {
+        try await RunningServer.with { server in
+            let error = GodwitError(
+                code, "text", remedy: "do", cause: "why", findings: [Sample.finding])
+            server.host.state.withLock { $0.failure = error }
+            let (status, json) = try await server.ask("GET", "/1.0")
+            #expect(status == code.httpStatus)
+            #expect(json["error"] == .string("text"))
+            let back = await #expect(throws: GodwitError.self) {
+                _ = try await server.client.information()
+            }
+            #expect(back?.description == error.description)
+        }
     }
 }

@@ -1,29 +1,10 @@
-import ArgumentParser
 import MigrationCore
 import Testing
-
-@testable import godwit
+import godwit
 
 /// What each command line is read as.
 @Suite struct CommandLineTests {
-    private func parse<Command: ParsableCommand>(
-        _ line: String, as type: Command.Type = Command.self
-    ) throws -> Command {
-        let words = line.split(separator: " ").map(String.init)
-        return try #require(try Godwit.parseAsRoot(words) as? Command, "\(line)")
-    }
-
-    /// The text of the refusal; nil if the line is read.
-    private func refusal(_ line: String) -> String? {
-        let words = line.split(separator: " ").map(String.init)
-        do {
-            _ = try Godwit.parseAsRoot(words)
-            return nil
-        } catch {
-            #expect(Godwit.exitCode(for: error).rawValue == 64)
-            return Godwit.message(for: error)
-        }
-    }
+    private func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
 
     @Test func `a launch with everything`() throws {
         let line = """
@@ -32,7 +13,7 @@ import Testing
             --address fd00::5/64 --gateway 10.0.0.1 --network bridge=br1,address=10.1.0.5/24,hwaddr=10:66:6a:00:00:06 \
             --mount /srv:/data:ro --mount /a:/b --pool fast --no-start -- redis-server --port 1
             """
-        let command: LaunchCommand = try parse(line)
+        let request = try Reading.launch(words(line))
         let expected = LaunchRequest(
             name: try InstanceName("db"), rootPath: "/images/redis",
             command: ["redis-server", "--port", "1"], environment: ["A=1", "B=x=y"],
@@ -52,44 +33,46 @@ import Testing
                 MountDefinition(hostPath: "/a", path: "/b", isReadOnly: false),
             ],
             pool: "fast", starts: false)
-        #expect(command.request == expected)
+        #expect(request == expected)
     }
 
     @Test func `a launch with nothing but root and name`() throws {
-        let command: LaunchCommand = try parse("launch /images/redis db")
+        let request = try Reading.launch(words("launch /images/redis db"))
         let expected = LaunchRequest(name: try InstanceName("db"), rootPath: "/images/redis")
-        #expect(command.request == expected)
+        #expect(request == expected)
     }
 
     @Test func `a relative root is made absolute for the daemon`() throws {
-        let command: LaunchCommand = try parse("launch images/redis db")
-        #expect(command.request.rootPath.hasPrefix("/"))
-        #expect(command.request.rootPath.hasSuffix("/images/redis"))
+        let request = try Reading.launch(words("launch images/redis db"))
+        #expect(request.rootPath.hasPrefix("/"))
+        #expect(request.rootPath.hasSuffix("/images/redis"))
     }
 
     @Test func `a move with everything`() throws {
-        let command: MoveCommand = try parse(
-            "move db host-b:cache --cold --bandwidth 100MiB --paused --keep-definition --timeout 9 --tcp close"
-        )
+        let (request, isDryRun) = try Reading.move(
+            words(
+                "move db host-b:cache --cold --bandwidth 100MiB --paused --keep-definition --timeout 9 --tcp close"
+            ))
         let expected = MoveRequest(
             name: try InstanceName("db"), remote: try RemoteName("host-b"), mode: .cold,
             tcp: .close, newName: try InstanceName("cache"), bandwidth: .mebibytes(100),
             isPaused: true, keepsDefinition: true, timeoutSeconds: 9)
-        #expect(command.request == expected)
-        #expect(!command.isDryRun)
+        #expect(request == expected)
+        #expect(!isDryRun)
     }
 
     @Test func `a move with nothing but name and remote`() throws {
-        let command: MoveCommand = try parse("move db host-b: --dry-run")
+        let (request, isDryRun) = try Reading.move(words("move db host-b: --dry-run"))
         let expected = MoveRequest(name: try InstanceName("db"), remote: try RemoteName("host-b"))
-        #expect(command.request == expected)
-        #expect(command.isDryRun)
+        #expect(request == expected)
+        #expect(isDryRun)
     }
 
     @Test func `the new name may be an option`() throws {
-        let command: MoveCommand = try parse("move db host-b: --rename cache --live")
-        #expect(command.request.newName == (try InstanceName("cache")))
-        #expect(command.request.mode == .live)
+        let (request, isDryRun) = try Reading.move(words("move db host-b: --rename cache --live"))
+        #expect(!isDryRun)
+        #expect(request.newName == (try InstanceName("cache")))
+        #expect(request.mode == .live)
     }
 
     @Test(arguments: [
@@ -106,8 +89,9 @@ import Testing
         ("fly", "fly"),
     ])
     func `a wrong line is refused with what was expected`(line: String, text: String) throws {
-        let said = try #require(refusal(line), "\(line) was read")
-        #expect(said.contains(text), "\(said)")
+        let refusal = try #require(Reading.refusal(words(line)), "\(line) was read")
+        #expect(refusal.text.contains(text), "\(refusal.text)")
+        #expect(refusal.status == 64)
     }
 
     @Test(arguments: [
@@ -121,33 +105,29 @@ import Testing
         "list --format json --socket /tmp/x",
     ])
     func `every other line is read`(line: String) {
-        #expect(refusal(line) == nil)
+        #expect(Reading.refusal(words(line)) == nil)
     }
 
     @Test func `an exec keeps the command's own options`() throws {
-        let command: ExecCommand = try parse(
-            "exec db --env A=b=c --env A=2 --user 5 --cwd /srv -- tar -x --help")
-        #expect(command.command == ["tar", "-x", "--help"])
-        #expect(command.environment == ["A": "2"])
-        #expect(command.user == UserSpecification(argument: "5"))
+        let exec = try Reading.exec(
+            words("exec db --env A=b=c --env A=2 --user 5 --cwd /srv -- tar -x --help"))
+        #expect(exec.command == ["tar", "-x", "--help"])
+        #expect(exec.environment == ["A": "2"])
+        #expect(exec.user == 5)
     }
 
     @Test func `every command helps with an example`() throws {
-        for command in leaves(of: Godwit.self) where command != VersionCommand.self {
-            let text = command.configuration.discussion
+        let discussions = Reading.discussions
+        #expect(discussions.count > 20)
+        for (command, text) in discussions where command != "version" {
             #expect(text.contains("godwit "), "\(command)")
         }
     }
 
-    private func leaves(of command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
-        let subcommands = command.configuration.subcommands
-        let shown = command.configuration.shouldDisplay ? [command] : []
-        return subcommands.isEmpty ? shown : subcommands.flatMap { leaves(of: $0) }
-    }
-
-    @Test func `a completion script can be made`() throws {
-        for shell in CompletionShell.allCases {
-            #expect(Godwit.completionScript(for: shell).contains("godwit"))
-        }
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `a completion script can be made`(shell: String) throws {
+        let script = try #require(Reading.refusal(["--generate-completion-script", shell]))
+        #expect(script.status == 0)
+        #expect(script.text.contains("godwit"))
     }
 }

@@ -1,8 +1,7 @@
 import Foundation
 import MigrationCore
 import Testing
-
-@testable import godwit
+import godwit
 
 /// What people see, line by line.
 @Suite struct RenderingTests {

@@ -294,6 +294,14 @@ extension HostClient {
 // MARK: Requests
 
 extension HostClient {
+    /// One request as it is; the answer's HTTP status and body, whatever they are.
+    package func query(
+        _ method: String, _ path: String, _ body: [UInt8]? = nil
+    ) async throws -> (status: Int, body: [UInt8]) {
+        let answer = try await transport.ask(HTTPMethod(rawValue: method), path, body: body)
+        return (answer.status, answer.body)
+    }
+
     private func get<Value: Codable & Sendable>(
         _ type: Value.Type, _ path: String
     ) async throws -> Value {

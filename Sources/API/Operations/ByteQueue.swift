@@ -1,18 +1,18 @@
 /// Hands chunks from one writer to one reader; the writer waits while `capacity` chunks lie there.
-actor ByteQueue {
+package actor ByteQueue {
     private let capacity: Int
     private var chunks: [[UInt8]] = []
     private var isFinished = false
     private var reader: CheckedContinuation<[UInt8]?, Never>?
     private var writer: CheckedContinuation<Void, Never>?
 
-    init(capacity: Int) {
+    package init(capacity: Int) {
         precondition(capacity > 0)
         self.capacity = capacity
     }
 
     /// Returns at once after `finish`, and drops the chunk.
-    func send(_ chunk: [UInt8]) async {
+    package func send(_ chunk: [UInt8]) async {
         precondition(writer == nil, "one writer")
         while chunks.count >= capacity, !isFinished {
             await withCheckedContinuation { writer = $0 }
@@ -27,7 +27,7 @@ actor ByteQueue {
     }
 
     /// The next chunk; nil once the queue is finished and empty.
-    func next() async -> [UInt8]? {
+    package func next() async -> [UInt8]? {
         precondition(reader == nil, "one reader")
         if !chunks.isEmpty {
             let chunk = chunks.removeFirst()
@@ -38,7 +38,7 @@ actor ByteQueue {
         return await withCheckedContinuation { reader = $0 }
     }
 
-    func finish() {
+    package func finish() {
         isFinished = true
         reader?.resume(returning: nil)
         reader = nil

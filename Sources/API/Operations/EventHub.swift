@@ -59,7 +59,7 @@ package final class EventHub: Sendable {
     }
 
     /// The events from now on; the sequence ends early if its reader is too slow.
-    func subscribe(to kinds: Set<Event.Kind>) -> AsyncStream<Event> {
+    package func subscribe(to kinds: Set<Event.Kind>) -> AsyncStream<Event> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Event.self, bufferingPolicy: .bufferingOldest(Limit.eventsQueued))
         let number = state.withLock { state in

@@ -130,10 +130,28 @@ extension Request {
     }
 }
 
+/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these stand
+/// in an asynchronous function.
 extension APIContext {
-    /// The instance that the path names.
     @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }
+
+    @inline(never)
+    func remoteName() throws -> RemoteName { try RemoteName(parameters.require("name")) }
+
+    @inline(never)
+    func migrationID() throws -> MigrationID { try MigrationID(parameters.require("id")) }
+
+    @inline(never)
+    func operationID() throws -> String { try parameters.require("id") }
+}
+
+extension Request {
+    /// The instance that the query names, if it does.
+    @inline(never)
+    func instanceQuery() throws -> InstanceName? {
+        try uri.queryParameters.get("instance").map { try InstanceName($0) }
+    }
 }
 
 extension GodwitError {

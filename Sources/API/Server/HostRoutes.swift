@@ -31,7 +31,7 @@ struct TrustRoutes: Sendable {
             return try Response.sync(Nothing())
         }
         router.delete("1.0/remotes/:name") { _, context in
-            let name = try RemoteName(context.parameters.require("name"))
+            let name = try context.remoteName()
             try await control.removeRemote(name)
             return try Response.sync(Nothing())
         }
@@ -42,7 +42,7 @@ struct TrustRoutes: Sendable {
             return try Response.sync(TrustToken(name: post.name, token: token))
         }
         router.delete("1.0/trust/:name") { _, context in
-            let name = try RemoteName(context.parameters.require("name"))
+            let name = try context.remoteName()
             try await control.removeTrust(name)
             return try Response.sync(Nothing())
         }

@@ -9,14 +9,14 @@ struct InstanceRoutes: Sendable {
 
     func add(to router: Router<APIContext>) {
         router.get("1.0/instances") { _, _ in
-            try Response.sync(await control.instances().map(InstanceShape.init))
+            try listAnswer(await control.instances())
         }
         router.post("1.0/instances") { request, _ in
             let post = try await request.decoded(InstancesPost.self)
             return try Response.created(launch(post.request))
         }
         router.get("1.0/instances/:name") { _, context in
-            try Response.sync(InstanceShape(await control.instance(context.instanceName())))
+            try instanceAnswer(await control.instance(context.instanceName()))
         }
         router.delete("1.0/instances/:name", use: delete)
         router.get("1.0/instances/:name/state") { _, context in
@@ -52,7 +52,19 @@ struct InstanceRoutes: Sendable {
         return try Response.created(delete(context.instanceName(), force: isForced))
     }
 
-    /// Not inlined: compiler 6.3.1 crashes where this stands in an asynchronous function.
+    // These three are not inlined: compiler 6.3.1 crashes ("splitting coroutine") where they stand in
+    // an asynchronous function.
+
+    @inline(never)
+    private func listAnswer(_ views: [InstanceView]) throws -> Response {
+        try Response.sync(views.map(InstanceShape.init))
+    }
+
+    @inline(never)
+    private func instanceAnswer(_ view: InstanceView) throws -> Response {
+        try Response.sync(InstanceShape(view))
+    }
+
     @inline(never)
     private func stateAnswer(_ view: InstanceView) throws -> Response {
         try Response.sync(InstanceStateShape(view))

@@ -27,7 +27,7 @@ struct MoveRoutes: Sendable {
             return try Response.sync(Nothing())
         }
         router.get("1.0/migrations") { request, _ in
-            let name = try request.uri.queryParameters.get("instance").map(InstanceName.init(_:))
+            let name = try request.instanceQuery()
             return try Response.sync(await control.migrations(of: name))
         }
         router.get("1.0/migrations/:id") { _, context in
@@ -78,11 +78,5 @@ struct MoveRoutes: Sendable {
             handle.set("report", report)
             events.publishLifecycle("instance-migrated", request.name)
         }
-    }
-}
-
-extension APIContext {
-    fileprivate func migrationID() throws -> MigrationID {
-        try MigrationID(parameters.require("id"))
     }
 }

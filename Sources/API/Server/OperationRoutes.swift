@@ -8,15 +8,15 @@ struct OperationRoutes: Sendable {
     func add(to router: Router<APIContext>) {
         router.get("1.0/operations") { _, _ in try Response.sync(groups()) }
         router.get("1.0/operations/:id") { _, context in
-            try Response.sync(operations.view(context.parameters.require("id")))
+            try Response.sync(operations.view(context.operationID()))
         }
         router.delete("1.0/operations/:id") { _, context in
-            try await operations.cancel(context.parameters.require("id"))
+            try await operations.cancel(context.operationID())
             return try Response.sync(Nothing())
         }
         router.get("1.0/operations/:id/wait") { request, context in
             let timeout = try timeout(request.uri.queryParameters.get("timeout"))
-            let id = try context.parameters.require("id")
+            let id = try context.operationID()
             return try Response.sync(await operations.wait(id, timeout: timeout))
         }
         router.get("1.0/operations/:id/websocket") { _, _ -> Response in

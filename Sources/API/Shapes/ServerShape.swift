@@ -44,6 +44,7 @@ struct ServerShape: Codable, Equatable, Sendable {
         case `public`, config, environment, godwit
     }
 
+    @inline(never)
     init(_ information: HostInformation) {
         environment = Environment(
             addresses: [information.address],

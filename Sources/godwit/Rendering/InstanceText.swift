@@ -1,7 +1,7 @@
-import MigrationCore
+package import MigrationCore
 
 /// What `godwit list` shows.
-func listText(_ views: [InstanceView]) -> String {
+package func listText(_ views: [InstanceView]) -> String {
     let rows = views.map { view in
         [
             view.definition.name.text, statusText(view),
@@ -15,12 +15,12 @@ func listText(_ views: [InstanceView]) -> String {
         empty: "no instances; make one with `godwit launch ROOTFS NAME`")
 }
 
-func statusText(_ view: InstanceView) -> String {
+package func statusText(_ view: InstanceView) -> String {
     view.migration == nil ? view.observation.status.rawValue : "migrating"
 }
 
 /// What `godwit info NAME` shows.
-func infoText(_ view: InstanceView) -> String {
+package func infoText(_ view: InstanceView) -> String {
     let definition = view.definition
     var lines: [(String, String)] = [
         ("Name", definition.name.text),
@@ -92,7 +92,7 @@ private func quoted(_ word: String) -> String {
 }
 
 /// What `godwit remote list` shows.
-func remotesText(_ remotes: [RemoteView]) -> String {
+package func remotesText(_ remotes: [RemoteView]) -> String {
     let rows = remotes.map { remote in
         [remote.name.text, remote.addresses.joined(separator: " "), remote.fingerprint]
     }
@@ -102,7 +102,7 @@ func remotesText(_ remotes: [RemoteView]) -> String {
 }
 
 /// What `godwit trust list` shows.
-func trustText(_ peers: [PeerIdentity]) -> String {
+package func trustText(_ peers: [PeerIdentity]) -> String {
     table(
         ["NAME", "FINGERPRINT"], peers.map { [$0.name, $0.fingerprint] },
         empty: "nobody is trusted; let a host in with `godwit trust add NAME`")

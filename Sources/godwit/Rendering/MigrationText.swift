@@ -1,4 +1,4 @@
-import MigrationCore
+package import MigrationCore
 
 /// One migration in four lines: what, phases with times, bytes by kind, downtime by part.
 ///
@@ -8,7 +8,7 @@ import MigrationCore
 ///       downtime 388 ms: freeze 6 · checkpoint 142 · delta 71 · transfer 12 · restore 150 · network 4
 ///
 /// - Parameter host: this host's name, where it is known.
-func reportText(_ report: MigrationReport, host: String, style: Style) -> String {
+package func reportText(_ report: MigrationReport, host: String, style: Style) -> String {
     var lines = [headLine(report, host: host, style: style)]
     let phases = report.phases.map { time in
         "\(time.phase.title) \(millisecondsText(time.milliseconds))"
@@ -24,7 +24,7 @@ func reportText(_ report: MigrationReport, host: String, style: Style) -> String
 }
 
 /// The report with what CRIU and Godwit counted, as `godwit migration show` prints it.
-func detailText(
+package func detailText(
     _ report: MigrationReport, progress: MigrationProgress?, host: String, style: Style
 ) -> String {
     var lines = [reportText(report, host: host, style: style)]
@@ -39,7 +39,7 @@ func detailText(
 }
 
 /// What `godwit migrations` shows, newest first.
-func migrationsText(_ reports: [MigrationReport]) -> String {
+package func migrationsText(_ reports: [MigrationReport]) -> String {
     let rows = reports.map { report in
         [
             report.id.text, report.instance.text, directionText(report), report.mode.rawValue,
@@ -54,7 +54,7 @@ func migrationsText(_ reports: [MigrationReport]) -> String {
 }
 
 /// A running migration in one line.
-func progressText(_ progress: MigrationProgress) -> String {
+package func progressText(_ progress: MigrationProgress) -> String {
     var volume = "volume \(sizeText(progress.volumeSent))"
     if let total = progress.volumeTotal { volume += " of \(sizeText(total))" }
     var parts = ["\(progress.phase.title): \(progress.step)", volume]
@@ -117,6 +117,6 @@ private func ordered<Value>(
     return known + others.map { ($0.key, $0.value) }
 }
 
-func indented(_ text: String) -> [String] {
+package func indented(_ text: String) -> [String] {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }
 }

@@ -1,11 +1,12 @@
-import MigrationCore
+package import MigrationCore
 
 /// Where the instance is after a move that did not succeed, on both hosts, as far as this host knows.
 ///
 /// - Parameters:
 ///   - view: the instance as this host sees it now; nil if it has none of that name.
 ///   - error: how the move ended.
-func outcomeText(_ request: MoveRequest, view: InstanceView?, error: GodwitError) -> String {
+package func outcomeText(_ request: MoveRequest, view: InstanceView?, error: GodwitError) -> String
+{
     let name = request.name.text
     let there = request.newName?.text ?? name
     guard error.code != .custodyUndecided else {

@@ -1,7 +1,7 @@
-import MigrationCore
+package import MigrationCore
 
 /// What `--dry-run` shows: the steps in order, then what the checks found.
-func previewText(_ preview: MovePreview, request: MoveRequest, style: Style) -> String {
+package func previewText(_ preview: MovePreview, request: MoveRequest, style: Style) -> String {
     var lines: [String] = []
     if let plan = preview.plan {
         lines.append(planHead(plan, request, style))
@@ -29,7 +29,7 @@ private func planHead(_ plan: Plan, _ request: MoveRequest, _ style: Style) -> S
     return "\(style.good(head)): \(parts.joined(separator: ", "))"
 }
 
-func stepText(_ step: Plan.Step) -> String {
+package func stepText(_ step: Plan.Step) -> String {
     switch step {
     case .sendVolume(let volume, let method):
         "send volume \(volume) by \(method.rawValue) while the instance runs"
@@ -44,7 +44,7 @@ func stepText(_ step: Plan.Step) -> String {
 }
 
 /// Findings with cause and cure, refusals first.
-func findingsText(_ findings: [Finding], style: Style) -> String {
+package func findingsText(_ findings: [Finding], style: Style) -> String {
     let refusals = findings.filter { $0.weight == .refusal }
     let warnings = findings.filter { $0.weight == .warning }
     let all =
@@ -56,7 +56,7 @@ func findingsText(_ findings: [Finding], style: Style) -> String {
 }
 
 /// What `godwit check` shows.
-func checkText(_ check: HostCheck, style: Style) -> String {
+package func checkText(_ check: HostCheck, style: Style) -> String {
     let facts = check.facts
     var lines: [(String, String)] = [
         ("Host", facts.hostname),
@@ -89,7 +89,7 @@ private func toolsText(_ tools: [ToolFacts]) -> String {
 }
 
 /// An error as standard error shows it: what happened, why, what was found, what to do.
-func errorText(_ error: GodwitError, style: Style) -> String {
+package func errorText(_ error: GodwitError, style: Style) -> String {
     var lines = ["\(style.bad("error")): \(error.message) (\(error.code.rawValue))"]
     if let cause = error.cause { lines.append("  cause: \(cause)") }
     if !error.findings.isEmpty {

@@ -1,8 +1,8 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// Reads `1048576`, `512KiB`, `100MiB`, `1.5GiB`, `2GB`, `64M` (as MiB); a `/s` may follow.
-func parseSize(_ text: String) throws -> ByteCount {
+package func parseSize(_ text: String) throws -> ByteCount {
     let bare = text.hasSuffix("/s") ? String(text.dropLast(2)) : text
     let digits = bare.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let unit = bare.dropFirst(digits.count).trimmingCharacters(in: .whitespaces)
@@ -22,7 +22,7 @@ private let sizeUnits: [String: Double] = [
 ]
 
 /// `0 B`, `512 B`, `61.2 MiB`, `1.5 GiB`.
-func sizeText(_ size: ByteCount) -> String {
+package func sizeText(_ size: ByteCount) -> String {
     guard size.bytes >= 1024 else { return "\(size.bytes) B" }
     var value = Double(size.bytes)
     var units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][...]
@@ -35,7 +35,7 @@ func sizeText(_ size: ByteCount) -> String {
 }
 
 /// `0.4 ms` below ten, `812 ms` below ten seconds, then `12.3 s` and `2 min 5 s`.
-func millisecondsText(_ milliseconds: Double) -> String {
+package func millisecondsText(_ milliseconds: Double) -> String {
     switch milliseconds {
     case ..<9.95: "\(decimal(milliseconds, places: 1)) ms"
     case ..<9_999.5: "\(decimal(milliseconds, places: 0)) ms"
@@ -45,7 +45,7 @@ func millisecondsText(_ milliseconds: Double) -> String {
 }
 
 /// `45 s`, `2 min 5 s`, `1 h 3 min`.
-func minutesText(_ seconds: Int) -> String {
+package func minutesText(_ seconds: Int) -> String {
     switch seconds {
     case ..<120: "\(seconds) s"
     case ..<7_200: "\(seconds / 60) min \(seconds % 60) s"
@@ -54,7 +54,7 @@ func minutesText(_ seconds: Int) -> String {
 }
 
 /// `2026-11-26 07:15:02` in UTC.
-func momentText(_ moment: Timestamp) -> String {
+package func momentText(_ moment: Timestamp) -> String {
     let date = Date(timeIntervalSince1970: Double(moment.milliseconds) / 1000)
     return date.formatted(
         Date.ISO8601FormatStyle().year().month().day()
@@ -62,7 +62,7 @@ func momentText(_ moment: Timestamp) -> String {
 }
 
 /// With that many places after the point; a zero after it is left out.
-func decimal(_ value: Double, places: Int) -> String {
+package func decimal(_ value: Double, places: Int) -> String {
     guard value.isFinite else { return "?" }
     let scale = places == 0 ? 1.0 : 10.0
     let scaled = (value * scale).rounded()

@@ -1,7 +1,7 @@
 /// Rows under a head, each column as wide as its widest cell.
 ///
 /// - Parameter empty: what stands there instead when there is no row.
-func table(_ head: [String], _ rows: [[String]], empty: String) -> String {
+package func table(_ head: [String], _ rows: [[String]], empty: String) -> String {
     guard !rows.isEmpty else { return empty }
     precondition(rows.allSatisfy { $0.count == head.count })
     let all = [head] + rows.map { $0.map { $0.isEmpty ? "-" : $0 } }
@@ -18,7 +18,7 @@ private func line(_ cells: [String], _ widths: [Int]) -> String {
 }
 
 /// `Name:  value` lines with the values below one another.
-func pairs(_ pairs: [(String, String)]) -> String {
+package func pairs(_ pairs: [(String, String)]) -> String {
     let width = pairs.map { displayWidth($0.0) }.max() ?? 0
     return pairs.map { name, value in
         "\(name):" + String(repeating: " ", count: width - displayWidth(name) + 2) + value
@@ -27,7 +27,7 @@ func pairs(_ pairs: [(String, String)]) -> String {
 
 /// How many columns a terminal gives the text: wide East Asian characters and emoji take two, marks
 /// that combine with the character before them none.
-func displayWidth(_ text: String) -> Int { text.reduce(0) { $0 + width(of: $1) } }
+package func displayWidth(_ text: String) -> Int { text.reduce(0) { $0 + width(of: $1) } }
 
 private func width(of character: Character) -> Int {
     guard let first = character.unicodeScalars.first else { return 0 }

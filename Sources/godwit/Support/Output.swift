@@ -29,10 +29,12 @@ enum Output {
 }
 
 /// Whether colours are used: only on a terminal, and never with NO_COLOR.
-struct Style: Equatable, Sendable {
-    var isColoured: Bool
+package struct Style: Equatable, Sendable {
+    package var isColoured: Bool
 
-    static let plain = Style(isColoured: false)
+    package init(isColoured: Bool) { self.isColoured = isColoured }
+
+    package static let plain = Style(isColoured: false)
     static var forOutput: Style { Style(isColoured: hasColours(STDOUT_FILENO)) }
     static var forErrors: Style { Style(isColoured: hasColours(STDERR_FILENO)) }
 

@@ -1,16 +1,16 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// Shows a move while it runs: one redrawn line on a terminal, otherwise a line for each new step.
-struct ProgressPrinter {
+package struct ProgressPrinter {
     let redraws: Bool
     private var last: (phase: Phase, step: String)?
     private var hasLine = false
 
-    init(redraws: Bool) { self.redraws = redraws }
+    package init(redraws: Bool) { self.redraws = redraws }
 
     /// The characters to write for this progress; empty where nothing is new.
-    mutating func text(for progress: MigrationProgress, columns: Int = 0) -> String {
+    package mutating func text(for progress: MigrationProgress, columns: Int = 0) -> String {
         if redraws {
             hasLine = true
             return "\r\u{1b}[K" + clipped(progressText(progress), to: columns)
@@ -22,7 +22,7 @@ struct ProgressPrinter {
     }
 
     /// Takes the redrawn line away, so that what follows stands at the left.
-    mutating func end() -> String {
+    package mutating func end() -> String {
         defer { hasLine = false }
         return hasLine ? "\r\u{1b}[K" : ""
     }
