@@ -168,11 +168,18 @@ extension HostService {
         }
     }
 
+    /// Ends a report that the daemon had no time to end.
     private func abandon(_ report: MigrationReport) throws {
         let ledger = Ledger(report)
-        ledger.conclude(
-            .notMoved(GodwitError(.cancelled, "the daemon was restarted before anything happened"))
-        )
+        if report.side == .target,
+            case .finished(let receipt) = try store.targetEntry(report.id)?.record
+        {
+            ledger.conclude(.moved(receipt))
+        } else {
+            ledger.conclude(
+                .notMoved(GodwitError(.cancelled, "the daemon was restarted during the migration"))
+            )
+        }
         try store.save(ledger.report)
     }
 

@@ -39,7 +39,9 @@ final class Ledger: Sendable {
         let now = ContinuousClock.now
         let progress = MigrationProgress(id: report.id, phase: report.phase, step: "begin")
         book = Mutex(
-            Book(report: report, progress: progress, phaseSince: now, stepSince: now)
+            Book(
+                report: report, progress: progress, phaseSince: now, stepSince: now,
+                isOver: report.ended != nil)
         )
         self.listener = listener
     }

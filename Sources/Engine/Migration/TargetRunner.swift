@@ -61,6 +61,8 @@ final class TargetRunner {
         let actions: [TargetAction]
         (machine, actions) = TargetMachine.resume(from: record, complete: complete)
         try await perform(actions, &group)
+        // The machine concludes when the restore ends; a restart may have come in between.
+        if case .finished(let receipt) = machine.state { conclude(.moved(receipt)) }
     }
 
     private func loop(_ group: inout DiscardingTaskGroup) async throws {
@@ -243,7 +245,7 @@ extension TargetRunner {
     }
 
     private func conclude(_ outcome: Outcome) {
-        guard let ledger = job.ledger else { return }
+        guard let ledger = job.ledger, ledger.report.ended == nil else { return }
         if case .moved(let receipt) = outcome { ledger.finished(receipt) }
         ledger.conclude(outcome)
         do { try equipment.store.save(ledger.report) } catch {

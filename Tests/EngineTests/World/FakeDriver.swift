@@ -122,7 +122,10 @@ final class FakeDriver: Checkpointable {
 
     func end(_ definition: InstanceDefinition) async throws {
         try await faults.pass("end")
-        set(definition.name, nil)
+        state.withLock { state in
+            state.instances[definition.name] = nil
+            state.prepared.remove(definition.name)
+        }
     }
 
     func prepareRestore(_ definition: InstanceDefinition, root: String) async throws {
