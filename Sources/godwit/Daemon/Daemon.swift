@@ -47,6 +47,7 @@ struct Daemon {
     func run() async throws {
         LargeBuffers.keep()
         let lock = try StateLock(directory: settings.stateDirectory)
+        try Directories.make(settings.runDirectory, mode: 0o711)
         let events = EventHub()
         let identity = try HostIdentity.load(
             from: settings.stateDirectory, hostName: settings.name)
