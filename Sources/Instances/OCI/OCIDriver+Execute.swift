@@ -23,10 +23,7 @@ extension OCIDriver {
         return try await withTaskCancellationHandler {
             try await session.run(request)
         } onCancel: {
-            // The command itself: runc ends after it. The file may be missing this early.
-            let pid = SmallFile.word(pidFile).flatMap { Int32($0) }
-            if let pid, cgroup.processes().contains(pid) { kill(pid, SIGKILL) }
-            session.child.signal(SIGKILL)
+            session.kill(pidFile: pidFile, in: cgroup)
         }
     }
 }
@@ -47,6 +44,21 @@ private struct ExecuteSession: Sendable {
         input = inputWrite
         output = outputRead
         errorOutput = errorRead
+    }
+
+    /// Kills the command inside; runc ends after it, and must not end before it: it writes the file with
+    /// the command's number only after the command has begun.
+    func kill(pidFile: String, in cgroup: Cgroup) {
+        let child = child
+        // A task of its own, because a cancel handler may not wait.
+        Task {
+            _ = await holds(within: .seconds(10)) {
+                SmallFile.exists(pidFile) || !ProcessTable.isAlive(child.pid)
+            }
+            let pid = SmallFile.word(pidFile).flatMap { Int32($0) }
+            if let pid, cgroup.processes().contains(pid) { _ = Foundation.kill(pid, SIGKILL) }
+            child.signal(SIGKILL)
+        }
     }
 
     func run(_ request: ExecuteRequest) async throws -> Int32 {

@@ -54,7 +54,14 @@ package struct Cgroup: Sendable {
     /// - Throws: `timedOut` after `patience`, with the group thawed again.
     package func freeze(patience: Duration = .seconds(5)) async throws {
         try setFrozen(true)
-        guard await holds(within: patience, { isFrozen }) else {
+        var attempts = 0
+        let stands = await holds(within: patience) {
+            if isFrozen { return true }
+            attempts += 1
+            if mounts.version == 1 { insist(attempts) }
+            return false
+        }
+        guard stands else {
             try setFrozen(false)
             throw GodwitError(
                 .timedOut, "the tasks of \(path) did not stop within \(patience)",
@@ -121,6 +128,12 @@ package struct Cgroup: Sendable {
             let state = frozen ? "FROZEN" : "THAWED"
             try SmallFile.write(state, to: freezerDirectory + "/freezer.state")
         }
+    }
+
+    /// A task that is born while its group freezes may go on in version 1, and its parent then waits for
+    /// it for ever: tell all of them again, and now and then let them run for a moment.
+    private func insist(_ attempts: Int) {
+        try? setFrozen(!attempts.isMultiple(of: 8))
     }
 
     /// A frozen task of version 1 dies only once it is thawed.

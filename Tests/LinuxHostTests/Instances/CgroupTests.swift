@@ -53,30 +53,57 @@ import Testing
     @Test func `a frozen group stands still, a thawed one runs, a killed one is empty`()
         async throws
     {
+        try await withGroup { group, join in
+            async let run = Command("sh", ["-c", join + "while :; do :; done"]).run()
+            #expect(await holds(within: .seconds(10)) { !group.processes().isEmpty })
+            try await group.freeze()
+            try await group.freeze()
+            #expect(group.isFrozen)
+            let ticks = group.cpuNanoseconds()
+            for _ in 0..<3 { #expect(group.cpuNanoseconds() == ticks) }
+            try group.thaw()
+            #expect(!group.isFrozen)
+            #expect(await holds(within: .seconds(10)) { group.cpuNanoseconds() > ticks })
+            try await group.freeze()
+            try await group.killAll()
+            #expect(try await run.status == .signalled(SIGKILL))
+            group.remove()
+            #expect(!group.exists)
+        }
+    }
+
+    @Test func `a group whose tasks are born and die all the time freezes every time`() async throws
+    {
+        try await withGroup { group, join in
+            let busy = "while :; do /bin/true & /bin/true; done"
+            async let run = Command("sh", ["-c", join + busy]).run()
+            #expect(await holds(within: .seconds(10)) { !group.processes().isEmpty })
+            for _ in 0..<100 {
+                try await group.freeze()
+                #expect(group.isFrozen)
+                try group.thaw()
+            }
+            try await group.killAll()
+            _ = try await run
+        }
+    }
+
+    /// - Parameter body: gets the group and shell commands that join it.
+    private func withGroup(_ body: (Cgroup, String) async throws -> Void) async throws {
         let path = "/gwt\(UInt32.random(in: .min ... .max))"
-        let mounts = try CgroupMounts.current()
+        let directories = try CgroupMounts.current().directories(of: path)
         let group = try Cgroup(path: path)
-        for directory in mounts.directories(of: path) {
+        for directory in directories {
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: false)
         }
-        defer { group.remove() }
-        let files = mounts.directories(of: path).map { "\($0)/cgroup.procs" }
-        let join = files.map { "echo $$ > \($0); " }.joined()
-        async let run = Command("sh", ["-c", join + "while :; do :; done"]).run()
-        #expect(await holds(within: .seconds(10)) { !group.processes().isEmpty })
-        try await group.freeze()
-        try await group.freeze()
-        #expect(group.isFrozen)
-        let ticks = group.cpuNanoseconds()
-        for _ in 0..<3 { #expect(group.cpuNanoseconds() == ticks) }
-        try group.thaw()
-        #expect(!group.isFrozen)
-        #expect(await holds(within: .seconds(10)) { group.cpuNanoseconds() > ticks })
-        try await group.freeze()
-        try await group.killAll()
-        #expect(try await run.status == .signalled(SIGKILL))
+        do {
+            try await body(group, directories.map { "echo $$ > \($0)/cgroup.procs; " }.joined())
+        } catch {
+            try? await group.killAll()
+            group.remove()
+            throw error
+        }
         group.remove()
-        #expect(!group.exists)
     }
 }
