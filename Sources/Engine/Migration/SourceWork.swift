@@ -87,7 +87,7 @@ final class SourceWork: Sendable {
     /// How long a cold move waits for the first process to end by itself.
     static let grace = Duration.seconds(10)
 
-    /// Deltas and process state side by side, and the digests of what stands here.
+    /// The dump, then deltas and process state side by side, and the digests of what stands here.
     func sendState() async throws -> Digests {
         guard let acceptance = kept.withLock({ $0.acceptance }) else {
             preconditionFailure("state is sent before the target has accepted")
@@ -97,6 +97,12 @@ final class SourceWork: Sendable {
         let mapped =
             options.mode == .live
             ? try await driver.writableMappings(definition, root: pool.path(of: volume)) : []
+        if acceptance.plan.steps.contains(.sendCheckpoint) {
+            try await job.ledger.timing("checkpoint") {
+                try await driver.dump(definition, options: options)
+            }
+            try Task.checkCancellation()
+        }
         let digests = try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in acceptance.plan.steps {
                 switch step {
@@ -143,8 +149,8 @@ final class SourceWork: Sendable {
     private func sendCheckpoint() async throws -> String {
         let driver = try driver()
         let stream = try standing(.checkpoint)
-        let result = try await job.ledger.timing("checkpoint") {
-            try await driver.sendCheckpoint(definition, options: options, over: stream) { [job] in
+        let result = try await job.ledger.timing("images") {
+            try await driver.sendCheckpoint(definition, over: stream) { [job] in
                 job.ledger.sentCheckpoint($0)
             }
         }

@@ -45,23 +45,12 @@ extension OCIDriver: Checkpointable {
 
     package func sendCheckpoint(
         _ definition: InstanceDefinition,
-        options: MoveOptions,
         over stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {
-        precondition(options.mode == .live)
         let files = files(definition)
-        guard try cgroup(definition).isFrozen else {
-            throw GodwitError(
-                .internalFault,
-                "the instance \(definition.name) is not frozen, a checkpoint must be")
-        }
-        let began = ContinuousClock.now
-        try await dump(definition, options)
-        var statistics = CriuStatistics.parse(
+        let statistics = CriuStatistics.parse(
             (try? SmallFile.bytes("\(files.work)/stats-dump")) ?? [])
-        statistics["dump_ms"] = (ContinuousClock.now - began) / .milliseconds(1)
-        try Task.checkCancellation()
         let sent = try await CheckpointWriter(directory: files.images)
             .send(over: stream, progress: progress)
         try SmallFile.remove(files.images)
@@ -70,8 +59,14 @@ extension OCIDriver: Checkpointable {
     }
 
     /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
-    private func dump(_ definition: InstanceDefinition, _ options: MoveOptions) async throws {
+    package func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws {
+        precondition(options.mode == .live)
         let files = files(definition)
+        guard try cgroup(definition).isFrozen else {
+            throw GodwitError(
+                .internalFault,
+                "the instance \(definition.name) is not frozen, a checkpoint must be")
+        }
         await waitForDump(files)
         for directory in [files.images, files.work] {
             try SmallFile.remove(directory)

@@ -29,10 +29,14 @@ package protocol Checkpointable: InstanceDriver {
     /// can change without a trace in their times.
     func writableMappings(_ definition: InstanceDefinition, root: String) async throws
         -> Set<String>
-    /// Dumps the frozen instance and sends the state; the instance stays frozen.
+    /// Dumps the frozen instance's state into memory-backed files; the instance stays frozen.
+    ///
+    /// Until it returns the dump may leave traces in the volume (CRIU makes and removes mount points in
+    /// the instance's /tmp), so the volume's delta comes after it.
+    func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws
+    /// Sends what `dump` left, and removes it here; the instance stays frozen.
     func sendCheckpoint(
         _ definition: InstanceDefinition,
-        options: MoveOptions,
         over stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult
