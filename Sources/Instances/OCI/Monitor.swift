@@ -31,8 +31,12 @@ package enum Monitor {
             let output = try await launch(action, record)
             let keeper = keepLog(from: output, record.files)
             try say(nil, since: began, on: report)
-            try await waitForEnd(record.files)
+            let status = try await waitForEnd(record.files)
+            // With the first process all others are gone, and the pipe ends: who reads the exit status
+            // finds the whole log.
             await keeper.value
+            // The directory is gone if the driver has removed the instance meanwhile.
+            try? SmallFile.replace(record.files.exit, with: Array("\(status)".utf8))
         } catch {
             try say(error as? GodwitError ?? unexpected(error), since: began, on: report)
         }
@@ -95,15 +99,22 @@ package enum Monitor {
         }
     }
 
-    private static func waitForEnd(_ files: InstanceFiles) async throws {
+    private static func waitForEnd(_ files: InstanceFiles) async throws -> Int32 {
         guard let pid = files.number(in: files.pid) else {
             throw GodwitError(.internalFault, "runc wrote no process number to \(files.pid)")
         }
+<<<<<<< HEAD
         let number = try await blocking {
             try Reaper.wait(for: pid).number
+=======
+        return try await blocking {
+            var code: Int32 = 0
+            var status: Int32 = 0
+            let error = unsafe godwit_reap_until(pid, &code, &status)
+            guard error == 0 else { throw GodwitError.kernel("wait for \(pid)", code: error) }
+            return code == Int32(CLD_EXITED) ? status : 128 + status
+>>>>>>> cddcba7eeba84d038c8e627cb83017152f1de180
         }
-        // The directory is gone if the driver has removed the instance meanwhile.
-        try? SmallFile.replace(files.exit, with: Array("\(number)".utf8))
     }
 
     private static func say(
