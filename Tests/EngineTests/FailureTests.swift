@@ -5,7 +5,8 @@ import Testing
 /// Steps that fail, and hosts that turn back: the source runs again and the target is clean.
 @Suite struct FailureTests {
     @Test(arguments: [
-        "prepareRestore", "receiveCheckpoint", "restore", "source freeze", "source sendCheckpoint",
+        "prepareRestore", "receiveCheckpoint", "restore", "source freeze", "source dump",
+        "source sendCheckpoint",
     ])
     func `a step of a driver that fails leaves the instance on the source`(
         step: String

@@ -19,7 +19,8 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     package var phases: [PhaseTime]
     /// Bytes on the wire by kind: `volume`, `delta`, `checkpoint`.
     package var bytes: [String: UInt64]
-    /// Milliseconds of the downtime by part: `freeze`, `checkpoint`, `delta`, `transfer`, `restore`,
+    /// Milliseconds of the downtime by part: `freeze`, `checkpoint`
+    /// (the dump), `images` (sending it), `delta`, `transfer`, `restore`,
     /// `network`; they overlap where the parts do.
     package var downtime: [String: Double]
     /// From the freeze until the target said that the instance runs; nil for a cold move.

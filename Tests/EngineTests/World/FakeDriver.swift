@@ -105,9 +105,15 @@ final class FakeDriver: Checkpointable {
         -> Set<String>
     { ["/mapped"] }
 
+    func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws {
+        try await faults.pass("dump")
+        guard instances[definition.name]?.status == .frozen else {
+            throw GodwitError(.checkpointFailed, "\(definition.name) is not frozen")
+        }
+    }
+
     func sendCheckpoint(
         _ definition: InstanceDefinition,
-        options: MoveOptions,
         over stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {

@@ -111,9 +111,7 @@ import Testing
             try await host.driver.start(definition, root: host.root)
             let before = try await host.freezeWhenBusy(definition)
             let error = await #expect(throws: GodwitError.self) {
-                _ = try await host.driver.sendCheckpoint(
-                    definition, options: MoveOptions(), over: MemoryStream()
-                ) { _ in }
+                try await host.driver.dump(definition, options: MoveOptions())
             }
             #expect(error?.code == .checkpointFailed)
             #expect(
@@ -205,8 +203,9 @@ extension TestHost {
         try await driver.prepareRestore(definition, root: root)
         let stream = MemoryStream()
         let progressed = Atomic<UInt64>(0)
+        try await source.driver.dump(definition, options: options)
         async let sent = source.driver.sendCheckpoint(
-            definition, options: options, over: stream, progress: { _ in })
+            definition, over: stream, progress: { _ in })
         let received = try await driver.receiveCheckpoint(definition, from: stream) { count in
             progressed.store(count.bytes, ordering: .relaxed)
         }
