@@ -103,17 +103,8 @@ package enum Monitor {
         guard let pid = files.number(in: files.pid) else {
             throw GodwitError(.internalFault, "runc wrote no process number to \(files.pid)")
         }
-<<<<<<< HEAD
-        let number = try await blocking {
-            try Reaper.wait(for: pid).number
-=======
         return try await blocking {
-            var code: Int32 = 0
-            var status: Int32 = 0
-            let error = unsafe godwit_reap_until(pid, &code, &status)
-            guard error == 0 else { throw GodwitError.kernel("wait for \(pid)", code: error) }
-            return code == Int32(CLD_EXITED) ? status : 128 + status
->>>>>>> cddcba7eeba84d038c8e627cb83017152f1de180
+            try Reaper.wait(for: pid).number
         }
     }
 
