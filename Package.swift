@@ -44,7 +44,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -54,13 +53,7 @@ let package = Package(
         module("MigrationCore", []),
         .target(name: "CLinux"),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-        module(
-            "LinuxHost",
-            [
-                "MigrationCore", "CLinux", "CXXHash",
-                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-            ]
-        ),
+        module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash"]),
         module("Pages", ["MigrationCore", "LinuxHost"]),
         module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),
         module("Storage", ["MigrationCore", "LinuxHost"]),
@@ -88,7 +81,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            // Compiler 6.3.1 crashes while it optimises closures of routes (docs/decisions).
+            // Compiler 6.3.1 crashes while it optimises closures of routes (docs/decisions/0005).
             swiftSettings: settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
         ),
         .executableTarget(

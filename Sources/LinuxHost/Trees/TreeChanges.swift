@@ -20,7 +20,7 @@ package enum TreeChanges {
             try TreeWalker.walk(root) { entry in
                 guard entry.status.kind == .regular else { return }
                 let isMapped = !mapped.isEmpty && mapped.contains(entry.text)
-                if entry.status.changed >= moment || isMapped {
+                if isNews(entry.status.changed, since: moment) || isMapped {
                     suspects.append(entry.path)
                     if entry.status.links > 1 { keys.insert(entry.status.key) }
                 } else if !mapped.isEmpty && entry.status.links > 1 {
@@ -29,6 +29,11 @@ package enum TreeChanges {
             }
             return suspects + others.filter { keys.contains($0.key) }.map(\.path)
         }
+    }
+
+    /// A time without a fraction may come from a filesystem that keeps none: it is given two seconds.
+    private static func isNews(_ changed: FileTime, since moment: FileTime) -> Bool {
+        changed >= (changed.nanoseconds == 0 ? moment.earlier(byMilliseconds: 2_000) : moment)
     }
 
     /// Makes rsync compare the content of these files: their modification times become one that no

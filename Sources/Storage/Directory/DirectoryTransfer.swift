@@ -8,8 +8,8 @@ extension DirectoryPool: VolumeSending {
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let root = try usablePath(of: volume)
-        // Two seconds: filesystems that keep no fraction, and clocks that are only read at ticks.
-        let start = FileTime.now().earlier(byMilliseconds: 2_000)
+        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
+        let start = FileTime.now().earlier(byMilliseconds: 100)
         let earlier = memories.withLock { memories in
             let earlier = memories[volume]?.firstPass
             // What an earlier, broken pass has sent may have changed before this one began.
