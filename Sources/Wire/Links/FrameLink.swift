@@ -25,14 +25,13 @@ final class FrameLink: Sendable {
 
     /// The next frame; nil once the peer has said its end.
     func next() async throws -> Frame? {
-        switch try state.withLock({ try $0.take() }) {
-        case .frame(let frame):
-            demand()
-            return frame
+        let (taken, isDemanded) = try state.withLock { (try $0.take(), $0.demand()) }
+        if isDemanded { channel.read() }
+        switch taken {
+        case .frame(let frame): return frame
         case .ended: return nil
         case .nothing: break
         }
-        demand()
         return try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
                 state.withLock { $0.awaitFrame(waiting) }
@@ -50,13 +49,13 @@ final class FrameLink: Sendable {
     /// Sends a frame; returns when there is room for the next.
     func write(_ kind: FrameKind, _ payload: ArraySlice<UInt8>) async throws {
         let size = FrameHeader.size + payload.count
-        try state.withLock { try $0.write(size) }
+        let isFull = try state.withLock { try $0.write(size) }
         channel.writeAndFlush(Frame.bytes(kind, payload, channel.allocator)).whenComplete {
             result in
             self.state.withLock { $0.wrote(size) }
             if case .failure(let error) = result { self.lose(error) }
         }
-        guard state.withLock({ $0.isFull }) else { return }
+        guard isFull else { return }
         try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
                 state.withLock { $0.awaitRoom(waiting) }
@@ -66,7 +65,7 @@ final class FrameLink: Sendable {
 
     /// Sends a frame; returns when it is on the wire.
     func send(_ kind: FrameKind, _ payload: [UInt8]) async throws {
-        try state.withLock { try $0.write(0) }
+        _ = try state.withLock { try $0.write(0) }
         try await flush(kind, payload)
     }
 
@@ -210,8 +209,11 @@ extension FrameLink {
     }
 
     func readCompleted() {
-        state.withLock { $0.readCompleted() }
-        demand()
+        let isDemanded = state.withLock { state in
+            state.readCompleted()
+            return state.demand()
+        }
+        if isDemanded { channel.read() }
     }
 
     /// One look at the link: is the peer silent, or the network?

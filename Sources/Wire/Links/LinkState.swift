@@ -111,10 +111,12 @@ struct LinkState {
 
     var isIdle: Bool { inFlight == 0 }
 
-    mutating func write(_ bytes: Int) throws(GodwitError) {
+    /// True if the writer is to wait for room after this.
+    mutating func write(_ bytes: Int) throws(GodwitError) -> Bool {
         if let failure { throw failure }
         guard !hasSaidEnd else { throw GodwitError(.cancelled, "the connection is being closed") }
         inFlight += bytes
+        return inFlight > Self.highWater
     }
 
     mutating func wrote(_ bytes: Int) {
@@ -123,8 +125,6 @@ struct LinkState {
         writer = nil
         waiting.resume()
     }
-
-    var isFull: Bool { inFlight > Self.highWater }
 
     mutating func awaitRoom(_ waiting: Writer) {
         precondition(writer == nil, "two writers of one connection")
