@@ -106,7 +106,7 @@ import Testing
             let exec = try await server.ask(
                 "POST", "/1.0/instances/web/exec", #"{"command": ["wait"]}"#)
             let path = try #require(exec.json["operation"]?.text)
-            let secret = try #require(exec.json["metadata"]?["fds"]?["0"]?.text)
+            let secret = try #require(exec.json["metadata"]?["metadata"]?["fds"]?["0"]?.text)
             #expect(secret.count == 64)
             let upgrade = { (secret: String) in
                 """
