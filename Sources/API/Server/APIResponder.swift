@@ -121,6 +121,10 @@ extension APIContext {
 }
 
 extension Request {
+    /// Whether the query says `force=1`.
+    @inline(never)
+    var isForced: Bool { uri.queryParameters.get("force") == "1" }
+
     /// The instance that the query names, if it does.
     @inline(never)
     func instanceQuery() throws -> InstanceName? {
