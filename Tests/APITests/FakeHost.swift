@@ -138,12 +138,13 @@ final class FakeHost: HostControl {
         progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws -> MigrationReport {
         _ = try await instance(request.name)
-        let id = try Sample.id(state.withLock { $0.moves.count })
         let gate = AsyncStream.makeStream(of: Void.self)
-        state.withLock { state in
+        let id = try state.withLock { state in
+            let id = try Sample.id(state.moves.count)
             state.moves.append(request)
             state.moveGates[id.text] = gate.continuation
             state.migrations.insert(Sample.report(id, request), at: 0)
+            return id
         }
         started(id)
         progress(Sample.progress(id))
