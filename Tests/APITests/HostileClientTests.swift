@@ -8,8 +8,8 @@ import Testing
 
 /// Clients that do not speak as they should leave the server serving.
 @Suite struct HostileClientTests {
-    /// Sends the bytes on a connection of their own; what came back until the server closed, or until
-    /// `enough` says so.
+    /// Sends the bytes on a connection of their own; what came back until the server closed, or
+    /// until `enough` says so.
     private func send(
         _ bytes: [UInt8], to server: RunningServer,
         until enough: @escaping @Sendable (String) -> Bool = { _ in false }

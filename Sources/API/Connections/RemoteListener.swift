@@ -1,8 +1,8 @@
 package import MigrationCore
 package import NIOCore
 
-/// The port that other hosts connect to, as the API serves it: TLS, the decision whom to let in, and
-/// whatever is not HTTP belong to the one who made this.
+/// The port that other hosts connect to, as the API serves it: TLS, the decision whom to let in,
+/// and whatever is not HTTP belong to the one who made this.
 ///
 ///     accept -> secure -> handshake -> admit -+-> .http    HTTP handlers are added, the API answers
 ///                                             +-> .other   `serve` has the channel for itself
@@ -21,8 +21,8 @@ package struct RemoteListener: Sendable {
     /// closed afterwards.
     ///
     /// The channel arrives with `autoRead` off and with all bytes held back. Put your handlers in
-    /// place, then set `ChannelOptions.autoRead` to true and call `channel.read()`: the first `read`
-    /// through the pipeline lets go what was held. (A `NIOAsyncChannel` reads by itself.)
+    /// place, then set `ChannelOptions.autoRead` to true and call `channel.read()`: the first
+    /// `read` through the pipeline lets go what was held. (A `NIOAsyncChannel` reads by itself.)
     package var serve: @Sendable (any Channel, RemoteAdmission) async -> Void
 
     package init(

@@ -52,8 +52,8 @@ final class Operations: Sendable {
         (endings, endingQueue) = AsyncStream.makeStream(of: String.self)
     }
 
-    /// Performs operations until a graceful shutdown, which ends those that may be cancelled (as soon
-    /// as they may) and waits for the others.
+    /// Performs operations until a graceful shutdown, which ends those that may be cancelled (as
+    /// soon as they may) and waits for the others.
     func run() async {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in

@@ -104,8 +104,8 @@ extension Request {
     }
 }
 
-/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these stand
-/// in an asynchronous function.
+/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these
+/// stand in an asynchronous function.
 extension APIContext {
     @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }

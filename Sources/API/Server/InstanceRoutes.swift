@@ -52,8 +52,8 @@ struct InstanceRoutes: Sendable {
         return try Response.created(delete(name, force: request.isForced))
     }
 
-    // These three are not inlined: compiler 6.3.1 crashes ("splitting coroutine") where they stand in
-    // an asynchronous function.
+    // These three are not inlined: compiler 6.3.1 crashes ("splitting coroutine") where they stand
+    // in an asynchronous function.
 
     @inline(never)
     private func listAnswer(_ views: [InstanceView]) throws -> Response {
