@@ -88,15 +88,16 @@ final class FakeHost: HostControl {
     func unfreeze(_ name: InstanceName) async throws { try await set(name, .running) }
 
     func delete(_ name: InstanceName, force: Bool) async throws {
-        guard try await instance(name).observation.status == .stopped || force else {
+        let status = try await instance(name).observation.status
+        guard status == .stopped || force else {
             throw GodwitError(.alreadyRunning, "\"\(name)\" runs", remedy: "stop it, or use force")
         }
         state.withLock { _ = $0.instances.removeValue(forKey: name.text) }
     }
 
     func rename(_ name: InstanceName, to newName: InstanceName) async throws {
-        let view = try Sample.instance(
-            newName.text, try await instance(name).observation.status)
+        let status = try await instance(name).observation.status
+        let view = try Sample.instance(newName.text, status)
         state.withLock { state in
             state.instances[name.text] = nil
             state.instances[newName.text] = view
@@ -137,12 +138,13 @@ final class FakeHost: HostControl {
         progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws -> MigrationReport {
         _ = try await instance(request.name)
-        let id = try Sample.id(state.withLock { $0.moves.count })
         let gate = AsyncStream.makeStream(of: Void.self)
-        state.withLock { state in
+        let id = try state.withLock { state in
+            let id = try Sample.id(state.moves.count)
             state.moves.append(request)
             state.moveGates[id.text] = gate.continuation
             state.migrations.insert(Sample.report(id, request), at: 0)
+            return id
         }
         started(id)
         progress(Sample.progress(id))

@@ -8,8 +8,8 @@ import Testing
 
 /// Clients that do not speak as they should leave the server serving.
 @Suite struct HostileClientTests {
-    /// Sends the bytes on a connection of their own; what came back until the server closed, or until
-    /// `enough` says so.
+    /// Sends the bytes on a connection of their own; what came back until the server closed, or
+    /// until `enough` says so.
     private func send(
         _ bytes: [UInt8], to server: RunningServer,
         until enough: @escaping @Sendable (String) -> Bool = { _ in false }
@@ -106,7 +106,7 @@ import Testing
             let exec = try await server.ask(
                 "POST", "/1.0/instances/web/exec", #"{"command": ["wait"]}"#)
             let path = try #require(exec.json["operation"]?.text)
-            let secret = try #require(exec.json["metadata"]?["fds"]?["0"]?.text)
+            let secret = try #require(exec.json["metadata"]?["metadata"]?["fds"]?["0"]?.text)
             #expect(secret.count == 64)
             let upgrade = { (secret: String) in
                 """

@@ -164,6 +164,17 @@ import Testing
         }
     }
 
+    @Test(arguments: 0..<20)
+    func `a move that begins while the daemon stops is cancelled too`(_: Int) async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let request = try Self.request("web")
+            for _ in 0..<3 { _ = try await server.client.beginMove(request) }
+            // The stop comes at once, whether they have their ids or not; it must come to an end.
+            await server.stop()
+        }
+    }
+
     @Test func `no more operations are kept than the limit, the oldest ended go first`()
         async throws
     {

@@ -82,16 +82,37 @@ import Testing
         }
     }
 
-    @Test func `an instance is renamed and deleted`() async throws {
+    @Test func `an instance is renamed`() async throws {
         try await RunningServer.with { server in
             try server.host.add("web")
-            let (web, shop) = (try InstanceName("web"), try InstanceName("shop"))
-            try await server.client.rename(web, to: shop)
-            #expect(await code { try await server.client.delete(web, force: true) } == .notFound)
-            let soft = await code { try await server.client.delete(shop, force: false) }
-            #expect(soft == .alreadyRunning)
-            try await server.client.delete(shop, force: true)
+            let shop = try InstanceName("shop")
+            try await server.client.rename(InstanceName("web"), to: shop)
+            let instances = try await server.client.instances()
+            #expect(instances.map(\.definition.name) == [shop])
+            #expect(instances.map(\.observation.status) == [.running])
+        }
+    }
+
+    @Test func `a running instance is only deleted by force`() async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let web = try InstanceName("web")
+            do {
+                try await server.client.delete(web, force: false)
+                Issue.record("it was deleted")
+            } catch let error as GodwitError {
+                #expect(error.code == .alreadyRunning)
+            }
+            #expect(try await server.client.instances().count == 1)
+            try await server.client.delete(web, force: true)
             #expect(try await server.client.instances().isEmpty)
+        }
+    }
+
+    @Test func `what does not exist cannot be deleted`() async throws {
+        try await RunningServer.with { server in
+            let none = try InstanceName("none")
+            #expect(await code { try await server.client.delete(none, force: true) } == .notFound)
         }
     }
 
@@ -161,7 +182,7 @@ import Testing
         (#"{"name": 7, "root": "/"}"#, "`name` of the body is not a string"),
         (#"{"name": "web"}"#, "the body lacks `root`"),
         (#"{"name": "9", "root": "/"}"#, "the instance name \"9\" is not usable"),
-        (#"{"name": "w", "root": "/", "user": -1}"#, "`user`"),
+        (#"{"name": "w", "root": "/", "user": -1}"#, "out of range"),
         (#"{"name": "w", "root": "/", "start": "yes"}"#, "`start` of the body is not true or"),
     ])
     func `a body that does not fit is told what was expected`(

@@ -156,11 +156,20 @@ import Testing
         #expect(count == Limit.eventsQueued)
     }
 
+    @Test func `a cancelled reader finishes the queue`() async throws {
+        let queue = ByteQueue(capacity: 1)
+        let reading = Task { await queue.next() }
+        reading.cancel()
+        #expect(await reading.value == nil)
+        await queue.send([1])
+        #expect(await queue.next() == nil)
+    }
+
     @Test func `chunks keep their order and a full queue waits`() async throws {
         let queue = ByteQueue(capacity: 2)
         let writing = Task {
             for number in 0..<100 { await queue.send([UInt8(number)]) }
-            await queue.finish()
+            queue.finish()
         }
         var seen: [UInt8] = []
         while let chunk = await queue.next() { seen += chunk }

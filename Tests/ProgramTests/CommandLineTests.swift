@@ -8,9 +8,11 @@ import godwit
 
     @Test func `a launch with everything`() throws {
         let line = """
-            launch /images/redis db --memory 512MiB --cpus 1.5 --processes 10 --env A=1 --env B=x=y \
+            launch /images/redis db --memory 512MiB --cpus 1.5 --processes 10 --env A=1 \
+            --env B=x=y \
             --user 7:8 --workdir /srv --privileged --bridge br0 --address 10.0.0.5/24 \
-            --address fd00::5/64 --gateway 10.0.0.1 --network bridge=br1,address=10.1.0.5/24,hwaddr=10:66:6a:00:00:06 \
+            --address fd00::5/64 --gateway 10.0.0.1 \
+            --network bridge=br1,address=10.1.0.5/24,hwaddr=10:66:6a:00:00:06 \
             --mount /srv:/data:ro --mount /a:/b --pool fast --no-start -- redis-server --port 1
             """
         let request = try Reading.launch(words(line))
@@ -51,7 +53,8 @@ import godwit
     @Test func `a move with everything`() throws {
         let (request, isDryRun) = try Reading.move(
             words(
-                "move db host-b:cache --cold --bandwidth 100MiB --paused --keep-definition --timeout 9 --tcp close"
+                "move db host-b:cache --cold --bandwidth 100MiB --paused --keep-definition "
+                    + "--timeout 9 --tcp close"
             ))
         let expected = MoveRequest(
             name: try InstanceName("db"), remote: try RemoteName("host-b"), mode: .cold,

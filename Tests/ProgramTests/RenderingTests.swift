@@ -32,7 +32,8 @@ import godwit
                 web  host-a → host-b  succeeded  live
                   begin 12 ms · prepare 31 ms · perform 812 ms · finish 240 ms · confirm 18 ms
                   volume 61.2 MiB · delta 409.6 KiB · checkpoint 14.1 MiB
-                  downtime 388 ms: freeze 6 · checkpoint 142 · delta 71 · transfer 12 · restore 150 · network 4
+                  downtime 388 ms: freeze 6 · checkpoint 142 · delta 71 · transfer 12 · restore 150 \
+                · network 4
                 """)
     }
 
@@ -100,7 +101,8 @@ import godwit
             bytesPerSecond: .mebibytes(100), secondsLeft: 61.2)
         #expect(
             progressText(progress)
-                == "perform: send volume root · volume 3 MiB of 9 MiB · checkpoint 2 KiB · 100 MiB/s · 62 s left"
+                == "perform: send volume root · volume 3 MiB of 9 MiB · checkpoint 2 KiB "
+                + "· 100 MiB/s · 62 s left"
         )
         let bare = MigrationProgress(
             id: progress.id, phase: .begin, step: "look", secondsLeft: .infinity)

@@ -54,7 +54,8 @@ package struct HostClient: Sendable {
     }
 
     package func delete(_ name: InstanceName, force: Bool) async throws {
-        try await perform(.DELETE, "/1.0/instances/\(name)\(force ? "?force=1" : "")", Nothing())
+        let query = force ? "?force=1" : ""
+        try await perform(.DELETE, "/1.0/instances/\(name)" + query, Nothing())
     }
 
     package func rename(_ name: InstanceName, to newName: InstanceName) async throws {

@@ -21,9 +21,10 @@ enum FirstRequest: Sendable {
 
 /// Decides with a connection's first request whether it becomes a websocket.
 ///
-/// NIO's own upgrade handler is not used: it drops the head of a request whose upgrade is refused, so
-/// that the client gets no answer (swift-nio issue 2632). Any other `Upgrade` (curl's h2c) is taken out
-/// of the request, which then is the connection's last, because NIO's decoder stops after it.
+/// NIO's own upgrade handler is not used: it drops the head of a request whose upgrade is refused,
+/// so that the client gets no answer (swift-nio issue 2632). Any other `Upgrade` (curl's h2c) is
+/// taken out of the request, which then is the connection's last, because NIO's decoder stops after
+/// it.
 final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -39,7 +40,8 @@ final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
     private let logger: Logger
     private let idleTimeout: TimeAmount
 
-    /// - Parameter idleTimeout: how long a connection may be silent between requests, and inside one.
+    /// - Parameter idleTimeout: how long a connection may be silent between requests, and inside
+    /// one.
     init(first: EventLoopPromise<FirstRequest>, idleTimeout: TimeAmount, logger: Logger) {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 16 << 10

@@ -1,8 +1,8 @@
 package import MigrationCore
 package import NIOCore
 
-/// The port that other hosts connect to, as the API serves it: TLS, the decision whom to let in, and
-/// whatever is not HTTP belong to the one who made this.
+/// The port that other hosts connect to, as the API serves it: TLS, the decision whom to let in,
+/// and whatever is not HTTP belong to the one who made this.
 ///
 ///     accept -> secure -> handshake -> admit -+-> .http    HTTP handlers are added, the API answers
 ///                                             +-> .other   `serve` has the channel for itself

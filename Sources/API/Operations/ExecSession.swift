@@ -72,10 +72,10 @@ actor ExecSession {
     ) async throws -> Int32 {
         do {
             let status = try await race(post, in: name, on: control)
-            await end()
+            end()
             if let status { return status }
         } catch {
-            await end()
+            end()
             throw error
         }
         throw GodwitError(.cancelled, "the client closed the command's output")
@@ -139,14 +139,14 @@ actor ExecSession {
         do {
             for try await message in socket {
                 guard channel == .input else { continue }
-                if case .text("") = message { await input.finish() }
+                if case .text("") = message { input.finish() }
                 if case .binary(let bytes) = message { await input.send(bytes) }
             }
         } catch {
             // A broken connection is a closed one.
         }
         switch channel {
-        case .input: await input.finish()
+        case .input: input.finish()
         case .output, .error: lostSignal.finish()
         case .control: break
         }
@@ -158,11 +158,11 @@ actor ExecSession {
         return stream
     }
 
-    private func end() async {
+    private func end() {
         isOver = true
         for signal in overSignals { signal.finish() }
         overSignals = []
-        await input.finish()
+        input.finish()
     }
 }
 

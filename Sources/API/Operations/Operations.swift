@@ -42,24 +42,40 @@ final class Operations: Sendable {
     private let state = Mutex(State())
     private let jobs: AsyncStream<Job>
     private let queue: AsyncStream<Job>.Continuation
+    /// Ids of operations to cancel because the daemon is stopping.
+    private let endings: AsyncStream<String>
+    private let endingQueue: AsyncStream<String>.Continuation
 
     init(events: EventHub) {
         self.events = events
         (jobs, queue) = AsyncStream.makeStream(of: Job.self)
+        (endings, endingQueue) = AsyncStream.makeStream(of: String.self)
     }
 
-    /// Performs operations until a graceful shutdown, which ends those that may be cancelled and
-    /// waits for the others.
+    /// Performs operations until a graceful shutdown, which ends those that may be cancelled (as
+    /// soon as they may) and waits for the others.
     func run() async {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
-                for await job in jobs { group.addTask { await self.perform(job) } }
-                group.addTask { await self.cancelAll() }
+                group.addTask { await self.performAll() }
+                for await id in endings { group.addTask { try? await self.cancel(id) } }
             }
         } onGracefulShutdown: {
-            self.state.withLock { $0.isClosed = true }
-            self.queue.finish()
+            self.close()
         }
+    }
+
+    private func performAll() async {
+        await withDiscardingTaskGroup { group in
+            for await job in jobs { group.addTask { await self.perform(job) } }
+        }
+        endingQueue.finish()
+    }
+
+    private func close() {
+        state.withLock { $0.isClosed = true }
+        queue.finish()
+        for view in all() where !view.isOver && view.mayCancel { endingQueue.yield(view.id) }
     }
 
     /// What is asked of a new operation.
@@ -137,7 +153,10 @@ final class Operations: Sendable {
             state.entries[id] = entry
             return entry.view
         }
-        if let view { publish(view) }
+        guard let view else { return }
+        publish(view)
+        let isClosed = state.withLock(\.isClosed)
+        if isClosed, view.mayCancel { endingQueue.yield(id) }
     }
 }
 
@@ -212,6 +231,9 @@ extension Operations {
 
     private func failure(of job: Job) async -> GodwitError? {
         do {
+            guard !state.withLock(\.isClosed) else {
+                throw GodwitError(.cancelled, "the daemon stopped before the operation began")
+            }
             try await job.body(OperationHandle(id: job.id, operations: self))
             return nil
         } catch {
@@ -242,10 +264,6 @@ extension Operations {
         return failure.code == .cancelled
             ? ("Cancelled", StatusCode.operationCancelled)
             : ("Failure", StatusCode.operationFailed)
-    }
-
-    private func cancelAll() async {
-        for view in all() where !view.isOver && view.mayCancel { try? await cancel(view.id) }
     }
 
     private func publish(_ view: OperationView) {

@@ -37,6 +37,7 @@ struct APIResponder: Sendable {
         self.events = events
         self.logger = logger
         let router = Router(context: APIContext.self)
+        router.add(middleware: ErrorEnvelopes())
         HostRoutes(control: control).add(to: router)
         InstanceRoutes(control: control, operations: operations, events: events).add(to: router)
         MoveRoutes(control: control, operations: operations, events: events).add(to: router)
@@ -51,7 +52,9 @@ struct APIResponder: Sendable {
         do {
             response = try await routes.respond(to: request, context: context)
         } catch {
-            response = failure(error, request)
+            // The router itself; what routes throw has its envelope already.
+            let failure = GodwitError(wrapping: error)
+            response = .json(status: failure.code.httpStatus, errorBody(failure))
         }
         response.headers[.server] = "godwit"
         logger.debug(
@@ -61,36 +64,6 @@ struct APIResponder: Sendable {
                 "status": "\(response.status.code)", "peer": "\(peer?.name ?? "local")",
             ])
         return response
-    }
-
-    private func failure(_ error: any Error, _ request: Request) -> Response {
-        let failure = GodwitError(answering: error, path: request.uri.path)
-        if failure.code == .internalFault {
-            logger.error("unexpected error", metadata: ["error": "\(failure)"])
-        }
-        return .json(status: failure.code.httpStatus, errorBody(failure))
-    }
-}
-
-extension GodwitError {
-    /// What a client is told about an error of a route or of the router.
-    fileprivate init(answering error: any Error, path: String) {
-        switch error {
-        case let error as any HTTPResponseError where error.status == .notFound:
-            self.init(
-                .notFound, "there is nothing at \(path.prefix(200))",
-                remedy: "see docs/api.md for the resources")
-        case is NIOTooManyBytesError:
-            self.init(
-                .limitExceeded,
-                "the request's body is larger than \(Limit.requestBody.bytes) bytes",
-                remedy: "send less")
-        case let error as any HTTPResponseError:
-            self.init(
-                .badRequest, "the request was answered with HTTP status \(error.status.code)",
-                remedy: "see docs/api.md for the resources and their methods")
-        default: self.init(wrapping: error)
-        }
     }
 }
 
@@ -125,13 +98,14 @@ extension Request {
         do {
             return try JSON.decode(type, from: Array(buffer: buffer))
         } catch let error as DecodingError {
-            throw GodwitError(malformed: error)
+            let isJSON = (try? JSON.decode(JSONValue.self, from: Array(buffer: buffer))) != nil
+            throw GodwitError(malformed: error, isJSON: isJSON)
         }
     }
 }
 
-/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these stand
-/// in an asynchronous function.
+/// What the path names. Not inlined: compiler 6.3.1 crashes ("splitting coroutine") where these
+/// stand in an asynchronous function.
 extension APIContext {
     @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }
@@ -147,6 +121,10 @@ extension APIContext {
 }
 
 extension Request {
+    /// Whether the query says `force=1`.
+    @inline(never)
+    var isForced: Bool { uri.queryParameters.get("force") == "1" }
+
     /// The instance that the query names, if it does.
     @inline(never)
     func instanceQuery() throws -> InstanceName? {
@@ -155,7 +133,7 @@ extension Request {
 }
 
 extension GodwitError {
-    fileprivate init(malformed error: DecodingError) {
+    fileprivate init(malformed error: DecodingError, isJSON: Bool) {
         switch error {
         case .keyNotFound(let key, let context):
             self.init(
@@ -166,10 +144,11 @@ extension GodwitError {
                 .badRequest, "\(place(context.codingPath)) of the body is not \(wanted(type))",
                 remedy: "see docs/api.md for what this request takes")
         case .dataCorrupted(let context):
-            let whole = context.codingPath.isEmpty
             self.init(
                 .badRequest,
-                whole ? "the body is not JSON" : "\(place(context.codingPath)) is not usable",
+                isJSON
+                    ? "\(place(context.codingPath)) of the body is out of range"
+                    : "the body is not JSON",
                 remedy: "send one JSON object as docs/api.md shows it",
                 cause: context.debugDescription)
         @unknown default: self.init(.badRequest, "the body is not what this request takes")

@@ -48,12 +48,12 @@ struct InstanceRoutes: Sendable {
     }
 
     private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
-        let isForced = request.uri.queryParameters.get("force") == "1"
-        return try Response.created(delete(context.instanceName(), force: isForced))
+        let name = try context.instanceName()
+        return try Response.created(delete(name, force: request.isForced))
     }
 
-    // These three are not inlined: compiler 6.3.1 crashes ("splitting coroutine") where they stand in
-    // an asynchronous function.
+    // These three are not inlined: compiler 6.3.1 crashes ("splitting coroutine") where they stand
+    // in an asynchronous function.
 
     @inline(never)
     private func listAnswer(_ views: [InstanceView]) throws -> Response {

@@ -9,7 +9,8 @@ package enum WebSocketMessage: Equatable, Sendable {
     case binary([UInt8])
 }
 
-/// The messages of the peer. Answers pings and the peer's close by itself; ends with the connection.
+/// The messages of the peer. Answers pings and the peer's close by itself; ends with the
+/// connection.
 struct WebSocketReader: AsyncSequence, Sendable {
     let inbound: NIOAsyncChannelInboundStream<WebSocketFrame>
     let writer: WebSocketWriter
@@ -92,8 +93,8 @@ extension WebSocketChannel {
         return try WebSocketChannel(wrappingChannelSynchronously: channel)
     }
 
-    /// Holds the conversation for as long as `body` runs, then closes: our close frame is on its way
-    /// before the connection ends, and the peer gets 2 s to answer it.
+    /// Holds the conversation for as long as `body` runs, then closes: our close frame is on its
+    /// way before the connection ends, and the peer gets 2 s to answer it.
     func converse(
         masks: Bool,
         _ body: @escaping @Sendable (WebSocketReader, WebSocketWriter) async throws -> Void

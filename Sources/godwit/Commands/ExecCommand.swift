@@ -54,8 +54,8 @@ struct ExecCommand: AsyncParsableCommand {
     }
 }
 
-/// This program's standard input. It looks up ten times a second whether it is still wanted, because
-/// a read of a terminal cannot be called off.
+/// This program's standard input. It looks up ten times a second whether it is still wanted,
+/// because a read of a terminal cannot be called off.
 private func standardInput() -> AsyncStream<[UInt8]> {
     AsyncStream(unfolding: {
         while !Task.isCancelled {

@@ -5,7 +5,7 @@ package import MigrationCore
 ///     web  host-a → host-b  succeeded  live
 ///       begin 12 ms · prepare 31 ms · perform 812 ms · finish 240 ms · confirm 18 ms
 ///       volume 61.2 MiB · delta 0.4 MiB · checkpoint 14.1 MiB
-///       downtime 388 ms: freeze 6 · checkpoint 142 · delta 71 · transfer 12 · restore 150 · network 4
+///       downtime 388 ms: freeze 6 · checkpoint 142 · delta 71 · transfer 12 · …
 ///
 /// - Parameter host: this host's name, where it is known.
 package func reportText(_ report: MigrationReport, host: String, style: Style) -> String {

@@ -1,6 +1,7 @@
 package import MigrationCore
 
-/// Where the instance is after a move that did not succeed, on both hosts, as far as this host knows.
+/// Where the instance is after a move that did not succeed, on both hosts, as far as this host
+/// knows.
 ///
 /// - Parameters:
 ///   - view: the instance as this host sees it now; nil if it has none of that name.

@@ -58,6 +58,7 @@ package func findingsText(_ findings: [Finding], style: Style) -> String {
 /// What `godwit check` shows.
 package func checkText(_ check: HostCheck, style: Style) -> String {
     let facts = check.facts
+    let controllers = facts.cgroup.controllers.sorted().joined(separator: " ")
     var lines: [(String, String)] = [
         ("Host", facts.hostname),
         ("Kernel", "\(facts.kernel) \(facts.architecture)"),
@@ -66,7 +67,7 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
         ("rsync", facts.rsync.map { "\($0.version)" } ?? "missing"),
         (
             "Cgroups",
-            "version \(facts.cgroup.version): \(facts.cgroup.controllers.sorted().joined(separator: " "))"
+            "version \(facts.cgroup.version): \(controllers)"
         ),
         ("Memory", "\(sizeText(facts.memoryAvailable)) available"),
         ("Bridges", facts.bridges.isEmpty ? "none" : facts.bridges.sorted().joined(separator: " ")),
