@@ -36,16 +36,12 @@ import Testing
         admit: { _, name in
             switch name {
             case "http/1.1": .http(peer)
-            case "godwit/1": .other
+            case "godwit/1": .other { await echo($0) }
             default: .refuse
             }
-        },
-        serve: { channel, admission in
-            #expect(admission == .other)
-            await echo(channel)
         })
 
-    /// Sends back what comes, as the contract of `serve` asks for it.
+    /// Sends back what comes, as the contract of `other` asks for it.
     private static func echo(_ channel: any Channel) async {
         let stream = try? await channel.eventLoop.submit {
             let stream = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
