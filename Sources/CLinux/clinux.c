@@ -41,7 +41,8 @@ int godwit_spawn(
         posix_spawn_file_actions_destroy(&actions);
         return error;
     }
-    /* Copies above every number that the child gets: one pair must not overwrite another's source. */
+    /* Copies above every number that the child gets: one pair must not overwrite another's source.
+     * */
     int *copies = calloc(count ? count : 1, sizeof *copies);
     size_t made = 0;
     int highest = 2;

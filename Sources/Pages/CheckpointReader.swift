@@ -9,7 +9,8 @@ package struct CheckpointReader: Sendable {
     package init(directory: String) { self.directory = directory }
 
     /// - Parameter progress: called with all bytes of content received so far.
-    /// - Throws: `protocolViolation` for anything that is not the format, `limitExceeded`, `noSpace`,
+    /// - Throws: `protocolViolation` for anything that is not the format, `limitExceeded`,
+    ///   `noSpace`,
     ///   `linkLost` if the stream ends too soon. What has arrived is left in the directory.
     package func receive(
         from stream: any ByteStream,

@@ -2,8 +2,8 @@ import Foundation
 import LinuxHost
 package import MigrationCore
 
-/// Sends the files of one directory over a stream, each removed as soon as it has been sent, so that
-/// the memory that it occupies is free again.
+/// Sends the files of one directory over a stream, each removed as soon as it has been sent, so
+/// that the memory that it occupies is free again.
 package struct CheckpointWriter: Sendable {
     private let directory: String
 

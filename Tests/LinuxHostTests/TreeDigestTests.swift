@@ -137,7 +137,8 @@ struct HostTreeDigestTests {
     @Test func `a tree of 20,000 files is walked, and again`() async throws {
         try await withTree { root in
             try await bash(
-                "cd $1; mkdir {0..199}; for d in {0..199}; do for f in {0..99}; do echo $d.$f > $d/$f; done; done",
+                "cd $1; mkdir {0..199}; for d in {0..199}; do "
+                    + "for f in {0..99}; do echo $d.$f > $d/$f; done; done",
                 root)
             let digest = TreeDigest()
             let clock = ContinuousClock()

@@ -4,7 +4,7 @@ package import NIOCore
 /// The port that other hosts connect to, as the API serves it: TLS, the decision whom to let in,
 /// and whatever is not HTTP belong to the one who made this.
 ///
-///     accept -> secure -> handshake -> admit -+-> .http    HTTP handlers are added, the API answers
+///     accept -> secure -> handshake -> admit -+-> .http    HTTP handlers, the API answers
 ///                                             +-> .other   `serve` has the channel for itself
 ///                                             +-> .refuse  closed
 ///
@@ -38,8 +38,8 @@ package enum RemoteAdmission: Sendable {
     /// closed afterwards.
     ///
     /// The channel arrives with `autoRead` off and with all bytes held back. Put your handlers in
-    /// place, then set `ChannelOptions.autoRead` to true and call `channel.read()`: the first `read`
-    /// through the pipeline lets go what was held. (A `NIOAsyncChannel` reads by itself.)
+    /// place, then set `ChannelOptions.autoRead` to true and call `channel.read()`: the first
+    /// `read` through the pipeline lets go what was held. (A `NIOAsyncChannel` reads by itself.)
     case other(@Sendable (any Channel) async -> Void)
     case refuse
 }

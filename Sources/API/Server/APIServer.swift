@@ -20,7 +20,8 @@ package struct APIServer: Service {
 
     /// - Parameters:
     ///   - socketPath: made with mode 0660; whoever can open it is the administrator.
-    ///   - onReady: called once, when all listeners take connections, with the TLS port (nil without).
+    ///   - onReady: called once, when all listeners take connections, with the TLS port (nil
+    ///     without).
     package init(
         control: any HostControl,
         events: EventHub,

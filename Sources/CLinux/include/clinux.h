@@ -11,7 +11,8 @@
 #include "clinux_instances.h"
 #include "clinux_service.h"
 
-/* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child) and no
+/* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child)
+ * and no
  * others, default signals, an empty mask. Returns 0 and the pid, or an errno. */
 int godwit_spawn(
     pid_t *pid, const char *file, char *const argv[], char *const envp[], const char *directory,

@@ -14,7 +14,8 @@
 static const int godwit_o_path = __O_PATH;
 static const int godwit_o_noatime = __O_NOATIME;
 
-/* openat2(2), close-on-exec: a descriptor, or -1 and errno. With `beneath`, no component of `path` may be
+/* openat2(2), close-on-exec: a descriptor, or -1 and errno. With `beneath`, no component of `path`
+ * may be
  * a symbolic link or lead out of `directory`. */
 int godwit_openat(int directory, const char *path, int flags, int beneath);
 
@@ -27,7 +28,8 @@ int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group);
 /* fcntl(2) F_SETPIPE_SZ: the size, or -1 and errno. */
 int godwit_set_pipe_size(int pipe, int size);
 
-/* Where `d_name` begins in a directory entry: importing the array as a tuple of 256 would copy it. */
+/* Where `d_name` begins in a directory entry: importing the array as a tuple of 256 would copy it.
+ * */
 const char *godwit_entry_name(const struct dirent *entry);
 
 #endif

@@ -1,4 +1,5 @@
-/* Network interfaces and foreign processes: what instances need of Linux beyond `clinux.h`. No logic. */
+/* Network interfaces and foreign processes: what instances need of Linux beyond `clinux.h`. No
+ * logic. */
 #ifndef CLINUX_INSTANCES_H
 #define CLINUX_INSTANCES_H
 
@@ -11,10 +12,12 @@ int godwit_interface_set_up(const char *name, int up);
 /* Whether an interface exists here: 1, 0, or minus an errno. */
 int godwit_interface_exists(const char *name);
 
-/* Opens a raw packet socket (close-on-exec) in the network namespace of the process and comes back to
+/* Opens a raw packet socket (close-on-exec) in the network namespace of the process and comes back
+ * to
  * the thread's own; returns the descriptor, or minus an errno. */
 int godwit_packet_socket_of(pid_t pid);
-/* Whether the interface, in the socket's namespace, can transmit (IFF_RUNNING): 1, 0 or minus errno. */
+/* Whether the interface, in the socket's namespace, can transmit (IFF_RUNNING): 1, 0 or minus
+ * errno. */
 int godwit_packet_ready(int socket, const char *interface);
 /* Sends one whole Ethernet frame out of the interface: 0 or an errno. */
 int godwit_packet_send(int socket, const char *interface, const uint8_t *frame, size_t length);

@@ -58,7 +58,8 @@ package actor HostService {
     var store: StateStore { equipment.store }
     var logger: Logger { equipment.logger }
 
-    /// Goes on with what an earlier run left, then serves until `shutDown` or cancellation. Once only.
+    /// Goes on with what an earlier run left, then serves until `shutDown` or cancellation. Once
+    /// only.
     ///
     /// `shutDown` cancels migrations that can be cancelled and waits, up to the deadline, for those
     /// that cannot. Cancellation of the task leaves all of them to the journal and the next start.
@@ -133,8 +134,8 @@ extension HostService {
 }
 
 extension HostService {
-    /// Takes up what an earlier run left, before the first thing is asked of this one: afterwards it
-    /// could not be told from what has begun since.
+    /// Takes up what an earlier run left, before the first thing is asked of this one: afterwards
+    /// it could not be told from what has begun since.
     func recoverOnce() throws {
         guard !hasRecovered else { return }
         try recover()

@@ -25,7 +25,7 @@ final class SourceRunner {
         logger[metadataKey: "side"] = "source"
         self.logger = logger
         work = SourceWork(job: job, equipment: equipment, logger: logger)
-        machine = SourceMachine(name: job.context.options.newName ?? job.context.definition.name)
+        machine = SourceMachine(name: job.context.definition.name)
     }
 
     /// Runs from the beginning, or on from what the journal says, and returns when all is over, the

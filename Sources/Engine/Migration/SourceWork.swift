@@ -46,8 +46,8 @@ final class SourceWork: Sendable {
         return try await persistently("connecting to \(remote)", logger, open)
     }
 
-    /// The first pass of every volume; then all that must not cost time once the instance is frozen:
-    /// digests are warm on both sides, and the streams for the state stand.
+    /// The first pass of every volume; then all that must not cost time once the instance is
+    /// frozen: digests are warm on both sides, and the streams for the state stand.
     func sendVolumes(_ acceptance: Acceptance) async throws {
         kept.withLock { $0.acceptance = acceptance }
         let pool = try pool()

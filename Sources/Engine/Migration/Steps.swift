@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Long steps of a migration as children of its runner's task group. They can be ended together, and
-/// the runner then knows that none of them does anything any more.
+/// Long steps of a migration as children of its runner's task group. They can be ended together,
+/// and the runner then knows that none of them does anything any more.
 final class Steps: Sendable {
     private struct Running {
         var next = 0

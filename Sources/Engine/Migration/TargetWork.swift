@@ -196,8 +196,8 @@ extension TargetWork {
         return Receipt(name: definition.name, isRunning: runs, milliseconds: [:])
     }
 
-    /// The name that this migration holds; nil if it never came so far, or has let go of it. Whatever
-    /// has the name then is not ours to touch.
+    /// The name that this migration holds; nil if it never came so far, or has let go of it.
+    /// Whatever has the name then is not ours to touch.
     private func reservation() throws -> InstanceRecord? {
         guard let record = try equipment.store.instance(lockedBy: job.id), record.isArriving else {
             return nil

@@ -2,10 +2,10 @@ import Foundation
 import LinuxHost
 import MigrationCore
 
-/// The program behind `godwit monitor`: a process for each running instance that outlives the daemon,
-/// keeps the instance's log and learns its exit status.
+/// The program behind `godwit monitor`: a process for each running instance that outlives the
+/// daemon, keeps the instance's log and learns its exit status.
 ///
-///     daemon ── monitor (its own session) ── runc, which ends ── first process, handed to the monitor
+///     daemon ── monitor (its own session) ── runc, which ends ── first process, handed on
 package enum Monitor {
     package enum Action: String, Sendable { case start, restore }
 
@@ -32,8 +32,8 @@ package enum Monitor {
             let keeper = keepLog(from: output, record.files)
             try say(nil, since: began, on: report)
             let status = try await waitForEnd(record.files)
-            // With the first process all others are gone, and the pipe ends: who reads the exit status
-            // finds the whole log.
+            // With the first process all others are gone, and the pipe ends: who reads the exit
+            // status finds the whole log.
             await keeper.value
             // The directory is gone if the driver has removed the instance meanwhile.
             try? SmallFile.replace(record.files.exit, with: Array("\(status)".utf8))
@@ -42,7 +42,8 @@ package enum Monitor {
         }
     }
 
-    /// Runs runc and returns the reading end of the pipe that is now the instance's output and error.
+    /// Runs runc and returns the reading end of the pipe that is now the instance's output and
+    /// error.
     private static func launch(
         _ action: Action, _ record: RuntimeRecord
     ) async throws -> Descriptor {

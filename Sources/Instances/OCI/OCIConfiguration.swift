@@ -3,13 +3,15 @@ import MigrationCore
 
 /// What a host gives to its OCI instances.
 package struct OCIConfiguration: Codable, Equatable, Sendable {
-    /// Bundles, process images and runtime state; must be a tmpfs, since process images hold memory.
+    /// Bundles, process images and runtime state; must be a tmpfs, since process images hold
+    /// memory.
     package var runDirectory: String
     /// Logs of instances and of CRIU.
     package var stateDirectory: String
     package var runcPath: String
     package var criuPath: String
-    /// The control group above the instances', without slashes; hosts on one kernel need different ones.
+    /// The control group above the instances', without slashes; hosts on one kernel need different
+    /// ones.
     package var cgroupParent: String
     /// The godwit program, which runs again as the instances' monitor and network hook.
     package var executable: String

@@ -46,8 +46,8 @@ private struct ExecuteSession: Sendable {
         errorOutput = errorRead
     }
 
-    /// Kills the command inside; runc ends after it, and must not end before it: it writes the file with
-    /// the command's number only after the command has begun.
+    /// Kills the command inside; runc ends after it, and must not end before it: it writes the file
+    /// with the command's number only after the command has begun.
     func kill(pidFile: String, in cgroup: Cgroup) {
         let child = child
         // A task of its own, because a cancel handler may not wait.

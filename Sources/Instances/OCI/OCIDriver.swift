@@ -5,8 +5,8 @@ package import MigrationCore
 /// Containers on runc, checkpointed and restored by CRIU.
 ///
 /// It remembers nothing: what an instance is at the moment stands in its control group, in its
-/// directory below `runDirectory/instances`, and in the monitor that runs beside it. So a new daemon
-/// goes on where the one before it ended.
+/// directory below `runDirectory/instances`, and in the monitor that runs beside it. So a new
+/// daemon goes on where the one before it ended.
 package struct OCIDriver: Sendable {
     /// Finds what CRIU cannot dump in the given processes.
     package typealias ObstacleScanning = @Sendable ([Int32]) throws -> [Obstacle]
@@ -101,8 +101,8 @@ package struct OCIDriver: Sendable {
         return report.milliseconds
     }
 
-    /// Kills whatever there is of the instance and removes its runtime state and network, in whatever
-    /// state it is. Idempotent.
+    /// Kills whatever there is of the instance and removes its runtime state and network, in
+    /// whatever state it is. Idempotent.
     ///
     /// - Parameter keepsExit: the exit status stays, so that `observe` can tell it.
     func clear(_ definition: InstanceDefinition, keepsExit: Bool = false) async throws {
@@ -130,8 +130,8 @@ package struct OCIDriver: Sendable {
         try SmallFile.replace(files.exit, with: Array(exit.utf8))
     }
 
-    /// Ends a runc or CRIU that still works on a start or restore: all of the monitor's session that is
-    /// not of the instance and not the monitor itself.
+    /// Ends a runc or CRIU that still works on a start or restore: all of the monitor's session
+    /// that is not of the instance and not the monitor itself.
     private func endTools(_ files: InstanceFiles) async {
         await waitForDump(files)
         guard let monitor = files.number(in: files.monitor), isMonitor(monitor) else { return }
@@ -152,8 +152,8 @@ package struct OCIDriver: Sendable {
         return line.split(separator: "\0").contains("monitor") && ProcessTable.isAlive(pid)
     }
 
-    /// Waits for a checkpoint that a daemon left running when it died: CRIU puts the tasks back into the
-    /// state in which it found them, so that whoever thaws or kills must come after it.
+    /// Waits for a checkpoint that a daemon left running when it died: CRIU puts the tasks back
+    /// into the state in which it found them, so that whoever thaws or kills must come after it.
     func waitForDump(_ files: InstanceFiles) async {
         guard let pid = files.number(in: files.dumping) else { return }
         let isOver = await holds(within: .seconds(30)) {

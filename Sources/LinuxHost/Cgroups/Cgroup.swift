@@ -2,7 +2,8 @@ import CLinux
 import Foundation
 package import MigrationCore
 
-/// The control group of one instance, on hosts with version 1 hierarchies as on those with version 2.
+/// The control group of one instance, on hosts with version 1 hierarchies as on those with version
+/// 2.
 package struct Cgroup: Sendable {
     /// From the root of the hierarchies, such as `/godwit/web`.
     package let path: String
@@ -130,8 +131,8 @@ package struct Cgroup: Sendable {
         }
     }
 
-    /// A task that is born while its group freezes may go on in version 1, and its parent then waits for
-    /// it for ever: tell all of them again, and now and then let them run for a moment.
+    /// A task that is born while its group freezes may go on in version 1, and its parent then
+    /// waits for it for ever: tell all of them again, and now and then let them run for a moment.
     private func insist(_ attempts: Int) {
         try? setFrozen(!attempts.isMultiple(of: 8))
     }

@@ -14,8 +14,8 @@ package func hostAddresses() -> [HostAddress] {
     guard unsafe getifaddrs(&list) == 0 else { return [] }
     defer { unsafe freeifaddrs(list) }
     var found: [HostAddress] = []
-    // SAFETY: the list is the kernel's, ends with nil and lives until `freeifaddrs`; an entry without
-    // an address or mask is passed over, and the family says how large both are.
+    // SAFETY: the list is the kernel's, ends with nil and lives until `freeifaddrs`; an entry
+    // without an address or mask is passed over, and the family says how large both are.
     var next = unsafe list
     while let entry = unsafe next?.pointee {
         unsafe next = entry.ifa_next

@@ -1,8 +1,8 @@
 import Foundation
 package import MigrationCore
 
-/// Reads what this host is and has. Tools are asked once and again when their file changes; all else
-/// is read from /proc and /sys each time, in a few milliseconds.
+/// Reads what this host is and has. Tools are asked once and again when their file changes; all
+/// else is read from /proc and /sys each time, in a few milliseconds.
 package actor HostFactsReader: HostFactsReading {
     private let criu: String
     private let runtimes: [String]

@@ -35,7 +35,8 @@ package enum KernelTexts {
     }
 
     /// - Parameters:
-    ///   - mounts: /proc/self/mountinfo, whose hierarchies of version 1 name their controllers among
+    ///   - mounts: /proc/self/mountinfo, whose hierarchies of version 1 name their controllers
+    ///     among
     ///     the options.
     ///   - known: /proc/cgroups, by which controllers are told from other options.
     ///   - unified: reads `cgroup.controllers` of the unified hierarchy, given its mount point.

@@ -4,10 +4,11 @@ package import MigrationCore
 /// Looks through /proc for what makes a checkpoint fail, while the instance runs.
 ///
 /// Only what CRIU 4.2 surely refuses is reported (criu/files.c, sockets.c, sk-inet.c, namespaces.c,
-/// proc_parse.c, seize.c of that version). File locks, inotify, epoll, timers, eventfd, signalfd, pidfd,
-/// memfd, packet, raw and netlink sockets and ttys are all dumped.
+/// proc_parse.c, seize.c of that version). File locks, inotify, epoll, timers, eventfd, signalfd,
+/// pidfd, memfd, packet, raw and netlink sockets and ttys are all dumped.
 package enum ObstacleScan {
-    /// What CRIU copies of a deleted file that is still open: the `ghost-limit` of Tools/Criu.swift.
+    /// What CRIU copies of a deleted file that is still open: the `ghost-limit` of
+    /// Tools/Criu.swift.
     package static let ghostLimit = ByteCount.mebibytes(512)
 
     /// Of one process not more than this many of a kind: the cure is the same for all.
@@ -17,7 +18,8 @@ package enum ObstacleScan {
     ///   - pids: every process of one instance, as this process's PID namespace numbers them. Those
     ///     that are gone are passed over.
     ///   - ghostLimit: the `ghost-limit` with which CRIU will be run.
-    /// - Returns: at most `Limit.findings` obstacles. Blocks while it reads: some 10 µs a descriptor.
+    /// - Returns: at most `Limit.findings` obstacles. Blocks while it reads: some 10 µs a
+    ///   descriptor.
     package static func obstacles(
         of pids: [Int32], ghostLimit: ByteCount = ghostLimit
     ) -> [Obstacle] {
@@ -48,7 +50,8 @@ struct Scene {
     let pids: Set<Int32>
     /// The process with number 1 in a PID namespace of its own, if the instance has one.
     let first: ProcessEntry?
-    /// The namespaces that the others must share, and those of this process, which CRIU runs in too.
+    /// The namespaces that the others must share, and those of this process, which CRIU runs in
+    /// too.
     let namespaces: [String: Set<String>]
     /// The mounts of all mount namespaces of the instance.
     let mountIDs: Set<Int>

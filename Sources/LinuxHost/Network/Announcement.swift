@@ -2,8 +2,8 @@ import CLinux
 import Foundation
 package import MigrationCore
 
-/// Tells the neighbourhood where an address lives now, so that switches and neighbour tables follow an
-/// instance that has moved: gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements
+/// Tells the neighbourhood where an address lives now, so that switches and neighbour tables follow
+/// an instance that has moved: gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements
 /// (RFC 4861, section 7.2.6).
 package struct Announcement: Equatable, Sendable {
     /// Whole Ethernet frames.

@@ -2,14 +2,15 @@ import CLinux
 import Foundation
 package import MigrationCore
 
-/// The host's end of an instance's veth: while it is down, no packet reaches or leaves the instance,
-/// and the kernel acknowledges nothing in its name.
+/// The host's end of an instance's veth: while it is down, no packet reaches or leaves the
+/// instance, and the kernel acknowledges nothing in its name.
 package struct HostEnd: Codable, Equatable, Sendable {
     package let name: String
 
     package init(name: String) { self.name = name }
 
-    /// The name that belongs to an interface of an instance. `scope` keeps two hosts on one kernel apart.
+    /// The name that belongs to an interface of an instance. `scope` keeps two hosts on one kernel
+    /// apart.
     package init(scope: String, instance: InstanceName, interface: String) {
         let digest = StreamDigest()
         digest.update("\(scope)\n\(instance)\n\(interface)")

@@ -1,7 +1,8 @@
 /// The options that CRIU takes from a configuration file, which runc names with the annotation
 /// `org.criu.config`; they outrank what runc says.
 package enum Criu {
-    /// - Parameter closesConnections: established TCP connections are dumped and restored as closed.
+    /// - Parameter closesConnections: established TCP connections are dumped and restored as
+    ///   closed.
     package static func configuration(closesConnections: Bool) -> String {
         let lines = [
             // runc puts the container into its control group itself; CRIU would take 25 ms for it.

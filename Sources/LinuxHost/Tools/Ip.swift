@@ -2,8 +2,8 @@ package import MigrationCore
 
 /// All that instances ask of iproute2.
 package enum Ip {
-    /// Makes the veth with its inner end already in the network namespace of `pid`, and makes the host
-    /// end a port of the bridge. The host end stays down.
+    /// Makes the veth with its inner end already in the network namespace of `pid`, and makes the
+    /// host end a port of the bridge. The host end stays down.
     package static func addVeth(
         _ interface: InterfaceDefinition, hostEnd: String, pid: Int32
     ) -> (command: Command, input: String) {

@@ -24,7 +24,8 @@ package struct Runc: Codable, Equatable, Sendable {
     /// Dumps the container and leaves it as it was, frozen or running.
     ///
     /// - Parameters:
-    ///   - images, work: absolute; runc takes relative ones from another directory when it restores.
+    ///   - images, work: absolute; runc takes relative ones from another directory when it
+    ///     restores.
     ///   - keepsConnections: established TCP connections are dumped; without it they fail the dump
     ///     unless the container's CRIU configuration says `tcp-close`.
     package func checkpoint(

@@ -31,7 +31,8 @@ package enum TreeChanges {
         }
     }
 
-    /// A time without a fraction may come from a filesystem that keeps none: it is given two seconds.
+    /// A time without a fraction may come from a filesystem that keeps none: it is given two
+    /// seconds.
     private static func isNews(_ changed: FileTime, since moment: FileTime) -> Bool {
         changed >= (changed.nanoseconds == 0 ? moment.earlier(byMilliseconds: 2_000) : moment)
     }

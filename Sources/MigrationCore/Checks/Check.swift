@@ -1,7 +1,7 @@
 /// One rule that must hold before an instance moves, in a file of its own.
 ///
-/// Checks are pure over facts, so all of them run before anything happens and all findings appear at
-/// once.
+/// Checks are pure over facts, so all of them run before anything happens and all findings appear
+/// at once.
 package protocol Check: Sendable {
     /// The stable word under which the documentation lists the rule.
     var name: String { get }

@@ -19,7 +19,8 @@ struct DiskSpaceCheck: Check {
         ]
     }
 
-    /// A sixteenth: blocks round up differently on two filesystems, and the instance goes on writing.
+    /// A sixteenth: blocks round up differently on two filesystems, and the instance goes on
+    /// writing.
     static func margin(for used: ByteCount) -> ByteCount {
         max(leastMargin, ByteCount(bytes: used.bytes / 16))
     }

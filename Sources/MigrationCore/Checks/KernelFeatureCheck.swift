@@ -23,7 +23,8 @@ struct KernelFeatureCheck: HostCheckable {
         }
         guard comparison.isLive else { return needed }
         needed.insert(.checkpointRestore)
-        // CRIU writes the clocks of a kernel with time namespaces so that only such a one can read them.
+        // CRIU writes the clocks of a kernel with time namespaces so that only such a one can read
+        // them.
         if comparison.source.has(.timeNamespace) { needed.insert(.timeNamespace) }
         return needed
     }

@@ -1,5 +1,5 @@
-/// Kept TCP connections live on only if the instance's addresses lead to the target's bridge as they
-/// led to the source's.
+/// Kept TCP connections live on only if the instance's addresses lead to the target's bridge as
+/// they led to the source's.
 struct NetworkCheck: Check {
     let name = "network"
 

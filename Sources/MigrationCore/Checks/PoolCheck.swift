@@ -1,4 +1,5 @@
-/// The root volume goes into the pool of the same name, on a filesystem that keeps owners and modes.
+/// The root volume goes into the pool of the same name, on a filesystem that keeps owners and
+/// modes.
 struct PoolCheck: HostCheckable {
     let name = "pool"
 
@@ -41,7 +42,8 @@ struct PoolCheck: HostCheckable {
             Finding(
                 name,
                 cause: "the pool \(pool.name.prefix(80)) of \(place.text) is on "
-                    + "\(pool.filesystem), which cannot \(isReadOnly ? "be written" : "keep owners")",
+                    + "\(pool.filesystem), which cannot "
+                    + (isReadOnly ? "be written" : "keep owners"),
                 cure: "put the pool on ext4, xfs or btrfs"
             )
         ]

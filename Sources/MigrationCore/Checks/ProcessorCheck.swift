@@ -20,8 +20,8 @@ struct ProcessorCheck: Check {
         ]
     }
 
-    /// On x86 the kernel lists its own workarounds and the processor's manners under `flags` too; on
-    /// other architectures every name is an instruction set.
+    /// On x86 the kernel lists its own workarounds and the processor's manners under `flags` too;
+    /// on other architectures every name is an instruction set.
     private func instructions(of host: HostFacts) -> Set<String> {
         guard host.architecture == "x86_64" else { return host.processorFeatures }
         return host.processorFeatures.filter { feature in

@@ -1,4 +1,5 @@
-/// The runtime that started an instance checkpoints it; the target needs the same one to restore it.
+/// The runtime that started an instance checkpoints it; the target needs the same one to restore
+/// it.
 struct RuntimeCheck: HostCheckable {
     let name = "runtime"
 

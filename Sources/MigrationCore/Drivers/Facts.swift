@@ -19,7 +19,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     /// The addresses that the host itself has on its bridges, with prefix length (`10.0.0.1/24`).
     package var bridgeNetworks: [String: Set<String>]
     package var instanceNames: Set<String>
-    /// Addresses (without prefix length) that an instance of this host holds or that answered a probe.
+    /// Addresses (without prefix length) that an instance of this host holds or that answered a
+    /// probe.
     package var addressesInUse: Set<String>
     /// The range from which host ids may be given to instances; nil where none is configured.
     package var idRange: IDMap?
@@ -137,8 +138,8 @@ package struct Version: Codable, Hashable, Comparable, Sendable, CustomStringCon
 package struct ToolFacts: Codable, Equatable, Sendable {
     package var name: String
     package var version: Version
-    /// What the tool says it can do, in its own words (`criu check --feature`, `rsync --version`), and
-    /// the words below.
+    /// What the tool says it can do, in its own words (`criu check --feature`, `rsync --version`),
+    /// and the words below.
     package var features: Set<String>
 
     /// CRIU: `criu check` found nothing missing.
@@ -155,8 +156,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
 
 /// The control group hierarchy that instances are put into.
 package struct CgroupFacts: Codable, Equatable, Sendable {
-    /// 1 where the controllers are in hierarchies of version 1 (an empty version 2 beside them does not
-    /// count), 2 where they are in the unified one, 0 where none is mounted.
+    /// 1 where the controllers are in hierarchies of version 1 (an empty version 2 beside them does
+    /// not count), 2 where they are in the unified one, 0 where none is mounted.
     package var version: Int
     package var controllers: Set<String>
 
@@ -217,7 +218,8 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     }
 }
 
-/// How a volume's bytes travel. Each driver offers its methods best first; any two agree on `rsync`.
+/// How a volume's bytes travel. Each driver offers its methods best first; any two agree on
+/// `rsync`.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
     case rsync
 }
@@ -228,7 +230,8 @@ package struct Obstacle: Codable, Equatable, Sendable {
     package var kind: String
     /// Name and number on the host, such as `postgres (pid 4711)`.
     package var process: String
-    /// What the process has or does, to be read after its name: `has an io_uring instance open (fd 5)`.
+    /// What the process has or does, to be read after its name: `has an io_uring instance open (fd
+    /// 5)`.
     package var detail: String
 
     package init(kind: String, process: String, detail: String) {
@@ -246,7 +249,8 @@ package enum InstanceStatus: String, Codable, Sendable {
 /// Reads what this host is and has.
 package protocol HostFactsReading: Sendable {
     /// - Parameters:
-    ///   - pools, instanceNames, instanceAddresses: what only the daemon knows; copied into the facts.
+    ///   - pools, instanceNames, instanceAddresses: what only the daemon knows; copied into the
+    ///     facts.
     ///   - definition: the offered instance, whose mounts and addresses are looked up here.
     func facts(
         pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,

@@ -5,7 +5,8 @@ package protocol InstanceDriver: Sendable {
 
     /// Starts the instance with `root` as its root filesystem and returns when its process runs.
     func start(_ definition: InstanceDefinition, root: String) async throws
-    /// Asks the first process to end (SIGTERM) and kills all after `grace`; returns when all are gone.
+    /// Asks the first process to end (SIGTERM) and kills all after `grace`; returns when all are
+    /// gone.
     func stop(_ definition: InstanceDefinition, grace: Duration) async throws
     /// Removes everything but the volume and the definition: logs, bundle, runtime state, network.
     func remove(_ definition: InstanceDefinition) async throws
@@ -25,14 +26,14 @@ package protocol Checkpointable: InstanceDriver {
     func freeze(_ definition: InstanceDefinition) async throws
     /// Undoes `freeze`, and a checkpoint that followed it. Idempotent, and quick.
     func thaw(_ definition: InstanceDefinition) async throws
-    /// Paths below `root` (as `/a/b`) that the instance has mapped shared and writable: their content
-    /// can change without a trace in their times.
+    /// Paths below `root` (as `/a/b`) that the instance has mapped shared and writable: their
+    /// content can change without a trace in their times.
     func writableMappings(_ definition: InstanceDefinition, root: String) async throws
         -> Set<String>
     /// Dumps the frozen instance's state into memory-backed files; the instance stays frozen.
     ///
-    /// Until it returns the dump may leave traces in the volume (CRIU makes and removes mount points in
-    /// the instance's /tmp), so the volume's delta comes after it.
+    /// Until it returns the dump may leave traces in the volume (CRIU makes and removes mount
+    /// points in the instance's /tmp), so the volume's delta comes after it.
     func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws
     /// Sends what `dump` left, and removes it here; the instance stays frozen.
     func sendCheckpoint(

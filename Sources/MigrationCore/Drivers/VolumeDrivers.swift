@@ -26,8 +26,9 @@ package protocol VolumeSending: PoolDriver {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws
-    /// Sends what changed since; nothing writes to the volume any more. `mapped` are paths (as `/a/b`)
-    /// whose content may have changed without a trace in their times: they are compared byte by byte.
+    /// Sends what changed since; nothing writes to the volume any more. `mapped` are paths (as
+    /// `/a/b`) whose content may have changed without a trace in their times: they are compared
+    /// byte by byte.
     func sendAfterCheckpoint(
         _ volume: String,
         by method: VolumeMethod,

@@ -20,8 +20,8 @@ package protocol HostControl: Sendable {
 
     /// Both hosts' findings and the plan, without touching anything.
     func planMove(_ request: MoveRequest) async throws -> MovePreview
-    /// Moves the instance; returns when it runs on the target and is gone here, throws if it did not
-    /// move. `started` is called once, as soon as the migration has its id.
+    /// Moves the instance; returns when it runs on the target and is gone here, throws if it did
+    /// not move. `started` is called once, as soon as the migration has its id.
     func move(
         _ request: MoveRequest,
         started: @escaping @Sendable (MigrationID) -> Void,

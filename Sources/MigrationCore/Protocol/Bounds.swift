@@ -1,6 +1,6 @@
 extension Envelope {
-    /// Reads what a peer sent, and refuses lists and words beyond the limits; the whole is bounded by
-    /// `Limit.message` before it comes here.
+    /// Reads what a peer sent, and refuses lists and words beyond the limits; the whole is bounded
+    /// by `Limit.message` before it comes here.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         version = try container.decode(Int.self, forKey: .version)

@@ -25,14 +25,15 @@ package enum SourceRecord: Codable, Equatable, Sendable {
 package enum TargetRecord: Codable, Equatable, Sendable {
     /// Volumes and namespaces may exist here. A restart removes them and declines.
     case prepared
-    /// Custody is the target's; the restore may be under way. A restart looks whether it is complete.
+    /// Custody is the target's; the restore may be under way. A restart looks whether it is
+    /// complete.
     case taken
     /// The instance is the target's for good. A restart repeats the receipt when asked.
     case finished(Receipt)
     /// Never to be taken. A restart removes what is left and repeats it when asked.
     case declined(GodwitError)
-    /// Never to be taken, and nothing is left here: an instance of that name may have come since, so
-    /// that nothing is removed any more. A restart repeats it when asked.
+    /// Never to be taken, and nothing is left here: an instance of that name may have come since,
+    /// so that nothing is removed any more. A restart repeats it when asked.
     case cleaned(GodwitError)
     /// The source has said that it knows of the receipt; nothing is left to do.
     case closed

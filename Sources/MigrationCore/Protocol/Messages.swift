@@ -32,8 +32,9 @@ package struct Envelope: Codable, Equatable, Sendable {
 ///       |                             closed |
 ///       |<-----------------------------------|
 ///
-/// Before custody is offered the source may say `abort` and the target `declined` at any moment. After
-/// a broken link or a restart the source says `inquire`, or `acknowledged` if it has the receipt.
+/// Before custody is offered the source may say `abort` and the target `declined` at any moment.
+/// After a broken link or a restart the source says `inquire`, or `acknowledged` if it has the
+/// receipt.
 package enum Message: Codable, Equatable, Sendable {
     case offer(Offer)
     case accepted(Acceptance)

@@ -32,8 +32,9 @@ package enum SourceAction: Equatable, Sendable {
     /// Write durably; what follows may happen only after it.
     case record(SourceRecord)
     case inspect
-    /// Open the control connection and keep trying; answered by `linked`. While custody has not been
-    /// offered a failure is answered by `linkLost`. Asked again while it is tried, it is one attempt.
+    /// Open the control connection and keep trying; answered by `linked`. While custody has not
+    /// been offered a failure is answered by `linkLost`. Asked again while it is tried, it is one
+    /// attempt.
     case connect
     case send(Message)
     case sendVolumes(Acceptance)
@@ -42,8 +43,9 @@ package enum SourceAction: Equatable, Sendable {
     case sendState
     /// End every running step; none of them reports any more.
     case stopSteps
-    /// Thaw, remove what was made, unlock; may be asked twice. It also ends tools that an earlier life
-    /// of the daemon left behind, and is repeated until it has succeeded: only `reverted` answers it.
+    /// Thaw, remove what was made, unlock; may be asked twice. It also ends tools that an earlier
+    /// life of the daemon left behind, and is repeated until it has succeeded: only `reverted`
+    /// answers it.
     case revert
     /// End the frozen original and what belonged to it; may be asked twice. It is repeated until it
     /// has succeeded: only `originalEnded` answers it. The name stays taken until then.

@@ -1,7 +1,8 @@
 /// The source's half of the protocol. It does no I/O: an event goes in, the next actions come out.
 ///
 /// Phases go forward only. Custody leaves with `record(.custodyOffered)`: from there on the source
-/// does not thaw by itself, whatever happens, until the target has declined or a person has decided.
+/// does not thaw by itself, whatever happens, until the target has declined or a person has
+/// decided.
 ///
 /// | the daemon dies             | the journal says | what the next start does                     |
 /// |-----------------------------|------------------|----------------------------------------------|
@@ -237,7 +238,8 @@ package struct SourceMachine: Equatable, Sendable {
 }
 
 extension SourceMachine {
-    /// What the peer says. It may say anything at any time; that ends in a clean abort, never a trap.
+    /// What the peer says. It may say anything at any time; that ends in a clean abort, never a
+    /// trap.
     private mutating func received(_ message: Message) -> [SourceAction] {
         switch (state, message) {
         case (.offering(let offer), .accepted(let acceptance)):

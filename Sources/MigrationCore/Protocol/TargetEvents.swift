@@ -28,8 +28,9 @@ package enum TargetAction: Equatable, Sendable {
     case receiveState
     case restore
     case stopSteps
-    /// Kill whatever a restore may have started, also in an earlier life of the daemon; must be quick,
-    /// may be asked twice. It is repeated until it has succeeded: only `discarded` answers it.
+    /// Kill whatever a restore may have started, also in an earlier life of the daemon; must be
+    /// quick, may be asked twice. It is repeated until it has succeeded: only `discarded` answers
+    /// it.
     case discard
     /// Remove volumes, directories and reservations of this migration; may be asked twice. It is
     /// repeated until it has succeeded: only `cleaned` answers it. The name stays taken until then.

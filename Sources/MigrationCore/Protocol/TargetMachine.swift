@@ -1,7 +1,7 @@
 /// The target's half of the protocol. It does no I/O: an event goes in, the next actions come out.
 ///
-/// Custody arrives with `record(.taken)`. A target that has not taken it declines for ever as soon as
-/// anything goes wrong: `declined` is written before it is said, and only after nothing of the
+/// Custody arrives with `record(.taken)`. A target that has not taken it declines for ever as soon
+/// as anything goes wrong: `declined` is written before it is said, and only after nothing of the
 /// instance can run here any more.
 ///
 /// | the daemon dies         | the journal says | what the next start does                           |
@@ -40,7 +40,8 @@ package struct TargetMachine: Equatable, Sendable {
 
     /// Goes on after a restart of the daemon from what the journal says.
     ///
-    /// - Parameter complete: the receipt, if the record is `taken` and the instance is found restored.
+    /// - Parameter complete: the receipt, if the record is `taken` and the instance is found
+    ///   restored.
     package static func resume(
         from record: TargetRecord,
         complete: Receipt?
@@ -195,7 +196,8 @@ package struct TargetMachine: Equatable, Sendable {
 }
 
 extension TargetMachine {
-    /// What the peer says. It may say anything at any time; that ends in a clean decline, never a trap.
+    /// What the peer says. It may say anything at any time; that ends in a clean decline, never a
+    /// trap.
     private mutating func received(_ message: Message) -> [TargetAction] {
         switch message {
         case .offer(let offer): return offered(offer)
@@ -274,7 +276,7 @@ extension TargetMachine {
             return Finding(
                 "protocol",
                 cause:
-                    "the source speaks versions \(peer.oldestVersion) to \(peer.newestVersion), the "
+                    "the source speaks \(peer.oldestVersion) to \(peer.newestVersion), the "
                     + "target \(capabilities.oldestVersion) to \(capabilities.newestVersion)",
                 cure: "bring the older of the two hosts up to date"
             )

@@ -1,5 +1,6 @@
 extension GodwitError {
-    /// The stable name of a kind of failure. Scripts may rely on the spelling and on the exit status.
+    /// The stable name of a kind of failure. Scripts may rely on the spelling and on the exit
+    /// status.
     package enum Code: String, Codable, Sendable, CaseIterable {
         case badRequest = "bad-request"
         case notFound = "not-found"
@@ -38,7 +39,8 @@ extension GodwitError {
 }
 
 extension GodwitError.Code {
-    /// The process exit status of the command line for this code: one per class, after `sysexits.h`.
+    /// The process exit status of the command line for this code: one per class, after
+    /// `sysexits.h`.
     package var exitStatus: Int32 {
         switch self {
         case .badRequest: 64

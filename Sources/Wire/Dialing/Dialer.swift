@@ -34,7 +34,8 @@ package struct Dialer: PeerDialer {
         self.timing = timing
     }
 
-    /// - Throws: `link-lost` if no address answers, `peer-untrusted` if what answers is not the remote or
+    /// - Throws: `link-lost` if no address answers, `peer-untrusted` if what answers is not the
+    ///   remote or
     ///   does not trust this host; in both cases with the addresses that were tried.
     package func openControl(_ remote: RemoteName, migration: MigrationID) async throws
         -> any MessageChannel

@@ -8,8 +8,8 @@ package import NIOCore
 ///     | "GDWT" | v: u16| kind   | payload bytes   |   little-endian
 ///     +--------+-------+--------+-----------------+
 ///
-/// There is no checksum: TLS has authenticated every byte. A reader takes its own version and the one
-/// before it, and names both when it refuses.
+/// There is no checksum: TLS has authenticated every byte. A reader takes its own version and the
+/// one before it, and names both when it refuses.
 package struct FrameHeader: Equatable {
     package static let magic: UInt32 = 0x5457_4447
     package static let size = 16
@@ -63,7 +63,8 @@ package struct FrameHeader: Equatable {
 
 /// What a frame carries.
 package enum FrameKind: UInt16, CaseIterable {
-    /// The first frame of each side: a `StreamHello` in JSON, echoed by the listener once it accepts.
+    /// The first frame of each side: a `StreamHello` in JSON, echoed by the listener once it
+    /// accepts.
     case hello = 1
     /// One message in JSON.
     case message = 2

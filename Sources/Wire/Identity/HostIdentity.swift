@@ -61,8 +61,9 @@ package struct HostIdentity: Sendable {
             signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
-                // No key usage: one without certificate signing makes BoringSSL refuse the certificate as
-                // its own issuer, and so every client that pins it as its trust root.
+                // No key usage: one without certificate signing makes BoringSSL refuse the
+                // certificate as its own issuer, and so every client that pins it as its trust
+                // root.
                 try ExtendedKeyUsage([.serverAuth, .clientAuth])
                 SubjectAlternativeNames([.dnsName(hostName)])
             },

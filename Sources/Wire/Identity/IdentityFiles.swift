@@ -4,10 +4,11 @@ package import MigrationCore
 extension HostIdentity {
     /// Loads the identity under `stateDirectory/identity`, making it at the first start.
     ///
-    /// The folder holds `host.key` (mode 0600) and `host.crt` (0644), both PEM. It appears with both
-    /// files or not at all: it is made under another name and renamed.
+    /// The folder holds `host.key` (mode 0600) and `host.crt` (0644), both PEM. It appears with
+    /// both files or not at all: it is made under another name and renamed.
     ///
-    /// - Throws: `state-unreadable` if one of the files is missing, not readable, open to other users or
+    /// - Throws: `state-unreadable` if one of the files is missing, not readable, open to other
+    ///   users or
     ///   does not belong to the other.
     package static func load(from stateDirectory: String, hostName: String) throws(GodwitError)
         -> Self
@@ -77,7 +78,8 @@ extension HostIdentity {
         let known = error as? GodwitError
         return GodwitError(
             .stateUnreadable,
-            "the identity in \(folder.path) is not usable: \(known?.message ?? "it cannot be read")",
+            "the identity in \(folder.path) is not usable: "
+                + (known?.message ?? "it cannot be read"),
             remedy: known?.remedy
                 ?? "restore host.key and host.crt from a backup, or remove the folder to get a new "
                 + "identity and renew the trust with every remote",

@@ -43,8 +43,8 @@ extension HostIdentity {
         return try NIOSSLContext(configuration: configuration)
     }
 
-    /// For an HTTP client that has no verification callback: trusts exactly `peer` and shows this host's
-    /// certificate.
+    /// For an HTTP client that has no verification callback: trusts exactly `peer` and shows this
+    /// host's certificate.
     ///
     /// - Parameter peer: the remote's certificate, DER in base 64.
     package func httpClientConfiguration(pinning peer: String) throws(GodwitError)
@@ -74,7 +74,8 @@ extension HostIdentity {
     }
 }
 
-/// Holds a dialed host to the certificate that is known of it, and remembers what it showed instead.
+/// Holds a dialed host to the certificate that is known of it, and remembers what it showed
+/// instead.
 final class Pin: Sendable {
     let expected: String
     private let seen = Mutex<[UInt8]?>(nil)

@@ -78,7 +78,8 @@ final class FrameLink: Sendable {
         try await cancellable {
             let frame = Frame.bytes(kind, payload[...], channel.allocator)
             let written = channel.eventLoop.makePromise(of: Void.self)
-            // On the event loop, so that the peer's answer, and its hanging up, can only come later.
+            // On the event loop, so that the peer's answer, and its hanging up, can only come
+            // later.
             if kind == .end { written.futureResult.whenSuccess { self.endIsOut() } }
             channel.writeAndFlush(frame, promise: written)
             do { try await written.futureResult.get() } catch {
@@ -117,8 +118,8 @@ final class FrameLink: Sendable {
         if let reason { tell(reason) } else { hangUp() }
     }
 
-    /// Says why and waits for the peer to hang up first: data that it still sends would otherwise make
-    /// the kernel reset the connection, and the reset may overtake the reason.
+    /// Says why and waits for the peer to hang up first: data that it still sends would otherwise
+    /// make the kernel reset the connection, and the reset may overtake the reason.
     private func tell(_ reason: GodwitError) {
         let frame = Frame.bytes(.failure, Payload.encode(failure: reason)[...], channel.allocator)
         channel.writeAndFlush(frame, promise: nil)
@@ -149,8 +150,8 @@ final class FrameLink: Sendable {
         )
     }
 
-    /// Lets go of the connection without losing what was said: if the end was said, until the peer has
-    /// said its own; if not, the peer is told.
+    /// Lets go of the connection without losing what was said: if the end was said, until the peer
+    /// has said its own; if not, the peer is told.
     func abandon(within patience: TimeAmount) {
         let (isFailed, isFinished) = state.withLock { ($0.failure != nil, $0.hasSaidEnd) }
         guard !isFailed, channel.isActive else { return }

@@ -11,7 +11,8 @@ struct LinkState {
     /// Bytes and frames that wait for the reader; from there on the peer is not read.
     static let inboxBytes = 512 << 10
     static let inboxFrames = 64
-    /// Bytes that wait for the socket: above the first the writer waits, below the second it goes on.
+    /// Bytes that wait for the socket: above the first the writer waits, below the second it goes
+    /// on.
     static let highWater = 1 << 20
     static let lowWater = 512 << 10
 

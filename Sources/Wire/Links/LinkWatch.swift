@@ -4,9 +4,11 @@ import NIOCore
 
 /// How a cut cable is noticed on a stream that carries no signs of life of its own.
 ///
-/// `TCP_USER_TIMEOUT` would do for a reader that reads, but it also ends a connection whose reader has
-/// been slow for so long: the kernel does not count answered window probes (tcp_probe_timer). So idle
-/// streams have keepalive probes, and busy ones are asked how long the peer has acknowledged nothing.
+/// `TCP_USER_TIMEOUT` would do for a reader that reads, but it also ends a connection whose reader
+/// has
+/// been slow for so long: the kernel does not count answered window probes (tcp_probe_timer). So
+/// idle streams have keepalive probes, and busy ones are asked how long the peer has acknowledged
+/// nothing.
 extension FrameLink {
     /// Probes after 4 s of silence, each 2 s, lost after 3: 10 s in all.
     static let socketOptions: [(ChannelOptions.Types.SocketOption, Int)] = [

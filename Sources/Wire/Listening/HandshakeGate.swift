@@ -32,8 +32,8 @@ final class Handshake: Sendable {
 
 /// Stands behind TLS: tells when the handshake is over, and keeps what comes early.
 ///
-/// After the handshake the socket is read only on demand, and what TLS had already decrypted waits here
-/// until a handler behind asks for it.
+/// After the handshake the socket is read only on demand, and what TLS had already decrypted waits
+/// here until a handler behind asks for it.
 final class HandshakeGate: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

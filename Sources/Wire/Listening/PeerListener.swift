@@ -20,7 +20,8 @@ package enum Admission: Equatable, Sendable {
 ///     secure (fresh channel) → handshake → admit → .http: the API
 ///                                                → others: serve
 ///
-/// From `secure` on a connection has ten seconds to be admitted as HTTP or to say an acceptable hello.
+/// From `secure` on a connection has ten seconds to be admitted as HTTP or to say an acceptable
+/// hello.
 package struct PeerListener: Sendable {
     package typealias Redeem = @Sendable (TokenRedemption) async throws -> TokenAcceptance
 
@@ -58,7 +59,8 @@ package struct PeerListener: Sendable {
 
     /// Puts TLS into a fresh channel's pipeline; on its event loop.
     ///
-    /// - Throws: `limit-exceeded` if too many connections have not said who they are; close it then.
+    /// - Throws: `limit-exceeded` if too many connections have not said who they are; close it
+    ///   then.
     package func secure(_ channel: any Channel) throws {
         channel.eventLoop.preconditionInEventLoop()
         guard beforeHello.enter() else {

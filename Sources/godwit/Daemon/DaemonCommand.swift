@@ -9,7 +9,7 @@ struct DaemonCommand: AsyncParsableCommand {
         commandName: "daemon",
         abstract: "Keep this host's instances, and move them to and from other hosts.",
         discussion: """
-            Runs in the foreground until SIGTERM; a service manager starts it (packaging/godwit.service).
+            Runs in the foreground until SIGTERM; packaging/godwit.service lets systemd start it.
             Instances go on running while it is away.
 
               godwit daemon --listen 192.0.2.10:7443

@@ -158,7 +158,8 @@ private struct Bridge {
                 var target = sockaddr_in()
                 target.sin_family = sa_family_t(AF_INET)
                 target.sin_port = port.bigEndian
-                // SAFETY: the pointers live as long as the calls, with the size of what they point to.
+                // SAFETY: the pointers live as long as the calls, with the size of what they point
+                // to.
                 let result = unsafe withUnsafeMutablePointer(to: &target) { pointer in
                     unsafe inet_pton(AF_INET, address, &pointer.pointee.sin_addr)
                     return unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -124,8 +124,8 @@ import Testing
     }
 }
 
-/// What is found in a Python process, and its children, that has run `body`; nil where the kernel lacks
-/// what the body asks for and `optional` allows that.
+/// What is found in a Python process, and its children, that has run `body`; nil where the kernel
+/// lacks what the body asks for and `optional` allows that.
 private func obstacles(
     _ body: String, through wrapper: [String] = [], optional: Bool = false,
     ghostLimit: ByteCount = ObstacleScan.ghostLimit

@@ -35,7 +35,8 @@ import Testing
             "ghost-limit"
         ),
         (
-            "(00.8) Error (criu/sk-unix.c:1): unix: External socket is used. Consider --ext-unix-sk",
+            "(00.8) Error (criu/sk-unix.c:1): unix: External socket is used. "
+                + "Consider --ext-unix-sk",
             "Unix sockets"
         ),
     ])

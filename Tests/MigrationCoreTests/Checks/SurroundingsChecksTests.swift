@@ -124,7 +124,8 @@ import Testing
         let finding = try only { $0.source.memoryAvailable = .mebibytes(319) }
         #expect(
             finding?.cause
-                == "the source has 319 MiB of memory available and needs 320 MiB to hold its checkpoint"
+                == "the source has 319 MiB of memory available and needs 320 MiB "
+                + "to hold its checkpoint"
         )
     }
 

@@ -22,7 +22,8 @@ import Testing
             let complete =
                 target == .taken ? (copy == .running ? ", complete" : ", incomplete") : ""
             return
-                "| \(source?.word ?? "nothing") | \(target?.word ?? "nothing")\(complete) | \(runs.rawValue) |"
+                "| \(source?.word ?? "nothing") | \(target?.word ?? "nothing")\(complete) "
+                + "| \(runs.rawValue) |"
         }
     }
 

@@ -18,7 +18,8 @@ struct Scenario {
     /// A host that burns down with all that is on it, and never returns.
     var fires = 0
     var persons = 0
-    /// Moves until something goes wrong for the first time: faults would else mostly hit the beginning.
+    /// Moves until something goes wrong for the first time: faults would else mostly hit the
+    /// beginning.
     var firstMoves = 0
     /// Moves from then on until nothing goes wrong any more.
     var unkindMoves = 0

@@ -3,8 +3,9 @@ import MigrationCore
 import TestSupport
 import Testing
 
-/// Whole migrations in a world that loses, doubles and reorders messages, breaks links, fails steps,
-/// kills daemons between any two actions, burns hosts, and has people who change their minds.
+/// Whole migrations in a world that loses, doubles and reorders messages, breaks links, fails
+/// steps, kills daemons between any two actions, burns hosts, and has people who change their
+/// minds.
 ///
 /// `SEED=7 swift test --filter SimulationTests` plays that one alone and prints what happens.
 @Suite struct SimulationTests {
@@ -83,7 +84,8 @@ private struct Census: CustomStringConvertible {
         if world.source.isBurnt || world.target.isBurnt { burnt += 1 }
     }
 
-    /// Every kind of end came at least once in a hundred worlds (a person's decision in five thousand).
+    /// Every kind of end came at least once in a hundred worlds (a person's decision in five
+    /// thousand).
     var isBroad: Bool {
         min(moved, notMoved, burnt) * 100 >= played && resolved * 5_000 >= played
     }

@@ -121,8 +121,8 @@ struct World {
         return true
     }
 
-    /// Plays the whole migration: kindly for a while, then unkindly, then kindly until nothing happens
-    /// any more.
+    /// Plays the whole migration: kindly for a while, then unkindly, then kindly until nothing
+    /// happens any more.
     mutating func play() {
         while moves < scenario.firstMoves && step() {}
         isKind = false

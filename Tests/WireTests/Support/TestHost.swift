@@ -48,7 +48,8 @@ struct TestAcceptor: PeerAcceptor {
     }
 }
 
-/// A source with its dialer, and a target that listens on 127.0.0.1 and drives the listener's steps.
+/// A source with its dialer, and a target that listens on 127.0.0.1 and drives the listener's
+/// steps.
 struct Pair: Sendable {
     let source: HostIdentity
     let target: HostIdentity
