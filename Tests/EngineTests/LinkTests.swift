@@ -152,7 +152,7 @@ import Testing
                 }
                 await channel.close()
             }
-            guard case .declined = try world.b.store().targetEntry(id)?.record else {
+            guard case .cleaned = try world.b.store().targetEntry(id)?.record else {
                 Issue.record("not written down")
                 return
             }

@@ -14,7 +14,7 @@ import Testing
             #expect(report.downtimeMilliseconds != nil)
             #expect(
                 Set(report.downtime.keys) == [
-                    "freeze", "checkpoint", "delta", "transfer", "restore", "network",
+                    "freeze", "checkpoint", "images", "delta", "transfer", "restore", "network",
                 ]
             )
             #expect(Set(report.bytes.keys) == ["volume", "delta", "checkpoint"])

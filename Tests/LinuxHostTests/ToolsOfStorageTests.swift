@@ -51,7 +51,7 @@ import Testing
     @Test func `rsync, tar, umoci and rm prepare a volume`() {
         #expect(
             Rsync.copy("/a", into: "/b").description == """
-                rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids /a/ /b/
+                rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids --modify-window=-1 /a/ /b/
                 """)
         #expect(
             Tar.extract("/a.tar", into: "/b").description == """

@@ -66,7 +66,8 @@ struct HostRsyncSessionTests {
         let error = try await receiving { stream, scratch in
             try write("x", to: scratch + "/outside")
             try await shell(
-                "cd $1; touch -d 2020-02-02 outside; ln -s $1 target/up; ln -s $1/outside target/link",
+                "cd $1; touch -d 2020-02-02 outside; ln -s $1 target/up; "
+                    + "ln -s $1/outside target/link",
                 scratch)
             let paths = ["../outside", "up/outside", "link", scratch + "/outside", "", "."]
             let frame = SessionFrame.distrust(paths.map { Array($0.utf8) })

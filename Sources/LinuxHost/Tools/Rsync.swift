@@ -81,7 +81,10 @@ package enum Rsync {
 
     /// Copies a tree on this host into an existing directory.
     package static func copy(_ tree: String, into directory: String) -> Command {
-        Command("rsync", everything + ["\(tree)/", "\(directory)/"], environment: plain)
+        // Without the window rsync compares whole seconds, and keeps no fraction where these agree.
+        Command(
+            "rsync", everything + ["--modify-window=-1", "\(tree)/", "\(directory)/"],
+            environment: plain)
     }
 
     private static let plain = ["LC_ALL": "C"]
