@@ -28,6 +28,7 @@ struct DemoCommand: AsyncParsableCommand {
 struct Demo {
     let lab: Lab
     let rootFilesystem: String
+    private static let lines = "/root/lines"
     private let address = Lab.address(10)
     private let began = ContinuousClock().now
     /// This program, wherever it was started from.
@@ -69,10 +70,12 @@ struct Demo {
         say("host a and host b trust each other (one token)")
     }
 
+    /// Beside redis the instance numbers lines in a file of its root filesystem, all the time.
     private func launch() async throws {
         let redis = [
-            "redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "",
-            "--dir", "/tmp",
+            "sh", "-c",
+            "(n=0; while sleep 0.02; do n=$((n + 1)); echo $n; done > \(Self.lines)) & "
+                + "exec redis-server --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp",
         ]
         let options = ["--address", "\(address)/24", "--bridge", Lab.bridge, "--memory", "256MiB"]
         try await lab.check("a", ["launch", rootFilesystem, "redis"] + options + ["--"] + redis)
@@ -96,30 +99,24 @@ extension Demo {
 
     private func move(from source: String, to target: String) async throws -> Moved {
         let start = now()
-        let file = "/root/written-during-the-move-to-\(target)"
-        async let moving: String = lab.check(source, ["move", "redis", "host-\(target):"])
-        async let writing: Bool = write(file, on: source)
-        let (said, wrote) = try await (moving, writing)
+        let before = try await writtenLines(on: source)
+        let said = try await lab.check(source, ["move", "redis", "host-\(target):"])
         let end = now()
         say("moved from host \(source) to host \(target)")
         let report = try await newestReport(on: source)
         print(indented(try await show(report, on: source) ?? said))
-        let read = try await lab.godwit(target, ["exec", "redis", "--", "cat", file])
+        let after = try await writtenLines(on: target)
+        let isWhole = after == (1...max(1, after.count)).map(String.init)
         return Moved(
             source: source, target: target, report: report, start: start, end: end,
-            fileArrived: wrote && read.text == "on its way\n")
+            fileArrived: isWhole && after.count > before.count)
     }
 
-    /// Writes a file in the root filesystem while the move runs; tried again until the instance
-    /// lets us or has gone.
-    private func write(_ file: String, on host: String) async throws -> Bool {
-        let write = ["exec", "redis", "--", "sh", "-c", "echo on its way > \(file)"]
-        // Into the first pass, so that the file is news to the second.
-        try await Task.sleep(for: .milliseconds(150))
-        for _ in 0..<20 {
-            if try await lab.godwit(host, write).status.isSuccess { return true }
-        }
-        return false
+    /// The lines that are complete: the last one may be under way.
+    private func writtenLines(on host: String) async throws -> [String] {
+        let text = try await lab.check(host, ["exec", "redis", "--", "cat", Self.lines])
+        return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(
+            String.init)
     }
 
     private func newestReport(on host: String) async throws -> MigrationReport {

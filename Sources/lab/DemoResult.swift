@@ -60,7 +60,8 @@ struct DemoResult: Codable {
             let faults = [
                 connectionAlive ? nil : "the connection broke",
                 repliesLost == 0 ? nil : "\(repliesLost) replies were lost",
-                fileArrived ? nil : "the file written during the move is not there",
+                fileArrived
+                    ? nil : "the file that was written all the time has lost or doubled lines",
                 moves.count == 2 ? nil : "\(moves.count) of 2 moves succeeded",
             ]
             return "NOT GOOD: " + faults.compactMap(\.self).joined(separator: "; ")
