@@ -51,7 +51,7 @@ struct DemoResult: Codable {
         case fileArrived = "file_arrived"
     }
 
-    var isGood: Bool { repliesLost == 0 && connectionAlive && fileArrived && moves.count == 2 }
+    var isGood: Bool { repliesLost == 0 && connectionAlive && fileArrived && moves.count >= 2 }
 
     /// One line that says what happened.
     var verdict: String {
