@@ -29,6 +29,13 @@ struct Demo {
     let lab: Lab
     let rootFilesystem: String
     private static let lines = "/root/lines"
+    private static let writer = """
+        import time, itertools
+        lines = open('\(lines)', 'w', buffering=1)
+        for n in itertools.count(1):
+            print(n, file=lines)
+            time.sleep(0.02)
+        """
     private let address = Lab.address(10)
     private let began = ContinuousClock().now
     /// This program, wherever it was started from.
@@ -74,7 +81,7 @@ struct Demo {
     private func launch() async throws {
         let redis = [
             "sh", "-c",
-            "(n=0; while sleep 0.02; do n=$((n + 1)); echo $n; done > \(Self.lines)) & "
+            "python3 -c \"\(Self.writer)\" & "
                 + "exec redis-server --bind 0.0.0.0 --protected-mode no --save '' --dir /tmp",
         ]
         let options = ["--address", "\(address)/24", "--bridge", Lab.bridge, "--memory", "256MiB"]
