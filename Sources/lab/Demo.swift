@@ -33,7 +33,7 @@ struct Demo {
         import time, itertools
         lines = open('\(lines)', 'w', buffering=1)
         for n in itertools.count(1):
-            print(n, file=lines)
+            lines.write(str(n) + chr(10))
             time.sleep(0.02)
         """
     private let address = Lab.address(10)
