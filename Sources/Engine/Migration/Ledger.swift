@@ -114,6 +114,12 @@ final class Ledger: Sendable {
         return value
     }
 
+    /// Runs the body, and notes how long it took if the instance stood still until then.
+    func timingThaw(_ body: () async throws -> Void) async rethrows {
+        guard book.withLock({ $0.frozen != nil }) else { return try await body() }
+        try await timing("thaw", body)
+    }
+
     func note(_ part: String, _ milliseconds: Double) {
         book.withLock { $0.report.downtime[part] = milliseconds }
     }

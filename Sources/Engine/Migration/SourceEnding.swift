@@ -6,7 +6,9 @@ extension SourceWork {
     func revert() async throws {
         job.ledger.begin("revert")
         guard try await persistently("reading the state", logger, { try isOurs }) else { return }
-        try await persistently("letting the instance run again", logger) { try await letRun() }
+        try await job.ledger.timingThaw {
+            try await persistently("letting the instance run again", logger) { try await letRun() }
+        }
         await closeStreams()
         let pool = try pool()
         try await persistently("cleaning up", logger) {

@@ -20,8 +20,8 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     /// Bytes on the wire by kind: `volume`, `delta`, `checkpoint`.
     package var bytes: [String: UInt64]
     /// Milliseconds of the downtime by part: `freeze`, `checkpoint`
-    /// (the dump), `images` (sending it), `delta`, `transfer`, `restore`,
-    /// `network`; they overlap where the parts do.
+    /// (the dump), `images` (sending it), `delta`, `transfer`, `restore`, `network`; they overlap
+    /// where the parts do. After a failure `thaw`: from the decision to turn back until it ran.
     package var downtime: [String: Double]
     /// From the freeze until the target said that the instance runs; nil for a cold move.
     package var downtimeMilliseconds: Double?
