@@ -52,7 +52,8 @@ let package = Package(
     targets: [
         module("MigrationCore", []),
         .target(name: "CLinux"),
-        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash"]),
         module("Pages", ["MigrationCore", "LinuxHost"]),
         module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),

@@ -7,7 +7,7 @@ extension HostService {
         }
         let offer = try await equipment.offer(record.definition, options, isDryRun: true)
         let (dialer, id) = (equipment.dialer, MigrationID.random())
-        _ = try await peer(named: request.remote)
+        _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await withDeadline(.seconds(60), for: "the dry run") {
             let channel = try await dialer.openControl(request.remote, migration: id)
             do {
@@ -37,7 +37,7 @@ extension HostService {
         _ request: MoveRequest,
         _ progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws -> SourceJob {
-        _ = try await peer(named: request.remote)
+        _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await exclusively(request.name) { record in
             let options = try await wishes(request, record)
             let driver = try equipment.driver(record.definition.kind)
