@@ -102,6 +102,18 @@ final class Ledger: Sendable {
         listener(progress)
     }
 
+    func sent(_ memory: MemoryProgress) {
+        let progress = book.withLock { book in
+            book.report.bytes["memory"] = memory.sent.bytes
+            book.progress.step = "send memory, round \(memory.round)"
+            book.rate(memory.sent, of: nil)
+            return book.progress
+        }
+        listener(progress)
+    }
+
+    func set(_ memory: MemoryReport) { book.withLock { $0.report.memory = memory } }
+
     func add(statistics: [String: Double]) {
         book.withLock { $0.report.statistics.merge(statistics) { _, new in new } }
     }

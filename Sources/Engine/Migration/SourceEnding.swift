@@ -97,6 +97,7 @@ extension Equipment {
             methods: pool.methods
         )
         return Offer(
+            capabilities: await capabilities(of: driver),
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
@@ -109,5 +110,15 @@ extension Equipment {
             options: options,
             isDryRun: isDryRun
         )
+    }
+
+    private func capabilities(of driver: any Checkpointable) async -> Capabilities {
+        await canMoveMemory(driver) ? .own : .own.without(.memoryRounds)
+    }
+
+    /// Asked once, at planning time, on both sides.
+    func canMoveMemory(_ driver: any Checkpointable) async -> Bool {
+        guard let driver = driver as? any MemoryMoving else { return false }
+        return await driver.canMoveMemory
     }
 }
