@@ -54,7 +54,8 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-        module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash"]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash", "CLZ4"]),
         module("Pages", ["MigrationCore", "LinuxHost"]),
         module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),
         module("Storage", ["MigrationCore", "LinuxHost"]),

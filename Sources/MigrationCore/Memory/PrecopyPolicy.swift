@@ -1,8 +1,8 @@
 /// Decides, from numbers alone, whether another round of memory pays off.
 ///
-/// Asked after each scan, with what the scan has found: those pages travel in the next round or,
-/// once the instance is frozen, in the last one. It asks for at most `options.rounds` rounds,
-/// whatever the numbers.
+/// Asked after each scan, with what the scan has found: those pages travel in the next round or, once
+/// the instance is frozen, in the last one. It asks for at most `options.rounds` rounds, whatever the
+/// numbers.
 ///
 /// | what is seen, first match                          | verdict                              |
 /// |----------------------------------------------------|--------------------------------------|
@@ -103,7 +103,8 @@ package struct PrecopyPolicy: Sendable {
 extension PrecopyPolicy {
     /// The prediction at which more rounds are not worth their while.
     private var goal: Double {
-        max(options.downtimeBudget, cost.total + max(5, cost.total / 10))
+        cost.total < options.downtimeBudget
+            ? options.downtimeBudget : cost.total + max(5, cost.total / 10)
     }
 
     private func goalReached(_ found: UInt64, _ predicted: Double) -> PrecopyVerdict? {
@@ -180,7 +181,8 @@ extension PrecopyPolicy {
         let left = "rounds no longer shrink"
         if predicted - cost.total <= (smallest - cost.total) * Self.nearlySmallest {
             return PrecopyVerdict(
-                .freeze, "\(left), and the \(milliseconds(predicted)) of downtime predicted now "
+                .freeze,
+                "\(left), and the \(milliseconds(predicted)) of downtime predicted now "
                     + "are about as few as were seen", prediction: predicted)
         }
         guard scans <= Self.patience else {
