@@ -209,9 +209,17 @@ static int inject(struct injection *in) {
     return give_back(in);
 }
 
+/* The first task of the process has given up its descriptors if it has ended. */
+static int open_pidfd(struct injection *in) {
+    unsigned flags = in->thread == in->process ? 0 : O_EXCL /* PIDFD_THREAD, Linux 6.9 */;
+    in->pidfd = (int)syscall(SYS_pidfd_open, in->thread, flags);
+    return in->pidfd < 0 ? inject_refuse(in, "cannot be reached", errno) : 0;
+}
+
 static void *work(void *context) {
     struct injection *in = context;
-    if (inject_choose_thread(in) < 0 || inject_find_places(in) < 0) return NULL;
+    if (inject_choose_thread(in) < 0 || open_pidfd(in) < 0 || inject_find_places(in) < 0)
+        return NULL;
     if (inject(in) < 0) {
         /* Off at once if it stands; if it does not, the end of this thread lets go of it. */
         ptrace(PTRACE_DETACH, in->thread, 0, 0);
@@ -245,12 +253,11 @@ void godwit_inject_userfaultfd(
     pid_t process, int patience_microseconds, struct godwit_injection *result) {
     *result = (struct godwit_injection){.descriptor = -1};
     struct injection in = {
-        .process = process, .thread = process, .memory = -1, .result = result,
+        .process = process, .thread = process, .memory = -1, .pidfd = -1, .result = result,
         .patience = (int64_t)patience_microseconds * 1000};
-    in.pidfd = (int)syscall(SYS_pidfd_open, process, 0);
     in.arch = inject_arch_new();
-    if (in.pidfd < 0 || !in.arch) {
-        inject_refuse(&in, "cannot be reached", in.arch ? errno : ENOMEM);
+    if (!in.arch) {
+        inject_refuse(&in, "cannot be reached", ENOMEM);
     } else {
         int error = inject_run_on_thread(work, &in);
         if (error) inject_refuse(&in, "cannot be reached", error);

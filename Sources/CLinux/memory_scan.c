@@ -1,15 +1,18 @@
 #define _GNU_SOURCE
 #include "clinux_scan.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/userfaultfd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* include/uapi/linux/userfaultfd.h of Linux 6.4 and 6.7 */
@@ -46,30 +49,35 @@ int godwit_write_protection_remove(int userfaultfd, uint64_t start, uint64_t end
     return ioctl(userfaultfd, UFFDIO_UNREGISTER, &range) < 0 ? errno : 0;
 }
 
-/* The kernel of Linux 6.15 knows guard pages as a category; older ones refuse the number. */
-static int knows_guards = 1;
+/* Linux 6.15 knows guard pages as a category; older kernels refuse the number. */
+static uint64_t guard_category(void) {
+    static int known = -1;
+    int knows = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (knows < 0) {
+        int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        struct scan_argument argument = {
+            .size = sizeof argument, .category_inverted = godwit_page_guard,
+            .category_mask = godwit_page_guard};
+        knows = pagemap >= 0 && ioctl(pagemap, SCAN, &argument) >= 0;
+        if (pagemap >= 0) close(pagemap);
+        __atomic_store_n(&known, knows, __ATOMIC_RELAXED);
+    }
+    return knows ? godwit_page_guard : 0;
+}
 
 int godwit_page_scan(
     int pagemap, uint64_t *at, uint64_t end, uint64_t wanted, int protect,
     struct godwit_page_region *regions, size_t count) {
-    for (;;) {
-        int guards = __atomic_load_n(&knows_guards, __ATOMIC_RELAXED);
-        uint64_t unwanted =
-            godwit_page_zero | godwit_page_file | (guards ? godwit_page_guard : 0);
-        struct scan_argument argument = {
-            .size = sizeof argument, .flags = protect ? scan_protect | scan_check_protection : 0,
-            .start = *at, .end = end, .vec = (uint64_t)(uintptr_t)regions, .vec_len = count,
-            .category_inverted = unwanted, .category_mask = unwanted,
-            .category_anyof_mask = godwit_page_present | godwit_page_swapped,
-            .return_mask = wanted};
-        int found = ioctl(pagemap, SCAN, &argument);
-        if (found >= 0) {
-            *at = argument.walk_end;
-            return found;
-        }
-        if (errno != EINVAL || !guards) return -errno;
-        __atomic_store_n(&knows_guards, 0, __ATOMIC_RELAXED);
-    }
+    uint64_t unwanted = godwit_page_zero | godwit_page_file | guard_category();
+    struct scan_argument argument = {
+        .size = sizeof argument, .flags = protect ? scan_protect | scan_check_protection : 0,
+        .start = *at, .end = end, .vec = (uint64_t)(uintptr_t)regions, .vec_len = count,
+        .category_inverted = unwanted, .category_mask = unwanted,
+        .category_anyof_mask = godwit_page_present | godwit_page_swapped, .return_mask = wanted};
+    int found = ioctl(pagemap, SCAN, &argument);
+    if (found < 0) return -errno;
+    *at = argument.walk_end;
+    return found;
 }
 
 int godwit_shares_memory(pid_t one, pid_t other) {
@@ -111,4 +119,34 @@ int godwit_has_soft_dirty(void) {
     if (clear >= 0) close(clear);
     munmap((void *)page, size);
     return has;
+}
+
+int godwit_find_direct_writer(pid_t pid) {
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/%d/fdinfo", pid);
+    DIR *directory = opendir(path);
+    int found = -1;
+    for (struct dirent *entry; directory && found < 0 && (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.') continue;
+        int file = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
+        if (file < 0) continue;
+        ssize_t length = read(file, text, sizeof text - 1);
+        close(file);
+        if (length <= 0) continue;
+        text[length] = 0;
+        const char *flags = strstr(text, "flags:");
+        int is_direct = flags && (strtoul(flags + 6, NULL, 8) & O_DIRECT);
+        if (!is_direct && !strstr(text, "\nSqMask:")) continue;
+        snprintf(path, sizeof path, "/proc/%d/fd/%.16s", pid, entry->d_name);
+        length = readlink(path, text, sizeof text - 1);
+        if (length < 5 || memcmp(text, "pipe:", 5) != 0) found = atoi(entry->d_name);
+    }
+    if (directory) closedir(directory);
+    return found;
+}
+
+ssize_t godwit_copy_memory(pid_t pid, uint64_t address, void *into, size_t size) {
+    struct iovec local = {into, size}, remote = {(void *)(uintptr_t)address, size};
+    ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+    return got < 0 ? -errno : got;
 }

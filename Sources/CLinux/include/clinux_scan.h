@@ -41,6 +41,13 @@ int godwit_page_scan(
 /* Whether two processes have one address space: 1, 0 or a negated errno. */
 int godwit_shares_memory(pid_t one, pid_t other);
 
+/* A descriptor of the process through which devices or the kernel write to its memory past the page
+ * tables (O_DIRECT, io_uring), so that no tracker of written pages sees it; -1 if it has none. */
+int godwit_find_direct_writer(pid_t pid);
+
+/* process_vm_readv(2) of one range: the bytes, or a negated errno. */
+ssize_t godwit_copy_memory(pid_t pid, uint64_t address, void *into, size_t size);
+
 /* What the kernel can do, tried on this process: 1 or 0. */
 int godwit_has_page_scan(void);
 int godwit_has_soft_dirty(void);
