@@ -8,8 +8,10 @@
 
 #include "clinux_facts.h"
 #include "clinux_files.h"
+#include "clinux_inject.h"
 #include "clinux_instances.h"
 #include "clinux_memory.h"
+#include "clinux_scan.h"
 #include "clinux_service.h"
 
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child)

@@ -72,4 +72,8 @@ package enum Limit {
     package static let tokenAttemptsPerMinute = 10
     package static let tokenAttemptsPerMinuteInAll = 60
     package static let eventsQueued = 1_024
+    /// Mappings of one process; the kernel's own default limit is half of it.
+    package static let mappings = 131_072
+    /// Memory of one instance whose pages are told apart by their hashes, at 8 bytes a page.
+    package static let hashedMemory = ByteCount.gibibytes(256)
 }
