@@ -12,7 +12,8 @@ struct godwit_injection {
     const char *refusal;
     /* The errno behind the refusal, or 0. */
     int error;
-    /* From before the task was told to stop until it was told to go on; 0 if it never stopped. */
+    /* For how long the task stood, rounded up by the pause between two looks at it (10
+     * microseconds, for a task that does not stop at once 200). */
     int64_t stopped_nanoseconds;
 };
 

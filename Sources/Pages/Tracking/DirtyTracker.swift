@@ -41,4 +41,6 @@ package struct TrackedRound: Equatable, Sendable {
     package var present = AddressSet()
     /// All addresses that the tracker answers for. Memory outside of them travels otherwise.
     package var tracked = AddressSet()
+
+    package init() {}
 }

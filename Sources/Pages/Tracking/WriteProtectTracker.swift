@@ -102,7 +102,11 @@ private struct Round {
     }
 
     func result() -> TrackedRound {
-        TrackedRound(dirty: AddressSet(dirty), present: AddressSet(present), tracked: settled)
+        var result = TrackedRound()
+        result.dirty = AddressSet(dirty)
+        result.present = AddressSet(present)
+        result.tracked = settled
+        return result
     }
 
     mutating func scanKnown() throws {
