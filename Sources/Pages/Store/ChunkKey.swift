@@ -1,21 +1,31 @@
 /// A stretch of `PageSet.capacity` pages of one address space, from a multiple of its size on.
-struct ChunkKey: Hashable, Sendable {
-    static let byteCount = PageSet.capacity * PageRun.pageSize
+package struct ChunkKey: Hashable, Sendable {
+    package static let byteCount = PageSet.capacity * PageRun.pageSize
 
-    let task: TaskID
+    package let task: TaskID
     /// The chunk's first address divided by the chunk's size.
-    let index: UInt64
+    package let index: UInt64
 
-    var address: UInt64 { index * UInt64(Self.byteCount) }
+    package init(task: TaskID, index: UInt64) {
+        self.task = task
+        self.index = index
+    }
+
+    package var address: UInt64 { index * UInt64(Self.byteCount) }
 
     /// The address of a page of this chunk.
-    func address(of page: Int) -> UInt64 { address + UInt64(page * PageRun.pageSize) }
+    package func address(of page: Int) -> UInt64 { address + UInt64(page * PageRun.pageSize) }
 }
 
 /// Pages of one chunk.
-struct ChunkPages: Equatable {
-    let key: ChunkKey
-    let pages: Range<Int>
+package struct ChunkPages: Equatable {
+    package let key: ChunkKey
+    package let pages: Range<Int>
+
+    package init(key: ChunkKey, pages: Range<Int>) {
+        self.key = key
+        self.pages = pages
+    }
 }
 
 /// Cuts pages at the borders of chunks.
@@ -23,7 +33,7 @@ struct ChunkPages: Equatable {
 /// - Parameters:
 ///   - address: a multiple of the page size.
 ///   - count: may be 0; the last page must not lie beyond the end of all addresses.
-func chunks(of task: TaskID, at address: UInt64, count: Int) -> [ChunkPages] {
+package func chunks(of task: TaskID, at address: UInt64, count: Int) -> [ChunkPages] {
     let pageSize = UInt64(PageRun.pageSize)
     precondition(address % pageSize == 0 && count >= 0)
     var cut: [ChunkPages] = []

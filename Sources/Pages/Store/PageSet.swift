@@ -1,34 +1,35 @@
 /// Some of a chunk's pages, by number.
-struct PageSet: Equatable, Sendable {
-    static let capacity = 512
+package struct PageSet: Equatable, Sendable {
+    package static let capacity = 512
 
     private var words = SIMD8<UInt64>(repeating: 0)
 
-    init() {}
+    package init() {}
 
-    init(_ range: Range<Int>) { insert(range) }
+    package init(_ range: Range<Int>) { insert(range) }
 
-    var isEmpty: Bool { words == SIMD8(repeating: 0) }
-    var count: Int { (0..<8).reduce(0) { $0 + words[$1].nonzeroBitCount } }
+    package var isEmpty: Bool { words == SIMD8(repeating: 0) }
+    package var count: Int { (0..<8).reduce(0) { $0 + words[$1].nonzeroBitCount } }
 
-    func contains(_ page: Int) -> Bool { words[page / 64] & (1 << UInt64(page % 64)) != 0 }
+    package func contains(_ page: Int) -> Bool { words[page / 64] & (1 << UInt64(page % 64)) != 0 }
 
-    mutating func insert(_ range: Range<Int>) { words |= Self.mask(range) }
-    mutating func remove(_ range: Range<Int>) { words &= ~Self.mask(range) }
+    package mutating func insert(_ range: Range<Int>) { words |= Self.mask(range) }
+    package mutating func remove(_ range: Range<Int>) { words &= ~Self.mask(range) }
 
-    func union(_ other: PageSet) -> PageSet { PageSet(words | other.words) }
-    func intersection(_ other: PageSet) -> PageSet { PageSet(words & other.words) }
-    func subtracting(_ other: PageSet) -> PageSet { PageSet(words & ~other.words) }
+    package func union(_ other: PageSet) -> PageSet { PageSet(words | other.words) }
+    package func intersection(_ other: PageSet) -> PageSet { PageSet(words & other.words) }
+    package func subtracting(_ other: PageSet) -> PageSet { PageSet(words & ~other.words) }
 
     /// The first pages that follow each other at or after `start`, at most to the end of `limit`.
-    func firstRun(in limit: Range<Int> = 0..<capacity) -> Range<Int>? {
+    package func firstRun(in limit: Range<Int> = 0..<capacity) -> Range<Int>? {
         guard let start = firstPage(in: limit, isMember: true) else { return nil }
-        return start..<(firstPage(in: start..<limit.upperBound, isMember: false)
+        return
+            start..<(firstPage(in: start..<limit.upperBound, isMember: false)
             ?? limit.upperBound)
     }
 
     /// All pages, as runs.
-    var runs: [Range<Int>] {
+    package var runs: [Range<Int>] {
         var runs: [Range<Int>] = []
         var start = 0
         while let run = firstRun(in: start..<Self.capacity) {

@@ -179,7 +179,8 @@ extension PageStore {
         guard total > limit else { return }
         held.subtract(count, ordering: .relaxed)
         throw GodwitError(
-            .limitExceeded, "the instance's memory does not fit into the \(limit >> 20) MiB "
+            .limitExceeded,
+            "the instance's memory does not fit into the \(limit >> 20) MiB "
                 + "that are reserved for it on the target",
             remedy: "free memory on the target, or limit the instance's memory before it moves",
             cause: "\(total >> 20) MiB have arrived while it runs")
