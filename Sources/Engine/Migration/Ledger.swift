@@ -153,6 +153,7 @@ final class Ledger: Sendable {
             book.report.downtime.merge(receipt.milliseconds) { _, new in new }
             guard book.report.mode == .live, let frozen = book.frozen else { return }
             book.report.downtimeMilliseconds = frozen.duration(to: .now).inMilliseconds
+            book.report.memory?.outcome = book.report.downtimeMilliseconds
         }
     }
 

@@ -109,6 +109,32 @@ package final class PageStore: PageSink {
         return runs
     }
 
+    /// Nothing to remember: a page for which nothing is kept is zero, wherever it lies.
+    package func cover(_ runs: [PageRun], of task: TaskID) throws {}
+
+    package func retain(
+        only runs: [PageRun], of task: TaskID, in window: Range<UInt64>
+    ) throws {
+        var wanted: [ChunkKey: PageSet] = [:]
+        for run in runs {
+            for part in chunks(of: task, at: run.address, count: run.count) {
+                wanted[part.key, default: PageSet()].insert(part.pages)
+            }
+        }
+        let end = ChunkKey.byteCount
+        for key in allKeys() where key.task == task {
+            let common = window.clamped(to: key.address..<key.address + UInt64(end))
+            guard !common.isEmpty else { continue }
+            let first = Int(common.lowerBound - key.address) / PageRun.pageSize
+            let last = Int(common.upperBound - key.address) / PageRun.pageSize
+            forget(PageSet(first..<last).subtracting(wanted[key] ?? PageSet()), in: key)
+        }
+    }
+
+    package func retain(only tasks: Set<TaskID>) throws {
+        for key in allKeys() where !tasks.contains(key.task) { remove(key) }
+    }
+
     /// Forgets all but these pages: those that the instance had when it was frozen. Others were
     /// kept in an earlier round and have been unmapped or emptied since.
     package func keepOnly(_ runs: [TaskID: [PageRun]]) {
@@ -120,12 +146,8 @@ package final class PageStore: PageSink {
                 }
             }
         }
-        for key in allChunks().keys {
-            withChunk(key) { chunk in
-                let wanted = allowed[key] ?? PageSet()
-                forget(chunk.content.subtracting(wanted), of: &chunk)
-                chunk.zeros = chunk.zeros.intersection(wanted)
-            }
+        for key in allKeys() {
+            forget(PageSet(0..<PageSet.capacity).subtracting(allowed[key] ?? PageSet()), in: key)
         }
     }
 
@@ -146,6 +168,17 @@ extension PageStore {
             all.merge(stripe.chunks.withLock { $0 }) { first, _ in first }
         }
         return all
+    }
+
+    private func allKeys() -> [ChunkKey] {
+        stripes.flatMap { stripe in stripe.chunks.withLock { Array($0.keys) } }
+    }
+
+    private func forget(_ pages: PageSet, in key: ChunkKey) {
+        withChunk(key) { chunk in
+            forget(pages, of: &chunk)
+            chunk.zeros = chunk.zeros.subtracting(pages)
+        }
     }
 
     func remove(_ key: ChunkKey) {

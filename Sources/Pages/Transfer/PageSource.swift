@@ -18,12 +18,17 @@ package actor PageSource {
     private var unread: [TaskID: [PageRun]] = [:]
     private var pids: [TaskID: Int32] = [:]
 
-    /// - Parameter streams: 1 to `Limit.memoryStreams`, in the order that the target has them in.
-    package init(streams: [any ByteStream], compression: Compression = .measured) {
+    /// - Parameters:
+    ///   - streams: 1 to `Limit.memoryStreams`, in the order that the target has them in.
+    ///   - witness: is told of all that is read.
+    package init(
+        streams: [any ByteStream], compression: Compression = .measured,
+        witness: (any ReadingWitness)? = nil
+    ) {
         precondition((1...Limit.memoryStreams).contains(streams.count))
         self.streams = streams
         lanes = streams.enumerated().map {
-            SourceLane($1, lane: $0, of: streams.count, compression.mode)
+            SourceLane($1, lane: $0, of: streams.count, compression.mode, witness: witness)
         }
     }
 
@@ -148,6 +153,12 @@ extension PageSource {
         }
         return result
     }
+}
+
+/// Learns what travels. Called from several threads.
+package protocol ReadingWitness: Sendable {
+    /// - Parameter content: whole pages, as they were read.
+    func wasRead(_ content: UnsafeRawBufferPointer, of task: TaskID, at address: UInt64)
 }
 
 /// Whether pages are compressed on their way.

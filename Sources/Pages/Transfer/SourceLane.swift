@@ -23,7 +23,13 @@ actor SourceLane {
     private var lastWrite = ContinuousClock.now
     private var unread: [DirtyPages] = []
 
-    init(_ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: CompressionChoice.Mode) {
+    private let witness: (any ReadingWitness)?
+
+    init(
+        _ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: CompressionChoice.Mode,
+        witness: (any ReadingWitness)? = nil
+    ) {
+        self.witness = witness
         self.stream = stream
         self.lane = lane
         self.lanes = lanes
@@ -106,7 +112,7 @@ extension SourceLane {
             try Task.checkCancellation()
             let batch = pieces.take(upTo: TransferFormat.contentPages - sorter.kept)
             if batch.isEmpty { break }
-            missed += try read(batch, from: memory)
+            missed += try read(batch, of: dirty.task, from: memory)
             if missed.count > Limit.unreadRuns { missed = Runs.lumped(missed) }
             if sorter.isFull { try await flush() }
         }
@@ -117,7 +123,9 @@ extension SourceLane {
     }
 
     /// - Returns: what could not be read.
-    private func read(_ batch: [PageRun], from memory: TaskMemory?) throws -> [PageRun] {
+    private func read(
+        _ batch: [PageRun], of task: TaskID, from memory: TaskMemory?
+    ) throws -> [PageRun] {
         guard let memory else { return batch }
         let spans = batch.map { TaskMemory.Span(address: $0.address, size: $0.byteCount) }
         let size = batch.reduce(0) { $0 + $1.byteCount }
@@ -128,8 +136,22 @@ extension SourceLane {
             let reading = try unsafe memory.read(
                 spans, into: UnsafeMutableRawBufferPointer(rebasing: content[start..<start + size]))
             guard !reading.isGone else { return batch }
+            if reading.missing.isEmpty {
+                unsafe tell(batch, of: task, UnsafeRawBufferPointer(rebasing: content[start...]))
+            }
             unsafe sorter.sort(batch, missing: reading.missing, in: content)
             return reading.missing.isEmpty ? [] : Runs.pages(of: batch, at: reading.missing)
+        }
+    }
+
+    private func tell(_ batch: [PageRun], of task: TaskID, _ content: UnsafeRawBufferPointer) {
+        guard let witness else { return }
+        var offset = 0
+        for run in batch {
+            let part = offset..<offset + run.byteCount
+            unsafe witness.wasRead(
+                UnsafeRawBufferPointer(rebasing: content[part]), of: task, at: run.address)
+            offset += run.byteCount
         }
     }
 
