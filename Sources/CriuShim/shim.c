@@ -1,5 +1,5 @@
-/* Preloaded into CRIU. While CRIU dumps, pages that Godwit carries itself look to it as if they were not
- * there, so that its images hold everything but them. While it restores lazily, tasks in a user
+/* Preloaded into CRIU. While CRIU dumps, pages that Godwit carries itself look as if they were
+ * not there, so that its images hold everything but them. While it restores lazily, tasks in a user
  * namespace get their userfaultfd too, and nothing runs before our page server has agreed.
  *
  * The pages stand in the file that GODWIT_HIDDEN_PAGES names, one range a line, `PID START END`: a
@@ -295,7 +295,7 @@ long interposed_syscall(long number, long a, long b, long c, long d, long e, lon
     return real(number, a, b, c, d, e, f);
 }
 
-/* CRIU says that all tasks stand, caught and not yet running. They run if the page server agrees. */
+/* CRIU says that all tasks stand, caught and not yet running: they run if the server agrees. */
 INTERPOSED ssize_t send(int descriptor, const void *bytes, size_t size, int flags) {
     static real_send *real;
     if (!real) real = (real_send *)behind("send");

@@ -11,7 +11,8 @@ import Synchronization
 ///
 /// Until then the instance depends on this process. If it dies, the kernel closes its descriptors,
 /// and tasks find zeros where their pages would have been: whoever restarts after that must end the
-/// instance. The same holds if `run` throws or is cancelled, which is for restores that have failed.
+/// instance. The same holds if `run` throws or is cancelled, which is for restores that have
+/// failed.
 package final class LazyPagesServer: Sendable {
     struct Work: Sendable {
         let space: AddressSpace
@@ -36,21 +37,26 @@ package final class LazyPagesServer: Sendable {
     let deviceListener: LocalListener
     let pids: @Sendable () throws -> [TaskID: Int32]
     private let threads: Int
+    private let pause: Duration
     private let wakeUp: (read: Descriptor, write: Descriptor)
 
     /// - Parameters:
     ///   - work: CRIU's work directory at the restore.
-    ///   - images: the directory of its images, which tasks in a user namespace must be able to enter.
+    ///   - images: the directory of its images, which tasks in a user namespace must be able to
+    ///     enter.
     ///   - threads: how many fill in the background.
+    ///   - pause: what each of them waits after 2 MiB or less, to leave the host to others.
     ///   - pids: the restored tasks as this host numbers them; asked once, when all stand.
     package init(
         store: PageStore, work: String, images: String,
         threads: Int = min(4, ProcessInfo.processInfo.activeProcessorCount),
+        pause: Duration = .zero,
         pids: @escaping @Sendable () throws -> [TaskID: Int32]
     ) throws {
         precondition(threads > 0)
         self.store = store
         self.threads = threads
+        self.pause = pause
         self.pids = pids
         placer = Placer(store)
         wakeUp = try Descriptor.pipe()
@@ -141,6 +147,10 @@ package final class LazyPagesServer: Sendable {
                 }
             }
             finish(work, result)
+            if pause > .zero {
+                _ = Readiness.wait(
+                    [], milliseconds: Int32(clamping: Int64(pause / .milliseconds(1))))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ import Synchronization
 final class Placer: Sendable {
     enum Result: Equatable {
         case done
-        /// An event has to be read first, or memory becomes free: the claim's rest is pending again.
+        /// An event has to be read first, or memory to become free: the rest is pending again.
         case early
         case gone
         case failed(Int32)

@@ -1,8 +1,8 @@
 import LinuxHost
 import MigrationCore
 
-/// Whether all memory that is kept from CRIU waits for its pages. A task that ran without would find
-/// zeros, and nobody would know.
+/// Whether all memory that is kept from CRIU waits for its pages. A task that ran without would
+/// find zeros, and nobody would know.
 enum RestoredMemory {
     /// - Parameters:
     ///   - content: what lies in the store.

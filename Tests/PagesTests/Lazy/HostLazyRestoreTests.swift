@@ -35,6 +35,21 @@ import Testing
         }
     }
 
+    @Test(arguments: Witness.Mode.allCases)
+    func `every byte is right while the background takes its time`(mode: Witness.Mode)
+        async throws
+    {
+        for round in 0..<rounds {
+            try await LazyHost.with(mode, mebibytes: 64) { host in
+                let frozen = try await host.freezeAndDump()
+                let report = try await move(host, frozen, pause: .milliseconds(20))
+                measured("slowly \(mode) \(round): \(report)")
+                #expect(report.pagesLeft == 0 && report.pagesByFault > 0)
+                #expect(mode != .forks || report.forks > 0)
+            }
+        }
+    }
+
     @Test func `without a user namespace it works the same way`() async throws {
         try await LazyHost.with(.plain, mebibytes: 16, inUserNamespace: false) { host in
             let report = try await move(host, try await host.freezeAndDump())
@@ -125,9 +140,10 @@ import Testing
     }
 
     private func move(
-        _ host: LazyHost, _ frozen: LazyHost.Frozen, present: [TaskID: [PageRun]]? = nil
+        _ host: LazyHost, _ frozen: LazyHost.Frozen, present: [TaskID: [PageRun]]? = nil,
+        pause: Duration = .zero
     ) async throws -> LazyReport {
-        let server = try host.makeServer(frozen.store)
+        let server = try host.makeServer(frozen.store, pause: pause)
         server.complete(present ?? frozen.present)
         async let report = server.run()
         try await host.restore()

@@ -5,7 +5,8 @@ import Pages
 import Synchronization
 import Testing
 
-/// A container on this machine whose memory travels through a page store while it stays where it is.
+/// A container on this machine whose memory travels through a page store while it stays where it
+/// is.
 final class LazyHost: Sendable {
     static let isPossible =
         getuid() == 0 && SmallFile.exists("/usr/local/libexec/godwit/criu")
@@ -85,10 +86,13 @@ final class LazyHost: Sendable {
             store: store, present: present, hiddenFromCriu: seen, pages: pages, dumpTime: took)
     }
 
-    func makeServer(_ store: PageStore, threads: Int = 2) throws -> LazyPagesServer {
+    func makeServer(
+        _ store: PageStore, threads: Int = 2, pause: Duration = .zero
+    ) throws -> LazyPagesServer {
         let cgroup = cgroup
         return try LazyPagesServer(
-            store: store, work: base + "/work", images: base + "/images", threads: threads
+            store: store, work: base + "/work", images: base + "/images", threads: threads,
+            pause: pause
         ) {
             var pids: [TaskID: Int32] = [:]
             for pid in cgroup.processes() { pids[TaskID(try TaskMappings.innerPid(pid))] = pid }
