@@ -7,8 +7,6 @@ package import MigrationCore
 /// the instance; besides, the lists of pages that it is given, and at most `Limit.unreadRuns` runs a
 /// task that it could not read. One call at a time.
 package actor PageSource {
-    package typealias Compression = PageCompression
-
     private let streams: [any ByteStream]
     private let lanes: [SourceLane]
     private var round: UInt32 = 0
@@ -19,11 +17,11 @@ package actor PageSource {
     private var pids: [TaskID: Int32] = [:]
 
     /// - Parameter streams: 1 to `Limit.memoryStreams`, in the order that the target has them in.
-    package init(streams: [any ByteStream], compression: Compression = .measured) {
+    package init(streams: [any ByteStream], compression: MemoryOptions.Compression = .measured) {
         precondition((1...Limit.memoryStreams).contains(streams.count))
         self.streams = streams
         lanes = streams.enumerated().map {
-            SourceLane($1, lane: $0, of: streams.count, compression.mode)
+            SourceLane($1, lane: $0, of: streams.count, compression)
         }
     }
 
@@ -147,21 +145,6 @@ extension PageSource {
             result.append(DirtyPages(task: task, pid: pid, runs: runs))
         }
         return result
-    }
-}
-
-/// Whether pages are compressed on their way.
-package enum PageCompression: Sendable {
-    case never, always
-    /// When that is faster, by what is measured as it goes.
-    case measured
-
-    var mode: CompressionChoice.Mode {
-        switch self {
-        case .never: .never
-        case .always: .always
-        case .measured: .measured
-        }
     }
 }
 

@@ -22,7 +22,7 @@ package struct RepeatTable {
         var place = PagePlace(task: 0, page: 0)
 
         func place(of wanted: PageHash) -> PagePlace? {
-            hash == wanted && place.task != 0 ? place : nil
+            hash.low == wanted.low && hash.high == wanted.high && place.task != 0 ? place : nil
         }
     }
 

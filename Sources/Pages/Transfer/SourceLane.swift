@@ -23,7 +23,7 @@ actor SourceLane {
     private var lastWrite = ContinuousClock.now
     private var unread: [DirtyPages] = []
 
-    init(_ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: CompressionChoice.Mode) {
+    init(_ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: MemoryOptions.Compression) {
         self.stream = stream
         self.lane = lane
         self.lanes = lanes
