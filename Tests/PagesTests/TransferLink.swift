@@ -49,8 +49,10 @@ private final class Pipe: Sendable {
     func read() async throws -> [UInt8]? {
         await wait { !$0.pieces.isEmpty || $0.isFinished || $0.isCut }
         return try change { state in
+            // What has arrived may still be read, as from a socket.
+            if !state.pieces.isEmpty { return state.pieces.removeFirst() }
             if state.isCut { throw Self.cut }
-            return state.pieces.isEmpty ? nil : state.pieces.removeFirst()
+            return nil
         }
     }
 

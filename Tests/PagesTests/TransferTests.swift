@@ -7,9 +7,9 @@ import TestSupport
 import Testing
 
 @Suite struct TransferTests {
-    @Test(arguments: [1, 2, 4], [PageCompression.never, .always, .measured])
+    @Test(arguments: [1, 2, 4], [MemoryOptions.Compression.never, .always, .measured])
     func `after any rounds the target holds what is there, and nothing else`(
-        streams: Int, compression: PageCompression
+        streams: Int, compression: MemoryOptions.Compression
     ) async throws {
         for seed in UInt64(0)..<6 {
             var random = SplitMix64(seed: seed &* 3 &+ UInt64(streams))

@@ -217,7 +217,7 @@ extension PageSource {
 
 /// Runs both ends; the body has the source's.
 func transfer(
-    streams: Int, _ compression: PageCompression = .measured, into sink: TestSink,
+    streams: Int, _ compression: MemoryOptions.Compression = .measured, into sink: TestSink,
     _ body: (PageSource) async throws -> Void
 ) async throws -> PageCounts {
     let links = TransferLink.pairs(streams)

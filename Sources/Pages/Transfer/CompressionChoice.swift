@@ -1,4 +1,4 @@
-import MigrationCore
+package import MigrationCore
 
 /// Decides record by record whether compressing gets pages over sooner, from what it measures.
 ///
@@ -6,10 +6,7 @@ import MigrationCore
 /// it does) and what the link needs for its bytes. The link's speed can only be seen while it holds
 /// the writer up; while it does not, the guess rises, so that a link that has become fast is noticed.
 package struct CompressionChoice: Sendable {
-    /// How the source decides.
-    package enum Mode: Sendable { case never, always, measured }
-
-    private let mode: Mode
+    private let mode: MemoryOptions.Compression
     private(set) var isOn: Bool
     /// Bytes a second of the link, of reading, and of the compressor; nil before the first measure.
     private(set) var link: Double?
@@ -27,7 +24,7 @@ package struct CompressionChoice: Sendable {
     /// What may be compressed less than this is sent as it is.
     package static let worthwhile = 0.9
 
-    package init(_ mode: Mode) {
+    package init(_ mode: MemoryOptions.Compression) {
         self.mode = mode
         isOn = mode == .always
     }

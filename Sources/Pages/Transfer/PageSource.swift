@@ -7,8 +7,6 @@ package import MigrationCore
 /// the instance; besides, the lists of pages that it is given, and at most `Limit.unreadRuns` runs a
 /// task that it could not read. One call at a time.
 package actor PageSource {
-    package typealias Compression = PageCompression
-
     private let streams: [any ByteStream]
     private let lanes: [SourceLane]
     private var round: UInt32 = 0
@@ -22,13 +20,13 @@ package actor PageSource {
     ///   - streams: 1 to `Limit.memoryStreams`, in the order that the target has them in.
     ///   - witness: is told of all that is read.
     package init(
-        streams: [any ByteStream], compression: Compression = .measured,
+        streams: [any ByteStream], compression: MemoryOptions.Compression = .measured,
         witness: (any ReadingWitness)? = nil
     ) {
         precondition((1...Limit.memoryStreams).contains(streams.count))
         self.streams = streams
         lanes = streams.enumerated().map {
-            SourceLane($1, lane: $0, of: streams.count, compression.mode, witness: witness)
+            SourceLane($1, lane: $0, of: streams.count, compression, witness: witness)
         }
     }
 
@@ -159,21 +157,6 @@ extension PageSource {
 package protocol ReadingWitness: Sendable {
     /// - Parameter content: whole pages, as they were read.
     func wasRead(_ content: UnsafeRawBufferPointer, of task: TaskID, at address: UInt64)
-}
-
-/// Whether pages are compressed on their way.
-package enum PageCompression: Sendable {
-    case never, always
-    /// When that is faster, by what is measured as it goes.
-    case measured
-
-    var mode: CompressionChoice.Mode {
-        switch self {
-        case .never: .never
-        case .always: .always
-        case .measured: .measured
-        }
-    }
 }
 
 /// What one round has sent.

@@ -81,7 +81,8 @@ extension RecordReader {
 
 /// Runs one body for each stream at once. The first error, and cancellation, end all streams.
 ///
-/// - Throws: `cancelled` if the caller was cancelled, else the first error.
+/// - Throws: `cancelled` if the caller was cancelled, else the first error that is more than the
+///   consequence of another one.
 func together<Value: Sendable>(
     _ streams: [any ByteStream], _ body: @escaping @Sendable (Int) async throws -> Value
 ) async throws -> [Value] {
@@ -99,7 +100,13 @@ func together<Value: Sendable>(
             }
         } catch {
             await end(streams)
-            throw Task.isCancelled ? cancelled : error
+            group.cancelAll()
+            var reason = error
+            while let result = await group.nextResult() {
+                guard case .failure(let other) = result else { continue }
+                if isConsequence(reason), !isConsequence(other) { reason = other }
+            }
+            throw Task.isCancelled ? cancelled : reason
         }
         group.cancelAll()
         guard values.count == streams.count else {
@@ -111,6 +118,12 @@ func together<Value: Sendable>(
 }
 
 private let cancelled = GodwitError(.cancelled, "the transfer of memory was cancelled")
+
+/// Whether it is what a stream says because somebody has ended it.
+private func isConsequence(_ error: any Error) -> Bool {
+    guard let error = error as? GodwitError else { return error is CancellationError }
+    return error.code == .linkLost || error.code == .cancelled
+}
 
 private func end(_ streams: [any ByteStream]) async {
     for stream in streams { await stream.cancel() }

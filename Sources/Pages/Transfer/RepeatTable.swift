@@ -22,13 +22,13 @@ package struct RepeatTable {
         var place = PagePlace(task: 0, page: 0)
 
         func place(of wanted: PageHash) -> PagePlace? {
-            hash == wanted && place.task != 0 ? place : nil
+            hash.low == wanted.low && hash.high == wanted.high && place.task != 0 ? place : nil
         }
     }
 
     /// By content.
     private var slots: [Slot]
-    /// By place: the content's slot, plus one; 0 if there is none.
+    /// By place: the slot that its content was put into, plus one. It may be another's by now.
     private var owners: [UInt32]
     private let mask: Int
 
@@ -49,29 +49,26 @@ package struct RepeatTable {
 
     /// The place is about to hold this content.
     package mutating func note(_ hash: PageHash, at place: PagePlace) {
-        let index = slot(for: hash)
-        clear(index)
         let owner = ownerIndex(place)
-        if owners[owner] != 0 { clear(Int(owners[owner]) - 1) }
+        let before = Int(owners[owner]) - 1
+        // Of places with one index only one can be found again, so the other's content goes.
+        if before >= 0, isOccupied(before), ownerIndex(slots[before].place) == owner {
+            slots[before] = Slot()
+        }
+        let index = slot(for: hash)
+        // The place that was in there still names this slot, and will see that it is another's.
         slots[index] = Slot(hash: hash, place: place)
         owners[owner] = UInt32(index + 1)
     }
 
     /// The place is about to hold something else.
     package mutating func forget(_ place: PagePlace) {
-        let owner = owners[ownerIndex(place)]
-        guard owner != 0, slots[Int(owner) - 1].place == place else { return }
-        clear(Int(owner) - 1)
-    }
-
-    private mutating func clear(_ index: Int) {
-        let place = slots[index].place
-        guard place.task != 0 else { return }
-        let owner = ownerIndex(place)
-        precondition(owners[owner] == UInt32(index + 1), "a content and its place are linked")
-        owners[owner] = 0
+        let index = Int(owners[ownerIndex(place)]) - 1
+        guard index >= 0, slots[index].place == place else { return }
         slots[index] = Slot()
     }
+
+    private func isOccupied(_ index: Int) -> Bool { slots[index].place.task != 0 }
 
     private func index(_ hash: PageHash) -> Int { Int(truncatingIfNeeded: hash.low) & mask }
 
@@ -81,15 +78,14 @@ package struct RepeatTable {
         let second = first ^ 1
         if slots[first].hash == hash { return first }
         if slots[second].hash == hash { return second }
-        if slots[first].place.task == 0 { return first }
-        if slots[second].place.task == 0 { return second }
+        if !isOccupied(first) { return first }
+        if !isOccupied(second) { return second }
         return hash.high & 1 == 0 ? first : second
     }
 
+    /// Neighbours have neighbouring indices: pages come in order, and memory is read in lines.
     private func ownerIndex(_ place: PagePlace) -> Int {
-        let mixed =
-            (place.page &+ UInt64(UInt32(bitPattern: place.task)) << 40)
-            &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: mixed >> 32) & (owners.count - 1)
+        let start = UInt64(UInt32(bitPattern: place.task)) &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: place.page &+ start >> 32) & (owners.count - 1)
     }
 }

@@ -26,7 +26,7 @@ actor SourceLane {
     private let witness: (any ReadingWitness)?
 
     init(
-        _ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: CompressionChoice.Mode,
+        _ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: MemoryOptions.Compression,
         witness: (any ReadingWitness)? = nil
     ) {
         self.witness = witness

@@ -113,8 +113,9 @@ actor TargetLane {
         if lane == 0 { try lists.end(sink) }
         let own = StreamEnd(digest: digest.hash, counts: totals)
         try await stream.write(own.encoded[...])
-        guard own == end else { throw StreamEnd.difference }
+        // Also if they differ: the source is to hear it before the stream is cut.
         try await stream.finish()
+        guard own == end else { throw StreamEnd.difference }
         return totals
     }
 

@@ -28,7 +28,7 @@ final class OCIMemorySession: MemorySession {
         self.options = options
         self.progress = progress
         source = PageSource(
-            streams: streams, compression: options.compression.ofPages, witness: tracker)
+            streams: streams, compression: options.compression, witness: tracker)
     }
 
     var report: MemoryReport { state.withLock { $0.report } }
@@ -107,15 +107,5 @@ final class OCIMemorySession: MemorySession {
             milliseconds: sent.seconds * 1_000)
         state.withLock { $0.report.add(round) }
         progress(MemoryProgress(round: sent.round, sent: source.bytesSent, dirty: .zero))
-    }
-}
-
-extension MemoryOptions.Compression {
-    fileprivate var ofPages: PageCompression {
-        switch self {
-        case .never: .never
-        case .always: .always
-        case .measured: .measured
-        }
     }
 }
