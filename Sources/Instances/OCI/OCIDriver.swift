@@ -4,9 +4,9 @@ package import MigrationCore
 
 /// Containers on runc, checkpointed and restored by CRIU.
 ///
-/// It remembers nothing that a restart would need: what an instance is at the moment stands in its control group, in its
-/// directory below `runDirectory/instances`, and in the monitor that runs beside it. So a new
-/// daemon goes on where the one before it ended.
+/// It remembers nothing that a restart would need: what an instance is at the moment stands in its
+/// control group, in its directory below `runDirectory/instances`, and in the monitor that runs
+/// beside it. So a new daemon goes on where the one before it ended.
 package struct OCIDriver: Sendable {
     /// Finds what CRIU cannot dump in the given processes.
     package typealias ObstacleScanning = @Sendable ([Int32]) throws -> [Obstacle]

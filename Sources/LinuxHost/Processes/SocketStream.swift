@@ -37,7 +37,10 @@ package final class SocketStream: ByteStream {
 
     package func finish() async throws { shutdown(socket.number, Int32(SHUT_WR)) }
 
-    package func cancel() async { shutdown(socket.number, Int32(SHUT_RDWR)) }
+    package func cancel() async { end() }
+
+    /// Ends both directions now: reads and writes that wait return.
+    package func end() { shutdown(socket.number, Int32(SHUT_RDWR)) }
 }
 
 extension ByteStream {

@@ -68,9 +68,12 @@ final class KeeperHandle: Sendable {
     /// Has the instance restored; `report` will say how that went.
     func restore() throws { try control.write([MemoryKeeper.restores]) }
 
-    /// Drops all that has arrived.
+    /// Has the keeper end; a wait for its arrival returns.
+    func dismiss() { shutdown(control.number, Int32(SHUT_RDWR)) }
+
+    /// Drops all that has arrived, and returns when the keeper has ended.
     func discard() async {
-        shutdown(control.number, Int32(SHUT_RDWR))
+        dismiss()
         let child = child
         let kill = Task {
             guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }

@@ -44,12 +44,19 @@ extension OCIDriver: MemoryMoving {
         let (keeper, sockets) = try KeeperHandle.start(
             configuration, files(definition), streams: streams.count)
         do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for (stream, socket) in zip(streams, sockets) {
-                    group.addTask { try await stream.relay(socket) }
+            // What waits for a socket does not hear of a cancel by itself.
+            try await withTaskCancellationHandler {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for (stream, socket) in zip(streams, sockets) {
+                        group.addTask { try await stream.relay(socket) }
+                    }
+                    group.addTask { try await keeper.waitForArrival() }
+                    try await waitForAll(of: &group, ending: sockets)
                 }
-                group.addTask { try await keeper.waitForArrival() }
-                try await first(of: &group, cancelling: sockets)
+                try Task.checkCancellation()
+            } onCancel: {
+                keeper.dismiss()
+                for socket in sockets { socket.end() }
             }
         } catch {
             await keeper.discard()
@@ -59,14 +66,14 @@ extension OCIDriver: MemoryMoving {
     }
 
     /// A stream that breaks because the keeper has given up is explained by what the keeper says.
-    private func first(
-        of group: inout ThrowingTaskGroup<Void, any Error>, cancelling sockets: [SocketStream]
+    private func waitForAll(
+        of group: inout ThrowingTaskGroup<Void, any Error>, ending sockets: [SocketStream]
     ) async throws {
         var failures: [any Error] = []
         while true {
             do { guard try await group.next() != nil else { break } } catch {
                 failures.append(error)
-                for socket in sockets { await socket.cancel() }
+                for socket in sockets { socket.end() }
             }
         }
         let worst = failures.first { ($0 as? GodwitError)?.code != .kernelRefused }
