@@ -76,8 +76,10 @@ enum StormSource {
                 if (s->pages > pages) munmap(s->at + pages * page, (s->pages - pages) * page);
                 made = mremap(s->at, pages * page, pages * page,
                               MREMAP_MAYMOVE | MREMAP_FIXED, other->at);
-                if (made != MAP_FAILED) other->at = NULL;
                 s->pages = pages;
+                other->at = NULL;
+                /* Half may have moved (Linux 6.17, across mappings): nobody uses it any more. */
+                if (made == MAP_FAILED) s->at = NULL;
                 break;
             default: /* the pages go, the mapping stays */
                 if (other->at) return;
