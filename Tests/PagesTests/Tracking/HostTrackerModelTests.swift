@@ -34,7 +34,7 @@ struct HostTrackerModelTests {
     }
 
     @Test func `many seeds of the whole storm`() async throws {
-        for seed in 2..<10 {
+        for seed in 2..<30 {
             try await Storm.run("wmrdpbfvlght", seed: seed, threads: 4) { storm in
                 let tracker = try await installed(in: storm.pid)
                 try await compare(storm, tracker, cycles: 6)
