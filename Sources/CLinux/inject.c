@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -38,6 +39,7 @@ enum { option_sysgood = 1, option_suspend_seccomp = 1 << 21, event_stop = 128 };
 /* A task that is frozen in the middle comes back when it is thawed; we do not wait for that. */
 static const int64_t patience_inside = 2000000000;
 enum { flags_of_descriptor = O_CLOEXEC | O_NONBLOCK | 1 /* UFFD_USER_MODE_ONLY */ };
+enum { helper_stack = 512 << 10 };
 
 static int fatal_step;
 
@@ -223,48 +225,50 @@ static int open_pidfd(struct injection *in) {
     return in->pidfd < 0 ? inject_refuse(in, "cannot be reached", errno) : 0;
 }
 
-static void *work(void *context) {
-    struct injection *in = context;
-    if (inject_choose_thread(in) < 0 || open_pidfd(in) < 0 || inject_find_places(in) < 0)
-        return NULL;
+static void work(struct injection *in) {
+    if (inject_choose_thread(in) < 0 || open_pidfd(in) < 0 || inject_find_places(in) < 0) return;
     if (inject(in) < 0) {
-        /* Off at once if it stands; if it does not, the end of this thread lets go of it. */
+        /* Off at once if it stands; if it does not, the end of this process lets go of it. */
         ptrace(PTRACE_DETACH, in->thread, 0, 0);
     }
     if (in->stopped_at) in->result->stopped_nanoseconds = inject_now() - in->stopped_at;
-    return NULL;
 }
 
-/* A thread counts as ended to us a moment before the kernel lets go of what it traced. */
-static void await_release(const struct injection *in) {
-    int64_t deadline = inject_now() + 1000000000;
-    while (inject_status_number(in->process, in->thread, "TracerPid:", 10) == (uint64_t)getpid() &&
-           inject_now() < deadline) {
-        struct timespec pause = {.tv_nsec = 100000};
-        nanosleep(&pause, NULL);
-    }
-}
-
-static void *run_first(void *context) {
-    struct { void *(*body)(void *); void *context; } *call = context;
+void inject_go_first(void) {
     /* A task stands while we wait for the processor: go first, and wake up in time. Where this is
      * not allowed it only takes longer. */
     struct sched_param parameter = {.sched_priority = 1};
     sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameter);
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    return call->body(call->context);
 }
 
-int inject_run_on_thread(void *(*body)(void *), void *context) {
-    struct { void *(*body)(void *); void *context; } call = {body, context};
+static int start(void *context) {
+    inject_go_first();
+    work(context);
+    _exit(0);
+}
+
+/* A process of its own, in our memory and with our descriptors, while this thread waits as in
+ * vfork(2). What it traces is nobody's business: a thread of ours that waits for a child would get
+ * the stops of that child, were the tracer one of our threads. It also brings its work to an end
+ * when this process is killed. */
+static int run_apart(struct injection *in) {
+    char *stack = mmap(NULL, helper_stack, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) return inject_refuse(in, "cannot be reached", errno);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    pthread_t thread;
-    int error = pthread_create(&thread, NULL, run_first, &call);
+    int status = 0;
+    pid_t helper = clone(start, stack + helper_stack, CLONE_VM | CLONE_VFORK | CLONE_FILES, in);
+    int error = errno;
+    if (helper > 0)
+        while (waitpid(helper, &status, __WALL) < 0 && errno == EINTR) {}
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error == 0) pthread_join(thread, NULL);
-    return error;
+    munmap(stack, helper_stack);
+    if (helper < 0) return inject_refuse(in, "cannot be reached", error);
+    if (!WIFSIGNALED(status)) return 0;
+    return inject_refuse(in, "cannot be reached: the injecting process was killed", EAGAIN);
 }
 
 void godwit_inject_userfaultfd(
@@ -274,13 +278,8 @@ void godwit_inject_userfaultfd(
         .process = process, .thread = process, .memory = -1, .pidfd = -1, .result = result,
         .patience = (int64_t)patience_microseconds * 1000};
     in.arch = inject_arch_new();
-    if (!in.arch) {
-        inject_refuse(&in, "cannot be reached", ENOMEM);
-    } else {
-        int error = inject_run_on_thread(work, &in);
-        if (error) inject_refuse(&in, "cannot be reached", error);
-        if (result->refusal) await_release(&in);
-    }
+    if (in.arch) run_apart(&in);
+    else inject_refuse(&in, "cannot be reached", ENOMEM);
     if (result->refusal && result->descriptor >= 0) {
         close(result->descriptor);
         result->descriptor = -1;

@@ -76,6 +76,7 @@ static int hold_all(struct hold *hold) {
 
 static void *work(void *context) {
     struct hold *hold = context;
+    inject_go_first();
     hold->begin = inject_now();
     hold->error = hold_all(hold);
     if (!hold->error) hold->body(hold->context);
@@ -94,7 +95,14 @@ int godwit_with_held_process(
     *stopped_nanoseconds = 0;
     hold.threads = calloc(held_limit, sizeof *hold.threads);
     if (!hold.threads) return ENOMEM;
-    int error = inject_run_on_thread(work, &hold);
+    /* ptrace ties a task to one thread of the tracer; no signal is to reach it in between. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, work, &hold);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) pthread_join(thread, NULL);
     free(hold.threads);
     return error ? error : hold.error;
 }

@@ -49,8 +49,8 @@ enum inject_stop { inject_gone, inject_timeout, inject_trap, inject_syscall, inj
 int inject_refuse(struct injection *in, const char *reason, int error);
 int64_t inject_now(void);
 void inject_step(int step);
-/* Runs on a new thread that no signal reaches, and joins it: 0, or an errno. */
-int inject_run_on_thread(void *(*body)(void *), void *context);
+/* Gives this thread the processor before others, if it may. */
+void inject_go_first(void);
 enum inject_stop inject_await(pid_t thread, int64_t patience, int *signal);
 
 /* inject_task.c: 0, or -1 after inject_refuse. */

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* include/uapi/linux/userfaultfd.h of Linux 6.4 and 6.7 */
@@ -34,12 +35,21 @@ int godwit_write_protection_begin(int userfaultfd) {
     return ioctl(userfaultfd, UFFDIO_API, &api) < 0 ? errno : 0;
 }
 
+/* Whether mremap(2) leaves no marks behind. */
+static int clears_marks(void) {
+    struct utsname name;
+    int major = 0, minor = 0;
+    if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2) return 0;
+    return major > 6 || (major == 6 && minor >= 13);
+}
+
 int godwit_write_protection_add(int userfaultfd, uint64_t start, uint64_t end) {
     struct uffdio_register registration = {
         .range = {start, end - start}, .mode = UFFDIO_REGISTER_MODE_WP};
     if (ioctl(userfaultfd, UFFDIO_REGISTER, &registration) < 0) return errno;
     /* Before Linux 6.13 mremap(2) takes the marks of an older registration along, and a page marked
-     * though open to writes would never be reported again. */
+     * though open to writes would never be reported again. Clearing them costs 30 ms a GiB. */
+    if (clears_marks()) return 0;
     struct uffdio_writeprotect open_range = {.range = {start, end - start}, .mode = 0};
     return ioctl(userfaultfd, UFFDIO_WRITEPROTECT, &open_range) < 0 ? errno : 0;
 }
@@ -68,7 +78,9 @@ static uint64_t guard_category(void) {
 int godwit_page_scan(
     int pagemap, uint64_t *at, uint64_t end, uint64_t wanted, int protect,
     struct godwit_page_region *regions, size_t count) {
-    uint64_t unwanted = godwit_page_zero | godwit_page_file | guard_category();
+    /* Whether a page is a file's is not asked: it costs a look at each page's own structure, ten
+     * times the rest, and in anonymous memory there is none. */
+    uint64_t unwanted = godwit_page_zero | guard_category();
     struct scan_argument argument = {
         .size = sizeof argument, .flags = protect ? scan_protect | scan_check_protection : 0,
         .start = *at, .end = end, .vec = (uint64_t)(uintptr_t)regions, .vec_len = count,

@@ -21,21 +21,22 @@ struct godwit_injection {
  * its own. The process goes on as if nothing had happened: registers, signal mask, and the restart
  * of a system call that it slept in.
  *
- * `patience_microseconds`: how long the task may take to stop. It blocks; all of ptrace happens on
- * a thread of its own, which has ended (and with it every hold on the task) on return. No other
- * thread of this process may wait for just any child (P_ALL): it would take our stops away.
+ * `patience_microseconds`: how long the task may take to stop. It blocks; all of ptrace happens in
+ * a short-lived process of its own, which has ended (and with it every hold on the task) on return.
  *
- * When this process dies inside, the kernel lets the task go. It then runs whatever its registers
+ * When that process dies, the kernel lets the task go. It then runs whatever its registers
  * say, and at every moment these say: go on where you were (see inject.c). */
 void godwit_inject_userfaultfd(
     pid_t process, int patience_microseconds, struct godwit_injection *result);
 
-/* For tests alone: this process kills itself at the given step (1 and up; 0 means never). */
+/* For tests alone: the injecting process kills itself at the given step (1 and up; 0: never). */
 void godwit_inject_die_at(int step);
 enum { godwit_inject_steps = 17 };
 
-/* Stops every task of the process, calls `body`, lets them go on. 0, or an errno: ETIMEDOUT if they
- * did not stop, ESRCH if there is no such process, EBUSY if someone else traces it. */
+/* Stops every task of the process, calls `body` on another thread, lets them go on. 0, or an errno:
+ * ETIMEDOUT if they did not stop, ESRCH if there is no such process, EBUSY if someone else traces
+ * it. No other thread of this process may wait for that process meanwhile: it would take its stops
+ * away. */
 int godwit_with_held_process(
     pid_t process, int patience_microseconds, void (*body)(void *), void *context,
     int64_t *stopped_nanoseconds);

@@ -21,7 +21,6 @@ struct godwit_page_region {
 
 enum {
     godwit_page_written = 1 << 1,
-    godwit_page_file = 1 << 2,
     godwit_page_present = 1 << 3,
     godwit_page_swapped = 1 << 4,
     godwit_page_zero = 1 << 5,
@@ -33,7 +32,8 @@ enum {
  * zeros, no guard. Regions are told apart by the categories of `wanted`. With `protect`, written
  * pages are write-protected anew in the same step, and a mapping that is not under asynchronous
  * write-protection is EPERM. Goes from *at to `end`; returns the regions and moves *at, or a negated
- * errno. */
+ * errno. Where there are many regions the kernel begins again a little before it left off: regions
+ * may overlap, and a page counts as written if one of them says so. */
 int godwit_page_scan(
     int pagemap, uint64_t *at, uint64_t end, uint64_t wanted, int protect,
     struct godwit_page_region *regions, size_t count);

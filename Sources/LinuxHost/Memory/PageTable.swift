@@ -37,7 +37,8 @@ import MigrationCore
     /// Whether this kernel can scan (Linux 6.7); if not, entries are read one by one.
     package static let canScan = godwit_has_page_scan() == 1
 
-    /// Passes every region on, ascending.
+    /// Passes every region on, by and large ascending: some overlap, and a page that is marked in
+    /// one of them is marked.
     ///
     /// - Parameter protecting: pages that were written are write-protected again in the same step.
     /// - Returns: 0, or the kernel's errno. After an error pages may have been write-protected

@@ -27,14 +27,16 @@ package final class HashTracker: DirtyTracker {
         let hasher = PageHasher(of: process)
         var round = TrackedRound()
         round.tracked = AddressSet(mappings.map(\.range))
+        var present: [Range<UInt64>] = []
         for mapping in mappings {
             let code = table.scan(mapping.range, marking: .softDirty) { region in
-                round.present.append(region.range)
+                present.append(region.range)
             }
             guard code == 0 else {
                 throw GodwitError(.busy, "the pages of process \(process) cannot be read now")
             }
         }
+        round.present = AddressSet(present)
         for range in round.present.ranges {
             hasher.hash(range) { address, hash in
                 let isKnown = sent.withLock { $0[address] == hash }

@@ -40,17 +40,18 @@ package final class SoftDirtyTracker: DirtyTracker {
         let table = try PageTable(of: process)
         var round = TrackedRound()
         round.tracked = AddressSet(mappings.map(\.range))
+        var (present, marked): ([Range<UInt64>], [Range<UInt64>]) = ([], [])
         for mapping in mappings {
             let code = table.scan(mapping.range, marking: .softDirty) { region in
-                round.present.append(region.range)
-                if region.isMarked { round.dirty.append(region.range) }
+                present.append(region.range)
+                if region.isMarked { marked.append(region.range) }
             }
             guard code == 0 else {
                 throw GodwitError(.busy, "the pages of process \(process) cannot be read now")
             }
         }
-        let new = round.present.subtracting(watchedBefore)
-        round.dirty = round.dirty.union(new)
+        round.present = AddressSet(present)
+        round.dirty = AddressSet(marked).union(round.present.subtracting(watchedBefore))
         try HeldProcess.clearSoftDirty(of: process)
         return round
     }

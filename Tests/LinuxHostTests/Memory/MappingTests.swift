@@ -50,6 +50,22 @@ import Testing
         #expect(mapping.flags.contains(.writeProtected) == flags.contains("uw"))
     }
 
+    @Test func `what is read twice while it changes counts once`() throws {
+        var parser = MappingsParser()
+        let text = """
+            1000-4000 rw-p 00000000 00:00 0
+            VmFlags: rd wr
+            2000-3000 rw-p 00000000 00:00 0
+            VmFlags: lo
+            3000-6000 rw-p 00000000 00:00 0
+            VmFlags: gd
+            """
+        try parser.take(Array(text.utf8))
+        try parser.finish()
+        #expect(parser.mappings.map(\.range) == [0x1000..<0x4000, 0x4000..<0x6000])
+        #expect(parser.mappings.map(\.flags) == [[], .growsDown])
+    }
+
     @Test func `this process's own mappings are read with and without flags`() throws {
         let plain = try Mappings.read(of: getpid())
         let flagged = try Mappings.readFlags(of: getpid())

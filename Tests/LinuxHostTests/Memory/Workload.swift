@@ -26,7 +26,8 @@ enum WorkloadPrograms {
             .filter { $0.hasPrefix("inject") && $0.hasSuffix(".c") }.map { "\(library)/\($0)" }
         try await compile("workload", WorkloadSource.workload, [])
         try await compile(
-            "injector", WorkloadSource.injector, ["-I\(library)/include", "-I\(library)"] + parts)
+            "injector", WorkloadSource.injector,
+            ["-I\(library)/include", "-I\(library)", "\(library)/memory_scan.c"] + parts)
     }
 
     private static func compile(
@@ -108,10 +109,10 @@ final class Workload: Sendable {
         }
     }
 
-    /// Descriptors that are userfaultfds.
-    var userfaultfds: [String] {
+    /// Descriptors that are userfaultfds, as any of its threads sees them.
+    var userfaultfds: Set<String> {
         let threads = (try? Directories.names(in: "/proc/\(pid)/task")) ?? []
-        return threads.flatMap { thread in
+        let all = threads.flatMap { thread -> [String] in
             let directory = "/proc/\(pid)/task/\(thread)/fd"
             return ((try? Directories.names(in: directory)) ?? []).filter {
                 let target = try? FileManager.default.destinationOfSymbolicLink(
@@ -119,6 +120,7 @@ final class Workload: Sendable {
                 return target == "anon_inode:[userfaultfd]"
             }
         }
+        return Set(all)
     }
 
     /// Nobody holds it: it is not stopped, not traced, hears its signals, and goes on.

@@ -206,17 +206,26 @@ enum WorkloadSource {
         }
         """#
 
-    /// Injects once and kills itself at the given step.
+    /// Injects once and kills itself at the given step; or, with a range, watches that until it is
+    /// killed.
     static let injector = #"""
         #include "clinux_inject.h"
+        #include "clinux_scan.h"
         #include <stdio.h>
         #include <stdlib.h>
+        #include <unistd.h>
         int main(int count, char **words) {
             struct godwit_injection result;
-            if (count > 2) godwit_inject_die_at(atoi(words[2]));
+            if (count == 3) godwit_inject_die_at(atoi(words[2]));
             godwit_inject_userfaultfd(atoi(words[1]), 50000, &result);
             if (result.refusal) printf("%s", result.refusal);
-            return result.refusal ? 2 : 0;
+            if (result.refusal || count < 4) return result.refusal ? 2 : 0;
+            if (godwit_write_protection_begin(result.descriptor)) return 3;
+            if (godwit_write_protection_add(result.descriptor, strtoull(words[2], NULL, 10),
+                                            strtoull(words[3], NULL, 10))) return 4;
+            puts("watching");
+            fflush(stdout);
+            for (;;) pause();
         }
         """#
 }

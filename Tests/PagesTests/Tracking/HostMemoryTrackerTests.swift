@@ -90,12 +90,12 @@ struct HostMemoryTrackerTests {
         defer { try? SmallFile.remove(file) }
         let tool = try ConversingTool.start(Command("python3", ["-c", program]))
         async let said = tool.said()
-        _ = try await blocking { try tool.output.read(upTo: 100) }
+        try await hears("ready\n", from: tool)
         let pid = tool.child.pid
         let tracker = MemoryTracker { [pid] }
         #expect(try await tracker.round().parts.first?.choice.kind == .writeProtect)
         try tool.input.write(Array("go\n".utf8)[...])
-        _ = try await blocking { try tool.output.read(upTo: 100) }
+        try await hears("open\n", from: tool)
         let part = try #require(try await tracker.round().parts.first)
         #expect(part.choice.kind == .hash && part.found.dirty == part.found.present)
         #expect(part.choice.refusals.first?.contains("past its page tables") == true)
@@ -110,7 +110,7 @@ struct HostMemoryTrackerTests {
         let tool = try ConversingTool.start(
             Command("unshare", ["--pid", "--fork", "sh", "-c", "echo $$; read line"]))
         async let said = tool.said()
-        #expect(try await blocking { try tool.output.read(upTo: 100) } == Array("1\n".utf8))
+        try await hears("1\n", from: tool)
         let inside = ProcessTable.all().filter { $0.parent == tool.child.pid }.map(\.pid)
         #expect(inside.count == 1)
         let tracker = MemoryTracker { inside }
@@ -123,6 +123,17 @@ struct HostMemoryTrackerTests {
         _ = await tool.child.wait()
         _ = try await said
     }
+}
+
+/// Reads what the tool says next, in however many pieces it comes.
+private func hears(_ text: String, from tool: ConversingTool) async throws {
+    var heard: [UInt8] = []
+    while heard.count < text.utf8.count {
+        let piece = try await blocking { try tool.output.read(upTo: 100) }
+        try #require(!piece.isEmpty)
+        heard += piece
+    }
+    #expect(heard == Array(text.utf8))
 }
 
 /// Passes on what was read by way of the whole instance's tracker.

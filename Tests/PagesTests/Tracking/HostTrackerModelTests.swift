@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct HostTrackerModelTests {
     static let kinds = [
-        "w", "wm", "wmr", "wd", "wp", "wb", "wmf", "wmv", "wml", "wg", "wh", "wt",
+        "w", "wm", "wmr", "wd", "wp", "wb", "wmf", "wmv", "wml", "wg", "wh", "wt", "ws",
         "wmrdpbfvlght",
     ]
 
@@ -24,7 +24,7 @@ struct HostTrackerModelTests {
         }
     }
 
-    @Test(arguments: ["w", "wm", "wmr", "wdg", "wp", "wt", "wmrdpbfvlght"])
+    @Test(arguments: ["w", "wm", "wmr", "wdg", "wp", "wt", "ws", "wmrdpbfvlght"])
     func `hashes miss no page`(kinds: String) async throws {
         try await Storm.run(kinds, threads: 2) { storm in
             let tracker = try HashTracker(of: storm.pid, reader: storm.pid)
@@ -34,7 +34,7 @@ struct HostTrackerModelTests {
     }
 
     @Test func `many seeds of the whole storm`() async throws {
-        for seed in 2..<10 {
+        for seed in 2..<30 {
             try await Storm.run("wmrdpbfvlght", seed: seed, threads: 4) { storm in
                 let tracker = try await installed(in: storm.pid)
                 try await compare(storm, tracker, cycles: 6)

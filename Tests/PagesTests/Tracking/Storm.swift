@@ -60,9 +60,16 @@ final class Storm: Sendable {
 
     /// Stops everything; returns once no thread runs.
     func stop() async throws {
-        try await eventually("the storm stands") {
-            child.signalGroup(SIGSTOP)
-            return processes.flatMap(states).allSatisfy { $0 == "T" || $0 == "D" }
+        var last = ""
+        do {
+            try await eventually("the storm stands") {
+                child.signalGroup(SIGSTOP)
+                let all = processes.map { ($0, states($0)) }
+                last = all.map { "\($0): \(String($1))" }.joined(separator: ", ")
+                return all.flatMap(\.1).allSatisfy { $0 == "T" || $0 == "D" }
+            }
+        } catch {
+            throw GodwitError(.timedOut, "the storm does not stand: \(last)")
         }
     }
 

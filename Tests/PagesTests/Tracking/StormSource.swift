@@ -3,7 +3,7 @@ enum StormSource {
     /// Arguments: a seed, the number of threads, the letters of what it does:
     /// `w` writes, `m` maps, unmaps and replaces, `r` remaps, `d` gives pages back, `p` protects,
     /// `b` moves the break, `f` forks, `l` locks, `g` guards, `h` huge pages, `t` toggles a word,
-    /// `e` executes itself, `v` vforks.
+    /// `e` executes itself, `v` vforks, `s` writes all over 32 MiB.
     static let storm = #"""
         #define _GNU_SOURCE
         #include <pthread.h>
@@ -51,10 +51,9 @@ enum StormSource {
             case 1: /* at the same address, at once */
                 if (s->at) { map(s->at, s->pages, 1); s->closed = 0; }
                 break;
-            case 2: /* a hole, filled again or not */
+            case 2: /* one page in the middle */
                 if (s->at && s->pages > 4 && !s->closed) {
                     char *hole = s->at + page * (1 + number(w, (uint32_t)s->pages - 3));
-                    munmap(hole, page);
                     map(hole, 1, 1);
                 }
                 break;
@@ -77,8 +76,10 @@ enum StormSource {
                 if (s->pages > pages) munmap(s->at + pages * page, (s->pages - pages) * page);
                 made = mremap(s->at, pages * page, pages * page,
                               MREMAP_MAYMOVE | MREMAP_FIXED, other->at);
-                if (made != MAP_FAILED) other->at = NULL;
                 s->pages = pages;
+                other->at = NULL;
+                /* Half may have moved (Linux 6.17, across mappings): nobody uses it any more. */
+                if (made == MAP_FAILED) s->at = NULL;
                 break;
             default: /* the pages go, the mapping stays */
                 if (other->at) return;
@@ -141,6 +142,13 @@ enum StormSource {
             *(uint64_t *)(area + (size_t)number(w, (uint32_t)(size / 8)) * 8) = w->state;
             if (number(w, 2000) == 0) madvise(area, size, MADV_DONTNEED);
         }
+        /* Pages here and there in 32 MiB: more regions than the kernel hands over at once. */
+        static void scatter(struct worker *w) {
+            static char *area;
+            if (!area) area = map(NULL, 8192, 0);
+            for (int i = 0; i < 64; i++)
+                *(uint64_t *)(area + (size_t)number(w, 8192) * page) = w->state + (uint64_t)i;
+        }
         static volatile uint64_t flag[512] __attribute__((aligned(4096)));
         static void once(struct worker *w) {
             struct slot *s = &w->slot[number(w, slots)], *other = &w->slot[number(w, slots)];
@@ -155,6 +163,7 @@ enum StormSource {
             if (kind == 'l' && number(w, 4) == 0) lock(w, s);
             if (kind == 'g') guard(w, s);
             if (kind == 'h' && w->first) huge(w);
+            if (kind == 's' && w->first) scatter(w);
             if (kind == 't') {
                 flag[0] = 1;
                 for (int i = 0; i < 200; i++) flag[1] = 5;
