@@ -52,7 +52,10 @@ final class Placer: Sendable {
     func place(_ claim: AddressSpace.Claim, in space: AddressSpace, byFault: Bool) -> Result {
         var placing = Placing(claim)
         guard let memory = store.chunk(claim.key).memory else {
-            preconditionFailure("a claimed page that the store does not have")
+            // Another thread has found the process gone and has let go of its chunks.
+            precondition(space.isGone, "a claimed page that the store does not have")
+            _ = space.settle(claim, rest: 0..<0)
+            return .gone
         }
         while !placing.isOver {
             let pages = placing.next
