@@ -96,7 +96,8 @@ import Testing
             m = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             for page in range(16384):
                 m[page * 4096:page * 4096 + 8] = page.to_bytes(8, "little")
-            print(ctypes.addressof(ctypes.c_char.from_buffer(m)), flush=True)
+            sys.stdout.write(f"{ctypes.addressof(ctypes.c_char.from_buffer(m))}" + chr(10))
+            sys.stdout.flush()
             time.sleep(600)
             """
         let child = try ChildProcess.start(
