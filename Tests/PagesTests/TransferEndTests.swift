@@ -14,7 +14,9 @@ import Testing
         let links = TransferLink.pairs(streams)
         let source = PageSource(streams: links.sources, compression: .never)
         let sending = Task { try await source.send(pages) }
-        try await eventually("the links are full", within: 120) { source.bytesSent > .kibibytes(512) }
+        try await eventually("the links are full", within: 120) {
+            source.bytesSent > .kibibytes(512)
+        }
         sending.cancel()
         await #expect(throws: GodwitError(.cancelled, "")) { _ = try await sending.value }
         for link in links.targets {
@@ -42,7 +44,9 @@ import Testing
         let source = PageSource(streams: links.sources, compression: .never)
         let received = Task { try await PageTarget(sink: TestSink()).receive(from: links.targets) }
         let sent = Task { try await source.send(pages) }
-        try await eventually("something has travelled", within: 120) { source.bytesSent > .kibibytes(1_024) }
+        try await eventually("something has travelled", within: 120) {
+            source.bytesSent > .kibibytes(1_024)
+        }
         await links.sources[1].cancel()
         await #expect(throws: GodwitError(.linkLost, "")) { _ = try await received.value }
         // Cut before or after the round was whole: the source learns of it now or with the next.
