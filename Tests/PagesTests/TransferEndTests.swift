@@ -5,7 +5,7 @@ import Pages
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TransferEndTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferEndTests {
     @Test(arguments: [1, 3])
     func `cancelling ends a source whose target does not read`(streams: Int) async throws {
         let memory = try TestMemory(pages: 6_000)
@@ -14,7 +14,9 @@ import Testing
         let links = TransferLink.pairs(streams)
         let source = PageSource(streams: links.sources, compression: .never)
         let sending = Task { try await source.send(pages) }
-        try await eventually("the links are full") { source.bytesSent > .kibibytes(512) }
+        try await eventually("the links are full", within: 120) {
+            source.bytesSent > .kibibytes(512)
+        }
         sending.cancel()
         await #expect(throws: GodwitError(.cancelled, "")) { _ = try await sending.value }
         for link in links.targets {
@@ -42,7 +44,9 @@ import Testing
         let source = PageSource(streams: links.sources, compression: .never)
         let received = Task { try await PageTarget(sink: TestSink()).receive(from: links.targets) }
         let sent = Task { try await source.send(pages) }
-        try await eventually("something has travelled") { source.bytesSent > .kibibytes(1_024) }
+        try await eventually("something has travelled", within: 120) {
+            source.bytesSent > .kibibytes(1_024)
+        }
         await links.sources[1].cancel()
         await #expect(throws: GodwitError(.linkLost, "")) { _ = try await received.value }
         // Cut before or after the round was whole: the source learns of it now or with the next.
@@ -50,6 +54,7 @@ import Testing
             _ = try await sent.value
             _ = try await source.send([])
         }
+        withExtendedLifetime(memory) {}
     }
 
     @Test func `a sink that is full ends the transfer with its reason`() async throws {
@@ -96,7 +101,8 @@ import Testing
             m = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             for page in range(16384):
                 m[page * 4096:page * 4096 + 8] = page.to_bytes(8, "little")
-            print(ctypes.addressof(ctypes.c_char.from_buffer(m)), flush=True)
+            sys.stdout.write(f"{ctypes.addressof(ctypes.c_char.from_buffer(m))}" + chr(10))
+            sys.stdout.flush()
             time.sleep(600)
             """
         let child = try ChildProcess.start(

@@ -4,9 +4,9 @@ import MigrationCore
 
 /// The memory of a process that goes on running (or ends) while it is read.
 ///
-/// Pages are read with process_vm_readv(2). Where that refuses one (it honours the protection of the
-/// mapping, and memory under `PROT_NONE` may still hold content), `/proc/PID/mem` is asked, which
-/// does not.
+/// Pages are read with process_vm_readv(2). Where that refuses one (it honours the protection of
+/// the mapping, and memory under `PROT_NONE` may still hold content), `/proc/PID/mem` is asked,
+/// which does not.
 package final class TaskMemory {
     /// Consecutive bytes, whole pages.
     package struct Span: Equatable {
@@ -76,8 +76,8 @@ package final class TaskMemory {
         return reading
     }
 
-    /// Bytes that could be read from this place on, whole pages: 0 if the first page is missing; nil
-    /// if the process is gone.
+    /// Bytes that could be read from this place on, whole pages: 0 if the first page is missing;
+    /// nil if the process is gone.
     private func take(
         _ spans: [Span], _ place: Place, _ span: Span, into buffer: UnsafeMutableRawBufferPointer
     ) throws -> Int? {

@@ -1,8 +1,8 @@
 /// Decides, from numbers alone, whether another round of memory pays off.
 ///
-/// Asked after each scan, with what the scan has found: those pages travel in the next round or, once
-/// the instance is frozen, in the last one. It asks for at most `options.rounds` rounds, whatever the
-/// numbers.
+/// Asked after each scan, with what the scan has found: those pages travel in the next round or,
+/// once the instance is frozen, in the last one. It asks for at most `options.rounds` rounds,
+/// whatever the numbers.
 ///
 /// | what is seen, first match                          | verdict                              |
 /// |----------------------------------------------------|--------------------------------------|

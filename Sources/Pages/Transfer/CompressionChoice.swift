@@ -4,7 +4,8 @@ package import MigrationCore
 ///
 /// A record takes the longer of two times: what this host does with it (reading, and compressing if
 /// it does) and what the link needs for its bytes. The link's speed can only be seen while it holds
-/// the writer up; while it does not, the guess rises, so that a link that has become fast is noticed.
+/// the writer up; while it does not, the guess rises, so that a link that has become fast is
+/// noticed.
 package struct CompressionChoice: Sendable {
     private let mode: MemoryOptions.Compression
     private(set) var isOn: Bool

@@ -3,9 +3,9 @@ package import MigrationCore
 
 /// Sends an instance's memory, round by round, over parallel streams to a `PageTarget`.
 ///
-/// Bounded: each stream takes about 7 MiB (two records and a table of contents) whatever the size of
-/// the instance; besides, the lists of pages that it is given, and at most `Limit.unreadRuns` runs a
-/// task that it could not read. One call at a time.
+/// Bounded: each stream takes about 7 MiB (two records and a table of contents) whatever the size
+/// of the instance; besides, the lists of pages that it is given, and at most `Limit.unreadRuns`
+/// runs a task that it could not read. One call at a time.
 package actor PageSource {
     private let streams: [any ByteStream]
     private let lanes: [SourceLane]
@@ -38,7 +38,8 @@ package actor PageSource {
     /// Sends what a scan has found while the instance runs, and returns when the target has it.
     ///
     /// - Parameter pages: each task once.
-    /// - Throws: `linkLost`, `cancelled`, `memoryDiffers`, `kernelRefused` if memory may not be read;
+    /// - Throws: `linkLost`, `cancelled`, `memoryDiffers`, `kernelRefused` if memory may not be
+    ///   read;
     ///   then all streams are ended.
     package func send(_ pages: [DirtyPages]) async throws -> RoundResult {
         let (result, unread) = try await work { try await self.transfer(pages, closing: nil) }

@@ -2,8 +2,9 @@ package import MigrationCore
 
 /// Receives what `PageSource` sends and puts it into a sink.
 ///
-/// Bounded whatever the peer says: each stream takes a record of 256 KiB as it arrived, one laid out
-/// after compression, and the numbers of at most `Limit.memoryTasks` tasks; the rest is the sink's.
+/// Bounded whatever the peer says: each stream takes a record of 256 KiB as it arrived, one laid
+/// out after compression, and the numbers of at most `Limit.memoryTasks` tasks; the rest is the
+/// sink's.
 package struct PageTarget: Sendable {
     private let sink: any PageSink
 
@@ -13,7 +14,8 @@ package struct PageTarget: Sendable {
     /// holds the frozen instance's memory, and nothing else.
     ///
     /// - Parameter streams: 1 to `Limit.memoryStreams`, in the order that the source has them in.
-    /// - Throws: `protocolViolation`, `limitExceeded`, `peerIncompatible`, `memoryDiffers`, `linkLost`,
+    /// - Throws: `protocolViolation`, `limitExceeded`, `peerIncompatible`, `memoryDiffers`,
+    ///   `linkLost`,
     ///   `cancelled`, or what the sink throws. All streams are then ended, and the sink has to be
     ///   thrown away.
     package func receive(from streams: [any ByteStream]) async throws -> PageCounts {

@@ -10,8 +10,8 @@ struct Record {
 
 /// Cuts a stream into records.
 ///
-/// A record that came in one piece, as it does over Wire, is handed out without a copy; one that came
-/// in several is put together in a buffer of `Limit.memoryRecord`, the only one here.
+/// A record that came in one piece, as it does over Wire, is handed out without a copy; one that
+/// came in several is put together in a buffer of `Limit.memoryRecord`, the only one here.
 final class RecordReader {
     private let stream: any ByteStream
     private var chunk: ArraySlice<UInt8> = []

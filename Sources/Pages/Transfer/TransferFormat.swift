@@ -11,7 +11,8 @@ import MigrationCore
 ///     | "GDPG" | v: u16 | page shift | 0: u8   | stream | streams |
 ///     +--------+--------+------------+---------+--------+---------+
 ///
-/// and then records, none longer than `Limit.memoryRecord`, so that each fits one frame of the wire:
+/// and then records, none longer than `Limit.memoryRecord`, so that each fits one frame of the
+/// wire:
 ///
 ///     0      1        2        4             8
 ///     +------+--------+--------+-------------+------+
@@ -25,24 +26,25 @@ import MigrationCore
 ///     4 present   task: u32 | 0: u32 | first page: u64 | end: u64 | gap, count ...   stream 0 only
 ///     5 end       digest: low u64, high u64 | counts                        answered by the same
 ///
-/// An entry of `pages` is `varint(count << 2 | kind) | varint(gap)`, the gap in pages from the end of
-/// the entry before (from page 0 for the first), so that entries ascend. Kinds: 0 content, the next
-/// `count` pages of it; 1 zeros; 2 the one page of `varint(task) | varint(page)` again and again; 3
-/// the pages that begin there, one after the other. Counts are pages with content, of zeros and
-/// repeated, u64 each: of this stream in this round, in `end` of this stream in all rounds.
+/// An entry of `pages` is `varint(count << 2 | kind) | varint(gap)`, the gap in pages from the end
+/// of the entry before (from page 0 for the first), so that entries ascend. Kinds: 0 content, the
+/// next `count` pages of it; 1 zeros; 2 the one page of `varint(task) | varint(page)` again and
+/// again; 3 the pages that begin there, one after the other. Counts are pages with content, of
+/// zeros and repeated, u64 each: of this stream in this round, in `end` of this stream in all
+/// rounds.
 ///
 /// Rounds come first, the last of them marked; then `covered` and `present`, each ascending by task
 /// and page; then `end`. What is said of a range of 2 MiB always goes by the same stream, whatever
-/// the task, so that no page is overtaken by an older version of itself. A repeated page is what the
-/// same stream has brought, and the target still keeps, for that address.
+/// the task, so that no page is overtaken by an older version of itself. A repeated page is what
+/// the same stream has brought, and the target still keeps, for that address.
 ///
 /// `present` says what the frozen tasks have in their tables: what came once and is not named is
 /// gone, and zero. Its windows (first page to end) cover all pages of a task; tasks not named have
 /// ended. The target applies it once all streams have brought their last round.
 ///
-/// The digest is XXH3 with 128 bits over all records before `end`, heads included, where each page of
-/// content stands by its own hash of 128 bits: so it holds what the pages are and not how they were
-/// coded.
+/// The digest is XXH3 with 128 bits over all records before `end`, heads included, where each page
+/// of content stands by its own hash of 128 bits: so it holds what the pages are and not how they
+/// were coded.
 package enum TransferFormat {
     static let magic: [UInt8] = Array("GDPG".utf8)
     static let version: UInt16 = 1
