@@ -81,10 +81,10 @@ struct HostMemoryTrackerTests {
         let file = FileManager.default.temporaryDirectory.path + "/godwit-direct-\(getpid())"
         let program = """
             import os, sys
-            print("ready", flush=True)
+            os.write(1, b"ready\\n")
             sys.stdin.readline()
             number = os.open("\(file)", os.O_RDWR | os.O_CREAT | os.O_DIRECT)
-            print("open", flush=True)
+            os.write(1, b"open\\n")
             sys.stdin.readline()
             """
         defer { try? SmallFile.remove(file) }
