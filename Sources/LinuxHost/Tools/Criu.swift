@@ -27,8 +27,8 @@ extension Criu {
         return folder.joined(separator: "/") + "/libgodwit-criu.so"
     }
 
-    /// For a dump that leaves out the memory listed in a file, see `hiddenPages`. If the library does
-    /// not come into effect CRIU dumps everything.
+    /// For a dump that leaves out the memory listed in a file, see `hiddenPages`. If the library
+    /// does not come into effect CRIU dumps everything.
     package static func hiding(_ file: String, library: String) -> [String: String] {
         ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": file]
     }
