@@ -92,13 +92,21 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
+        guard request.memory.atDeadline != .postcopy, !request.memory.throttle else {
+            throw GodwitError(
+                .badRequest,
+                "this version neither moves by post-copy nor slows an instance down",
+                remedy: "let the deadline freeze the instance, or abort the move"
+            )
+        }
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
             newName: request.newName,
             bandwidth: request.bandwidth,
             isPaused: request.isPaused,
-            keepsDefinition: request.keepsDefinition
+            keepsDefinition: request.keepsDefinition,
+            memory: request.memory
         )
     }
 
