@@ -9,6 +9,7 @@
 #include "clinux_facts.h"
 #include "clinux_files.h"
 #include "clinux_instances.h"
+#include "clinux_packet.h"
 #include "clinux_service.h"
 
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child)
