@@ -1,20 +1,20 @@
-import MigrationCore
+package import MigrationCore
 
 /// Tells which frames an instance would miss if they were lost: those to its hardware address, and
 /// the questions who has its addresses. All else that is sent to many is repeated by whoever sends
 /// it, or is of no use later.
-struct HoldFilter: Equatable, Sendable {
+package struct HoldFilter: Equatable, Sendable {
     private let hardware: [UInt8]
     private let addresses: Set<[UInt8]>
 
     /// - Throws: `badRequest` for an address that is none.
-    init(_ interface: InterfaceDefinition) throws {
+    package init(_ interface: InterfaceDefinition) throws {
         hardware = try LinkAddresses.hardware(interface.hardwareAddress)
         addresses = Set(try interface.addresses.map { try LinkAddresses.network($0).bytes })
     }
 
     /// - Parameter frame: a whole Ethernet frame, with one VLAN tag at most.
-    func keeps(_ frame: ArraySlice<UInt8>) -> Bool {
+    package func keeps(_ frame: ArraySlice<UInt8>) -> Bool {
         guard frame.count >= 14 else { return false }
         let target = frame.prefix(6)
         // What says that it comes from the instance is an announcement of the other host.

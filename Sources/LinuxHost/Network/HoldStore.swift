@@ -20,31 +20,33 @@ package struct HoldTally: Codable, Equatable, Sendable {
 
 /// Frames in the order in which they are to be delivered: those that the other host kept, then those
 /// kept here. Each half is bounded; what comes when a half is full is lost and counted.
-struct HoldStore: Sendable {
-    private(set) var tally = HoldTally()
+package struct HoldStore: Sendable {
+    package private(set) var tally = HoldTally()
+    package init() {}
+
     private var given = Bounded()
     private var kept = Bounded()
 
-    mutating func keep(_ frame: HeldFrame) {
+    package mutating func keep(_ frame: HeldFrame) {
         if kept.append(frame) { tally.kept += 1 } else { tally.dropped += 1 }
     }
 
     /// Takes over a frame that the other host kept.
-    mutating func give(_ frame: HeldFrame) {
+    package mutating func give(_ frame: HeldFrame) {
         if given.append(frame) { tally.given += 1 } else { tally.dropped += 1 }
     }
 
     mutating func passOver() { tally.passedOver += 1 }
 
     /// Hands out the frames kept here, for the other host.
-    mutating func take() -> [HeldFrame] {
+    package mutating func take() -> [HeldFrame] {
         let frames = kept.removeAll()
         tally.taken += frames.count
         return frames
     }
 
     /// Hands out everything, for the instance.
-    mutating func removeAll() -> [HeldFrame] { given.removeAll() + kept.removeAll() }
+    package mutating func removeAll() -> [HeldFrame] { given.removeAll() + kept.removeAll() }
 
     mutating func delivered(_ isDelivered: Bool) {
         if isDelivered { tally.delivered += 1 } else { tally.undelivered += 1 }

@@ -1,6 +1,6 @@
 /// All that is asked of the kernel's routing socket. Each saves the 2 to 4 ms that a tool takes.
 extension NetlinkMessage {
-    static func link(named name: String) -> NetlinkMessage {
+    package static func link(named name: String) -> NetlinkMessage {
         NetlinkMessage(type: 18, flags: 0, header: linkHeader(index: 0)).adding(3, text(name))
     }
 
@@ -53,7 +53,7 @@ extension NetlinkMessage {
     }
 
     /// How long a hardware address stays at the port that it is said to be at.
-    enum Residence: Equatable, Sendable {
+    package enum Residence: Equatable, Sendable {
         /// As if learnt: until another port hears it or nobody does for long.
         case learnt
         /// Until another port hears it.
@@ -63,7 +63,7 @@ extension NetlinkMessage {
     }
 
     /// Tells the bridge at which of its ports a hardware address is.
-    static func place(
+    package static func place(
         _ hardware: [UInt8], at index: UInt32, _ residence: Residence
     ) -> NetlinkMessage {
         // NUD_REACHABLE ages, NUD_NOARP does not; NTF_MASTER, NTF_STICKY.

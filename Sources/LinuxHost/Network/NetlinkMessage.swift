@@ -5,7 +5,7 @@
 ///     +------------+-----------+------------+----------+---------+------------------+-----------
 ///
 /// Numbers are in the host's byte order, which is little-endian wherever Swift runs on Linux.
-struct NetlinkMessage: Equatable, Sendable {
+package struct NetlinkMessage: Equatable, Sendable {
     private let type: UInt16
     private let flags: UInt16
     private var body: [UInt8]
@@ -35,24 +35,24 @@ struct NetlinkMessage: Equatable, Sendable {
         return littleEndian(UInt16(value.count + 4)) + littleEndian(type) + value + padding
     }
 
-    func encoded(sequence: UInt32) -> [UInt8] {
+    package func encoded(sequence: UInt32) -> [UInt8] {
         littleEndian(UInt32(Self.headerSize + body.count)) + littleEndian(type)
             + littleEndian(flags) + littleEndian(sequence) + littleEndian(UInt32(0)) + body
     }
 }
 
 /// What the kernel says of an interface.
-struct Link: Equatable, Sendable {
-    let index: UInt32
-    let isUp: Bool
+package struct Link: Equatable, Sendable {
+    package let index: UInt32
+    package let isUp: Bool
     /// It can transmit: it is up and whatever is at its other end is, too.
-    let isRunning: Bool
-    let mtu: UInt32
+    package let isRunning: Bool
+    package let mtu: UInt32
     /// The number of its bridge, or 0.
-    let master: UInt32
+    package let master: UInt32
 
     /// Reads a message of type RTM_NEWLINK; nil if it is none.
-    init?(answer: [UInt8]) {
+    package init?(answer: [UInt8]) {
         let body = answer[...].dropFirst(NetlinkMessage.headerSize)
         guard let index = number32(in: body, at: 4), let flags = number32(in: body, at: 8) else {
             return nil

@@ -101,7 +101,7 @@ package final class PacketHold: Sendable {
         try await blocking { try remove(name, try RouteSocket(of: host)) }
     }
 
-    static func name(beside end: HostEnd) -> String {
+    package static func name(beside end: HostEnd) -> String {
         precondition(end.name.utf8.count <= 14, "a name of an interface has 15 bytes at most")
         return end.name + "h"
     }

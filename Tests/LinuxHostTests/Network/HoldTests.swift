@@ -1,7 +1,6 @@
+import LinuxHost
 import MigrationCore
 import Testing
-
-@testable import LinuxHost
 
 @Suite struct HoldTests {
     private let mac: [UInt8] = [2, 0, 0x5e, 0x10, 0, 7]

@@ -30,14 +30,15 @@ final class NumberedTraffic: Sendable {
         var size: Int32 = 64 << 20
         let length = socklen_t(MemoryLayout<Int32>.size)
         unsafe setsockopt(listening.number, SOL_SOCKET, SO_RCVBUFFORCE, &size, length)
-        try Self.with(address) { unsafe bind(listening.number, $0, $1) }
+        try unsafe Self.with(address) { unsafe bind(listening.number, $0, $1) }
         if isStream { listen(listening.number, 1) }
-        try Self.with(address) { [socket] in unsafe Foundation.connect(socket.number, $0, $1) }
+        try unsafe Self.with(address) { [socket] in unsafe Foundation.connect(socket.number, $0, $1)
+        }
         guard isStream else {
             server = listening
             return
         }
-        server = Descriptor(taking: unsafe accept(listening.number, nil, nil))
+        server = Descriptor(taking: accept(listening.number, nil, nil))
         var yes: Int32 = 1
         unsafe setsockopt(socket.number, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, length)
     }
