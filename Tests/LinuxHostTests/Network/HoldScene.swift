@@ -91,8 +91,7 @@ struct HoldScene: Sendable {
             try await scene.setEnd(of: scene.a, up: true)
             for address in ["10.9.0.7", "fd09::7"] {
                 try await eventually("the client reaches the instance") {
-                    let words = ["ping", "-c", "1", "-W", "1", address]
-                    return try await scene.run(scene.client, words).status.isSuccess
+                    try await scene.asks(address).contains("refused")
                 }
             }
             try await body(scene)
@@ -120,6 +119,12 @@ struct HoldScene: Sendable {
 
     func run(_ pid: Int32, _ words: [String]) async throws -> ToolResult {
         try await inside(pid, Command(words[0], Array(words.dropFirst()))).run()
+    }
+
+    /// What bash says when the client opens a connection to a port that nobody listens at.
+    func asks(_ address: String) async throws -> String {
+        let words = ["timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/\(address)/9"]
+        return try await run(client, words).errorText
     }
 
     /// TCP segments that the client has sent again.
