@@ -71,6 +71,15 @@ int godwit_tap_of(pid_t pid, const char *name) {
     return result;
 }
 
+int godwit_open_in_network_of(pid_t pid, const char *path, int flags) {
+    int own = enter(pid);
+    if (own < 0) return own;
+    int result = open(path, flags | O_CLOEXEC);
+    if (result < 0) result = -errno;
+    come_back(own);
+    return result;
+}
+
 int godwit_packet_ready(int socket, const char *interface) {
     struct ifreq request;
     int error = name_request(&request, interface);

@@ -12,6 +12,8 @@ int godwit_socket_of(pid_t pid, int family, int type, int protocol);
 /* Makes a tap of that name there, which lives as long as the descriptor: frames without any header,
  * reads do not block. Returns the descriptor, or minus an errno (EBUSY: the name is taken). */
 int godwit_tap_of(pid_t pid, const char *name);
+/* open(2), close-on-exec, while this thread is there: /proc/sys/net shows that namespace. */
+int godwit_open_in_network_of(pid_t pid, const char *path, int flags);
 
 /* Whether the interface, in the socket's namespace, can transmit (IFF_RUNNING): 1, 0 or minus
  * errno. */

@@ -52,6 +52,16 @@ extension NetlinkMessage {
         .adding(12 | nested, protocolInformation)
     }
 
+    /// Lets a port of a bridge pass frames, or none in either direction, while its interface stays up.
+    static func port(_ index: UInt32, isOpen: Bool) -> NetlinkMessage {
+        // IFLA_BRPORT_STATE: forwarding, disabled.
+        let state = attribute(1, [isOpen ? 3 : 0])
+        return NetlinkMessage(
+            type: 19, flags: acknowledged, header: linkHeader(index: index, family: 7)
+        )
+        .adding(12 | nested, state)
+    }
+
     /// How long a hardware address stays at the port that it is said to be at.
     package enum Residence: Equatable, Sendable {
         /// As if learnt: until another port hears it or nobody does for long.

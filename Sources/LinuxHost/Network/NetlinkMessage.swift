@@ -45,8 +45,10 @@ package struct NetlinkMessage: Equatable, Sendable {
 package struct Link: Equatable, Sendable {
     package let index: UInt32
     package let isUp: Bool
-    /// It can transmit: it is up and whatever is at its other end is, too.
+    /// It can transmit, as far as the kernel knows (IFF_RUNNING).
     package let isRunning: Bool
+    /// It is up, whatever is at its other end is, too, and the kernel has taken note of both.
+    package let isSettled: Bool
     package let mtu: UInt32
     /// The number of its bridge, or 0.
     package let master: UInt32
@@ -59,8 +61,10 @@ package struct Link: Equatable, Sendable {
         }
         self.index = index
         isUp = flags & 1 != 0
-        isRunning = flags & 0x40 != 0
         let attributes = Self.attributes(of: body.dropFirst(16))
+        isRunning = flags & 0x40 != 0
+        // An interface also counts as running while its state is not known yet.
+        isSettled = isRunning && attributes[16]?.first == 6
         mtu = attributes[4].flatMap { number32(in: $0, at: 0) } ?? 0
         master = attributes[10].flatMap { number32(in: $0, at: 0) } ?? 0
     }

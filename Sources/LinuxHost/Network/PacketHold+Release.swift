@@ -4,15 +4,16 @@ import MigrationCore
 
 extension PacketHold {
     /// Lets the instance have what was kept, in its order, and then everything that arrives anew.
-    /// Sets the host end up and waits 200 ms at most for it; returns when nothing is left of the
-    /// hold. Idempotent, and does nothing after `drop`.
+    /// Opens the host end and waits 200 ms at most until both ends can transmit; returns when
+    /// nothing is left of the hold. Idempotent, and does nothing after `drop`.
     ///
+    /// - Parameter instance: a process in the instance's network namespace.
     /// - Throws: `kernelRefused`, still holding, unless there is such a host end and it can be set
     ///   up.
     @discardableResult
-    package func release(into end: HostEnd) async throws -> HoldTally {
+    package func release(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
         guard !hasEnded else { return tally }
-        let link = try await ready(end)
+        let link = try await open(end, instance)
         try await blocking { [self] in
             let outlet = try Outlet(host: host, index: link.index)
             defer { try? Self.remove(name, route) }
@@ -41,17 +42,28 @@ extension PacketHold {
 
     private var hasEnded: Bool { withState { $0.phase == .ended } }
 
-    /// The host end, up. Without waiting for what the kernel then does in its own time the instance
-    /// would get frames that it cannot answer yet.
-    private func ready(_ end: HostEnd) async throws -> Link {
-        guard let link = try route.link(end.name) else {
-            throw GodwitError(.kernelRefused, "there is no interface \(end.name) to release into")
+    /// What the instance sent before both ends and the bridge are ready would be lost, its first
+    /// question for a neighbour with it, and that is repeated only after a second.
+    private func open(_ end: HostEnd, _ instance: Int32) async throws -> Link {
+        let link = try end.link(route)
+        if !link.isSettled {
+            try route.tell([.setUp(true, link.index)], to: "set \(end.name) up")
+            _ = try await holds(within: .milliseconds(200)) {
+                try route.link(end.name)?.isSettled ?? false
+            }
         }
-        guard !link.isRunning else { return link }
-        try route.tell([.setUp(true, link.index)], to: "set \(end.name) up")
-        _ = try await holds(within: .milliseconds(200)) {
-            try route.link(end.name)?.isRunning ?? false
+        // An instance that has no such interface any more, or has set it down, is not waited for.
+        if let inside = try? RouteSocket(of: instance), let inner = try inside.link(innerName),
+            inner.isUp
+        {
+            _ = try await holds(within: .milliseconds(200)) {
+                try inside.link(innerName)?.isSettled ?? true
+            }
+            // Changes nothing, and waits for the lock under which an end first counts as ready and
+            // then becomes it.
+            try? inside.tell([.setUp(true, inner.index)], to: "set \(innerName) up")
         }
+        try? route.tell([.port(link.index, isOpen: true)], to: "open \(end.name)")
         return link
     }
 

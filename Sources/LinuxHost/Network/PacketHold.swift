@@ -25,6 +25,8 @@ package final class PacketHold: Sendable {
     let index: UInt32
     /// A process in the host's network namespace, or 0.
     let host: Int32
+    /// The interface's name inside the instance.
+    let innerName: String
     private let filter: HoldFilter
     private let state: Mutex<State>
 
@@ -47,6 +49,7 @@ package final class PacketHold: Sendable {
         self.index = index
         self.host = host
         self.filter = filter
+        innerName = interface.name
         hardware = try LinkAddresses.hardware(interface.hardwareAddress)
         state = Mutex(State(buffer: [UInt8](repeating: 0, count: Int(mtu) + 18)))
     }
@@ -107,6 +110,9 @@ package final class PacketHold: Sendable {
     }
 
     /// Keeps from now on what arrives for the instance. Idempotent.
+    ///
+    /// The source silences its host end after this and not before: nothing is lost between the two,
+    /// and the instance gets no more acknowledgements that make it send.
     ///
     /// - Parameter isPinned: whether the address stays here when frames from it come in elsewhere.
     ///   The target pins it: the original's last frames may still be under way. The source does

@@ -73,7 +73,14 @@ struct HoldScene: Sendable {
         let veth = Ip.addVeth(Self.interface, hostEnd: Self.end.name, pid: instance)
         try await inside(host, veth.command).check(input: Array(veth.input.utf8))
         let inner = Ip.configure([Self.interface], pid: instance)
+        try NeighbourQuestions.hurry(Self.interface.name, of: instance)
         try await inner.command.check(input: Array(inner.input.utf8))
+    }
+
+    func release(_ hold: PacketHold, into end: HostEnd = HoldScene.end) async throws -> HoldTally {
+        let tally = try await hold.release(into: end, of: instance)
+        try NeighbourQuestions.calm(Self.interface.name, of: instance)
+        return tally
     }
 
     func setEnd(of host: Int32, up: Bool) async throws {
@@ -88,6 +95,7 @@ struct HoldScene: Sendable {
     static func withInstance(_ body: (HoldScene) async throws -> Void) async throws {
         try await with { scene in
             try await scene.connect(to: scene.a)
+            try NeighbourQuestions.calm(interface.name, of: scene.instance)
             try await scene.setEnd(of: scene.a, up: true)
             for address in ["10.9.0.7", "fd09::7"] {
                 try await eventually("the client reaches the instance") {

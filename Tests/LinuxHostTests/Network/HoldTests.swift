@@ -170,11 +170,14 @@ import Testing
         #expect(Link(answer: []) == nil)
         #expect(Link(answer: [UInt8](repeating: 0, count: 20)) == nil)
         let head = [UInt8](repeating: 0, count: 16) + [0, 0, 0, 0, 5, 0, 0, 0, 0x41, 0, 0, 0]
-        let whole = head + [0, 0, 0, 0, 8, 0, 4, 0, 0xdc, 5, 0, 0, 8, 0, 10, 0, 9, 0, 0, 0]
+        let whole =
+            head + [0, 0, 0, 0, 8, 0, 4, 0, 0xdc, 5, 0, 0, 5, 0, 16, 0, 6, 0, 0, 0]
+            + [8, 0, 10, 0, 9, 0, 0, 0]
         let link = Link(answer: whole)
         #expect(link?.index == 5 && link?.mtu == 1500 && link?.master == 9)
-        #expect(link?.isUp == true && link?.isRunning == true)
+        #expect(link?.isUp == true && link?.isRunning == true && link?.isSettled == true)
         #expect(Link(answer: Array(whole.dropLast()))?.master == 0)
+        #expect(Link(answer: Array(whole.dropLast(16)))?.isSettled == false)
         #expect(Link(answer: head + [0, 0, 0, 0, 1, 0, 4, 0])?.mtu == 0)
     }
 

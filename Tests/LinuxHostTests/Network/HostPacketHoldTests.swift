@@ -47,14 +47,14 @@ import Testing
                     try await scene.disconnect(from: scene.a)
                     try await scene.connect(to: scene.a)
                 } else {
-                    try await scene.setEnd(of: scene.a, up: false)
+                    try await time("silence") { try HoldScene.end.silence(host: scene.a) }
                 }
                 // What the freeze takes.
                 try await Task.sleep(for: .milliseconds(300))
                 let before = try scene.retransmissions()
                 let held = ContinuousClock.now - began
                 let tally = try await time("release") {
-                    try await hold.release(into: HoldScene.end)
+                    try await scene.release(hold)
                 }
                 let sent = traffic.sent
                 try await eventually("all arrives") { traffic.arrived.count >= sent + 50 }
@@ -90,7 +90,7 @@ import Testing
                 let source = try await scene.prepare(on: scene.a)
                 let target = try await scene.prepare(on: scene.b)
                 try source.start(isPinned: false)
-                try await scene.setEnd(of: scene.a, up: false)
+                try HoldScene.end.silence(host: scene.a)
                 try await eventually("frames are kept at the source") { source.tally.kept > 20 }
                 try target.start(isPinned: true)
                 try await time("announce") {
@@ -101,7 +101,7 @@ import Testing
                 try await scene.connect(to: scene.b)
                 let sent = HeldBatch.batches(source.take(), interface: "eth0").map(\.encoded)
                 for bytes in sent { target.give(try HeldBatch(decoding: bytes).frames) }
-                let tally = try await target.release(into: HoldScene.end)
+                let tally = try await scene.release(target)
                 #expect(tally.given > 20 && tally.delivered == tally.given + tally.kept)
                 // The source's bridge has heard the announcement.
                 let places = try await scene.state(of: scene.a).places
@@ -125,12 +125,12 @@ import Testing
             try await traffic(scene, address, isStream: false, pause: 0) { traffic in
                 let hold = try await scene.prepare(on: scene.a)
                 try hold.start(isPinned: true)
-                try await scene.setEnd(of: scene.a, up: false)
+                try HoldScene.end.silence(host: scene.a)
                 try await scene.ip(scene.client, ["neighbour flush dev up0"])
                 traffic.send()
                 try await eventually("the question is kept") { hold.tally.kept > 0 }
                 #expect(traffic.arrived.isEmpty)
-                try await hold.release(into: HoldScene.end)
+                _ = try await scene.release(hold)
                 try await eventually("what followed the answer arrives") {
                     traffic.arrived == [0]
                 }
@@ -143,14 +143,14 @@ import Testing
             try await traffic(scene, "10.9.0.7", isStream: false, pause: 0) { traffic in
                 let hold = try await scene.prepare(on: scene.a)
                 try hold.start(isPinned: true)
-                try await scene.setEnd(of: scene.a, up: false)
+                try HoldScene.end.silence(host: scene.a)
                 let extra = 500
                 for _ in 0..<Limit.heldFrames + extra { traffic.send() }
                 try await eventually("all is counted") {
                     hold.tally.kept + hold.tally.dropped >= traffic.sent
                 }
                 #expect(hold.tally.kept == Limit.heldFrames && hold.tally.dropped >= extra)
-                let tally = try await hold.release(into: HoldScene.end)
+                let tally = try await scene.release(hold)
                 #expect(tally.delivered == Limit.heldFrames)
                 try await eventually("what was kept arrives") {
                     traffic.arrived.count >= Limit.heldFrames
@@ -199,7 +199,7 @@ import Testing
                 #expect(during.places.allSatisfy { $0.contains(hold.name) })
                 for _ in 0..<2 {
                     if isReleased {
-                        try await hold.release(into: HoldScene.end)
+                        _ = try await scene.release(hold)
                     } else {
                         await hold.drop()
                     }
@@ -226,7 +226,7 @@ import Testing
             try await traffic(scene, "10.9.0.7", isStream: false, pause: 0) { traffic in
                 traffic.send()
                 try await eventually("the second keeps it") { second.tally.kept == 1 }
-                try await second.release(into: HoldScene.end)
+                _ = try await scene.release(second)
                 try await eventually("it arrives") { traffic.arrived == [0] }
             }
             await first.drop()
@@ -251,6 +251,53 @@ import Testing
         }
     }
 
+    @Test func `a silenced host end lets nothing through and stays up`() async throws {
+        try await HoldScene.withInstance { scene in
+            try await traffic(scene, "10.9.0.7", isStream: false) { traffic in
+                for _ in 0..<2 { try HoldScene.end.silence(host: scene.a) }
+                let count = traffic.sent
+                try await eventually("more is sent") { traffic.sent > count + 20 }
+                #expect(traffic.arrived.allSatisfy { $0 <= count })
+                let flags = try await scene.run(scene.instance, ["ip", "-o", "link"]).text
+                #expect(flags.contains("eth0") && !flags.contains("NO-CARRIER"))
+                for _ in 0..<2 { try HoldScene.end.unsilence(host: scene.a) }
+                try await eventually("numbers arrive again") {
+                    traffic.arrived.contains { $0 > count + 20 }
+                }
+            }
+            try await scene.setEnd(of: scene.a, up: false)
+            try HoldScene.end.unsilence(host: scene.a)
+            try await eventually("the client reaches the instance") {
+                try await scene.asks("10.9.0.7").contains("refused")
+            }
+            #expect(throws: GodwitError(.kernelRefused, "")) {
+                try HostEnd(name: "gwnone1").silence(host: scene.a)
+            }
+        }
+    }
+
+    @Test func `an instance asks for its neighbours more often and then as usual`() async throws {
+        try await HoldScene.withInstance { scene in
+            let path = "/proc/sys/net/ipv*/neigh/eth0/"
+            let words = ["sh", "-c", "cat \(path)retrans_time_ms \(path)mcast_solicit"]
+            let before = try await scene.run(scene.instance, words).text
+            #expect(before == "1000\n1000\n3\n3\n")
+            try NeighbourQuestions.hurry("eth0", of: scene.instance)
+            let during = try await scene.run(scene.instance, words).text
+            #expect(during == "10\n10\n1000\n1000\n")
+            for _ in 0..<2 { try NeighbourQuestions.calm("eth0", of: scene.instance) }
+            let after = try await scene.run(scene.instance, words).text
+            #expect(after == before)
+            // What somebody else has set stays.
+            _ = try await scene.run(
+                scene.instance,
+                ["sh", "-c", "echo 500 >/proc/sys/net/ipv4/neigh/eth0/retrans_time_ms"])
+            try NeighbourQuestions.calm("eth0", of: scene.instance)
+            let own = try await scene.run(scene.instance, words).text
+            #expect(own == "500\n1000\n3\n3\n")
+        }
+    }
+
     @Test func `a bridge or a host end that is not there is named`() async throws {
         try await HoldScene.withInstance { scene in
             var lost = HoldScene.interface
@@ -262,10 +309,10 @@ import Testing
             let hold = try await scene.prepare(on: scene.a)
             try hold.start(isPinned: true)
             await #expect(throws: GodwitError(.kernelRefused, "")) {
-                try await hold.release(into: HostEnd(name: "gwnone1"))
+                _ = try await scene.release(hold, into: HostEnd(name: "gwnone1"))
             }
             // It still holds, and can be released as it should.
-            try await hold.release(into: HoldScene.end)
+            _ = try await scene.release(hold)
         }
     }
 }
