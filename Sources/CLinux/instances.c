@@ -2,12 +2,7 @@
 #include "clinux_instances.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
 #include <net/if.h>
-#include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -40,53 +35,6 @@ int godwit_interface_set_up(const char *name, int up) {
 int godwit_interface_exists(const char *name) {
     if (if_nametoindex(name)) return 1;
     return errno == ENODEV || errno == ENXIO ? 0 : -errno;
-}
-
-int godwit_packet_socket_of(pid_t pid) {
-    char path[40];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (own < 0) return -errno;
-    int result = open(path, O_RDONLY | O_CLOEXEC);
-    if (result < 0) {
-        result = -errno;
-    } else {
-        int other = result;
-        result = setns(other, CLONE_NEWNET) < 0 ? -errno : 0;
-        close(other);
-        if (result == 0) {
-            result = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-            if (result < 0) result = -errno;
-            if (setns(own, CLONE_NEWNET) < 0) {
-                /* This thread would do the host's work in the instance's namespace from here on. */
-                __builtin_trap();
-            }
-        }
-    }
-    close(own);
-    return result;
-}
-
-int godwit_packet_ready(int socket, const char *interface) {
-    struct ifreq request;
-    int error = name_request(&request, interface);
-    if (error) return -error;
-    if (ioctl(socket, SIOCGIFFLAGS, &request) < 0) return -errno;
-    return (request.ifr_flags & IFF_RUNNING) != 0;
-}
-
-int godwit_packet_send(int socket, const char *interface, const uint8_t *frame, size_t length) {
-    struct ifreq request;
-    int error = name_request(&request, interface);
-    if (error) return error;
-    if (length < ETH_HLEN) return EINVAL;
-    if (ioctl(socket, SIOCGIFINDEX, &request) < 0) return errno;
-    struct sockaddr_ll address = {
-        .sll_family = AF_PACKET, .sll_ifindex = request.ifr_ifindex, .sll_halen = ETH_ALEN};
-    memcpy(address.sll_addr, frame, ETH_ALEN);
-    ssize_t sent =
-        sendto(socket, frame, length, 0, (const struct sockaddr *)&address, sizeof address);
-    return sent < 0 ? errno : 0;
 }
 
 int godwit_reap_until(pid_t pid, int *code, int *status) {

@@ -57,10 +57,12 @@ struct InstancePost: Codable, Sendable {
     var keepDefinition: Bool?
     var timeout: UInt32?
     var memory: MemoryOptions?
+    var holdPackets: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory
         case keepDefinition = "keep_definition"
+        case holdPackets = "hold_packets"
         case timeout
     }
 
@@ -77,6 +79,7 @@ struct InstancePost: Codable, Sendable {
         keepDefinition = request.keepsDefinition
         timeout = request.timeoutSeconds
         memory = request.memory
+        holdPackets = request.holdsPackets
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -89,7 +92,7 @@ struct InstancePost: Codable, Sendable {
             name: instance, remote: target, mode: live.map { $0 ? .live : .cold },
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
-            memory: memory ?? .standard)
+            memory: memory ?? .standard, holdsPackets: holdPackets ?? true)
     }
 }
 

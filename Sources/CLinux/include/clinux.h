@@ -12,6 +12,7 @@
 #include "clinux_instances.h"
 #include "clinux_memory.h"
 #include "clinux_scan.h"
+#include "clinux_packet.h"
 #include "clinux_service.h"
 
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child)

@@ -106,7 +106,8 @@ extension HostService {
             bandwidth: request.bandwidth,
             isPaused: request.isPaused,
             keepsDefinition: request.keepsDefinition,
-            memory: request.memory
+            memory: request.memory,
+            holdsPackets: request.holdsPackets
         )
     }
 

@@ -113,12 +113,19 @@ extension Equipment {
     }
 
     private func capabilities(of driver: any Checkpointable) async -> Capabilities {
-        await canMoveMemory(driver) ? .own : .own.without(.memoryRounds)
+        let abilities = await abilities(of: driver)
+        return [.memoryRounds, .packetHold].filter { !abilities.contains($0) }
+            .reduce(.own) { $0.without($1) }
     }
 
-    /// Asked once, at planning time, on both sides.
-    func canMoveMemory(_ driver: any Checkpointable) async -> Bool {
-        guard let driver = driver as? any MemoryMoving else { return false }
-        return await driver.canMoveMemory
+    /// What the driver can do beyond what every driver can. Asked once, at planning time, on both
+    /// sides.
+    func abilities(of driver: any Checkpointable) async -> [Capabilities.Feature] {
+        var features: [Capabilities.Feature] = []
+        if let driver = driver as? any MemoryMoving, await driver.canMoveMemory {
+            features.append(.memoryRounds)
+        }
+        if driver is any PacketHolding { features.append(.packetHold) }
+        return features
     }
 }

@@ -65,6 +65,9 @@ final class SourceWork: Sendable {
             switch step {
             case .sendDelta(let volume, _): _ = try await open(.delta(volume))
             case .sendCheckpoint: _ = try await open(.checkpoint)
+            case .holdPackets:
+                try await packetDriver()?.prepareHold(definition)
+                _ = try await open(.packets)
             case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
             }
         }
@@ -87,6 +90,9 @@ final class SourceWork: Sendable {
                 try await driver.stop(definition, grace: Self.grace)
             }
         }
+        if let stream = kept.withLock({ $0.streams[.packets] }) {
+            try await stream.write(PacketMessages.frozen[...])
+        }
     }
 
     /// How long a cold move waits for the first process to end by itself.
@@ -104,12 +110,14 @@ final class SourceWork: Sendable {
             ? try await driver.writableMappings(definition, root: pool.path(of: volume)) : []
         let memory = try await captureMemory()
         async let rest: Void = finishMemory()
+        async let packets: Void = sendPackets()
         if acceptance.plan.steps.contains(.sendCheckpoint) {
             try await job.ledger.timing("checkpoint") { try await dump(without: memory) }
             try Task.checkCancellation()
         }
         let digests = try await sendFrozen(acceptance.plan, mapped: mapped)
         try await rest
+        try await packets
         job.ledger.stateSent()
         return digests
     }
@@ -124,7 +132,9 @@ final class SourceWork: Sendable {
                     }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.sendCheckpoint()) }
-                case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
+                case .sendVolume, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
+                    .endOriginal:
+                    break
                 }
             }
             var digests = Digests(volumes: [:], checkpoint: nil)
@@ -244,6 +254,28 @@ extension SourceWork {
         }
         try await driver.dump(definition, options: options, without: memory)
     }
+}
+
+/// The packets that arrive for the frozen instance.
+extension SourceWork {
+    private func packetDriver() throws -> (any PacketHolding)? {
+        try driver() as? any PacketHolding
+    }
+
+    /// By now the target has announced the addresses: what still came here is handed over.
+    private func sendPackets() async throws {
+        guard let stream = kept.withLock({ $0.streams[.packets] }),
+            let driver = try packetDriver()
+        else { return }
+        try await Task.sleep(for: Self.handOver)
+        for message in try await driver.takeHeld(definition) {
+            try await stream.write(PacketMessages.framed(message)[...])
+        }
+        await settle(stream, .packets)
+    }
+
+    /// For so long packets may still come to the source; other parts of the freeze take longer.
+    private static let handOver = Duration.milliseconds(30)
 }
 
 extension StreamHello.Purpose {

@@ -47,7 +47,7 @@ final class TargetWork: Sendable {
         return Planner.plan(
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
-            movesMemory: await equipment.canMoveMemory(try equipment.driver(offer.definition.kind)),
+            abilities: await equipment.abilities(of: try equipment.driver(offer.definition.kind)),
             methods: equipment.pools.mapValues(\.methods)
         )
     }
@@ -79,6 +79,9 @@ final class TargetWork: Sendable {
         let root = try await pool.createVolume(definition.name.text)
         guard plan.options.mode == .live else { return }
         try await driver.prepareRestore(definition, root: root)
+        if plan.steps.contains(.holdPackets), let driver = driver as? any PacketHolding {
+            try await driver.prepareHold(definition)
+        }
     }
 
     func expectStreams() {
@@ -88,6 +91,7 @@ final class TargetWork: Sendable {
             case .sendDelta(let volume, _): [.delta(volume)]
             case .sendCheckpoint: [.checkpoint]
             case .sendMemory(let streams): (0..<streams).map { .memory($0) }
+            case .holdPackets: [.packets]
             case .freeze, .handOver, .restore, .endOriginal: []
             }
         }
@@ -99,8 +103,10 @@ final class TargetWork: Sendable {
     func receiveState() async throws -> Digests {
         let (_, plan) = agreed
         async let memory: Void = receiveMemory(plan)
+        async let packets: Void = receivePackets(plan)
         let digests = try await receiveFiles(plan)
         try await memory
+        try await packets
         return digests
     }
 
@@ -112,7 +118,9 @@ final class TargetWork: Sendable {
                     group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.receiveCheckpoint()) }
-                case .sendDelta, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
+                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
+                    .endOriginal:
+                    break
                 }
             }
             var digests = Digests(volumes: [:], checkpoint: nil)
@@ -141,6 +149,21 @@ final class TargetWork: Sendable {
             try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
         }
         return try await pool.digest(of: here, mapped: [])
+    }
+
+    /// The first message comes with the freeze: from then on packets are drawn here.
+    private func receivePackets(_ plan: Plan) async throws {
+        guard plan.steps.contains(.holdPackets),
+            let driver = try equipment.driver(definition.kind) as? any PacketHolding
+        else { return }
+        try await job.desk.take(.packets) { [definition] stream in
+            var messages = PacketMessages(stream)
+            guard try await messages.next() != nil else { return }
+            try await driver.startHold(definition)
+            while let message = try await messages.next() {
+                try await driver.giveHeld(message, to: definition)
+            }
+        }
     }
 
     /// The digests of memory are compared on its streams, by the two drivers.

@@ -6,19 +6,20 @@ import Pages
 extension OCIDriver: Checkpointable {
     package func freeze(_ definition: InstanceDefinition) async throws {
         _ = try requireRunning(definition)
+        // The network first: what the instance does not get it need not keep.
+        if packetHolds.of(definition.name) != nil { try stopTraffic(definition) }
         try await cgroup(definition).freeze()
-        for end in hostEnds(definition) { try end.setUp(false) }
+        if packetHolds.of(definition.name) == nil { try stopTraffic(definition) }
     }
 
     package func thaw(_ definition: InstanceDefinition) async throws {
         let files = files(definition)
         let cgroup = try cgroup(definition)
         await waitForDump(files)
-        for end in hostEnds(definition) where end.exists { try end.setUp(true) }
         try cgroup.thaw()
+        try await resumeTraffic(definition)
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)
-        try? await announce(definition)
     }
 
     package func writableMappings(

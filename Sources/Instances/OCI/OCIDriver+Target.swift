@@ -46,9 +46,10 @@ extension OCIDriver {
         // A paused instance must not reach the network before it stands.
         if options.isPaused { try await cgroup(definition).freeze() }
         let restored = ContinuousClock.now
-        if !options.isPaused {
-            for end in hostEnds(definition) { try end.setUp(true) }
-            try? await announce(definition)
+        if options.isPaused {
+            await packetHolds.drop(definition.name)
+        } else {
+            try await resumeTraffic(definition)
         }
         let connected = ContinuousClock.now
         var times = CriuStatistics.parse(
@@ -83,8 +84,11 @@ extension OCIDriver {
     private func restoring(
         _ definition: InstanceDefinition, root: String, _ options: MoveOptions
     ) -> RuntimeRecord {
-        RuntimeRecord(
-            configuration: configuration, definition: definition, root: root, isSilent: true,
+        // What arrives goes to the hold, if there is one: then the host end may be up at once, and
+        // the instance's first question for a neighbour, repeated only after a second, gets out.
+        let isHeld = packetHolds.of(definition.name) != nil && !options.isPaused
+        return RuntimeRecord(
+            configuration: configuration, definition: definition, root: root, isSilent: !isHeld,
             keepsConnections: options.tcp == .keep)
     }
 }

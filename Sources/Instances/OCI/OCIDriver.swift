@@ -13,8 +13,9 @@ package struct OCIDriver: Sendable {
 
     package let configuration: OCIConfiguration
     let scan: ObstacleScanning
-    /// All that it holds in memory: processes that drop what they keep when this one ends.
+    /// All that it holds in memory: processes and taps that drop what they keep when this one ends.
     let keepers = Keepers()
+    let packetHolds = Holds()
 
     package init(
         _ configuration: OCIConfiguration, obstacles scan: @escaping ObstacleScanning
@@ -116,6 +117,7 @@ package struct OCIDriver: Sendable {
         let files = files(definition)
         let cgroup = try cgroup(definition)
         await keepers.discard(definition.name)
+        await packetHolds.drop(definition.name)
         await endTools(files)
         try await cgroup.killAll()
         await waitForMonitor(files)

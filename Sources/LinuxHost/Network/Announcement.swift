@@ -4,32 +4,30 @@ package import MigrationCore
 
 /// Tells the neighbourhood where an address lives now, so that switches and neighbour tables follow
 /// an instance that has moved: gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements
-/// (RFC 4861, section 7.2.6).
+/// (RFC 4861, section 7.2.6). An interface without addresses asks for its own (RFC 903), which
+/// nobody answers but every switch learns from.
 package struct Announcement: Equatable, Sendable {
     /// Whole Ethernet frames.
     package let frames: [[UInt8]]
 
     /// - Throws: `badRequest` for an address that is none.
     package init(interface: InterfaceDefinition) throws {
-        let hardware = try Self.hardware(interface.hardwareAddress)
-        frames = try interface.addresses.map { text in
-            let plain = String(text.prefix { $0 != "/" })
-            if let address = Self.parse(plain, family: AF_INET, size: 4) {
-                return Self.arp(hardware: hardware, address: address)
+        let hardware = try LinkAddresses.hardware(interface.hardwareAddress)
+        let addresses = try interface.addresses.map(LinkAddresses.network)
+        frames =
+            addresses.isEmpty
+            ? [Self.reverseARP(hardware: hardware)]
+            : addresses.map { address in
+                address.bytes.count == 4
+                    ? Self.arp(hardware: hardware, address: address.bytes)
+                    : Self.advertisement(hardware: hardware, address: address.bytes)
             }
-            guard let address = Self.parse(plain, family: AF_INET6, size: 16) else {
-                throw GodwitError(
-                    .badRequest, "\"\(plain)\" is not an IP address",
-                    remedy: "write it as 10.0.0.5/24 or fd00::5/64")
-            }
-            return Self.advertisement(hardware: hardware, address: address)
-        }
     }
 
     /// Sends every frame out of the instance's own interface, in the network namespace of `pid`, as
     /// soon as that can transmit; waits 200 ms for it at most.
     package func send(from interface: String, of pid: Int32) async throws {
-        let number = godwit_packet_socket_of(pid)
+        let number = godwit_socket_of(pid, AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
         guard number >= 0 else {
             throw GodwitError.kernel("open a socket in the instance's network", code: -number)
         }
@@ -48,6 +46,13 @@ package struct Announcement: Equatable, Sendable {
         let head: [UInt8] = [0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 6, 4, 0x00, 0x01]
         return broadcast + hardware + head + hardware + address
             + [UInt8](repeating: 0, count: 6) + address
+    }
+
+    private static func reverseARP(hardware: [UInt8]) -> [UInt8] {
+        let broadcast = [UInt8](repeating: 0xff, count: 6)
+        let head: [UInt8] = [0x80, 0x35, 0x00, 0x01, 0x08, 0x00, 6, 4, 0x00, 0x03]
+        let none: [UInt8] = [0, 0, 0, 0]
+        return broadcast + hardware + head + hardware + none + hardware + none
     }
 
     private static func advertisement(hardware: [UInt8], address: [UInt8]) -> [UInt8] {
@@ -72,20 +77,5 @@ package struct Announcement: Equatable, Sendable {
         }
         while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
         return ~UInt16(sum)
-    }
-
-    private static func parse(_ text: String, family: Int32, size: Int) -> [UInt8]? {
-        var address = [UInt8](repeating: 0, count: size)
-        return unsafe inet_pton(family, text, &address) == 1 ? address : nil
-    }
-
-    private static func hardware(_ text: String) throws -> [UInt8] {
-        let bytes = text.split(separator: ":").compactMap { UInt8($0, radix: 16) }
-        guard bytes.count == 6 else {
-            throw GodwitError(
-                .badRequest, "\"\(text)\" is not a hardware address",
-                remedy: "write six hexadecimal pairs with colons")
-        }
-        return bytes
     }
 }

@@ -26,4 +26,36 @@ package struct HostEnd: Codable, Equatable, Sendable {
             throw GodwitError.kernel("set \(name) \(isUp ? "up" : "down")", code: error)
         }
     }
+
+    /// Lets nothing through, in either direction. The interface stays up where the bridge allows it
+    /// (one with a spanning tree does not): the instance's own end does not lose its carrier, and
+    /// so forgets no neighbour and can send as soon as this is undone.
+    ///
+    /// - Parameter host: a process in the host's network namespace, or 0 for this one.
+    /// - Throws: `kernelRefused` unless there is such an interface.
+    package func silence(host: Int32 = 0) throws {
+        let route = try RouteSocket(of: host)
+        let link = try link(route)
+        do {
+            try route.tell([.port(link.index, isOpen: false)], to: "silence \(name)")
+        } catch {
+            try route.tell([.setUp(false, link.index)], to: "set \(name) down")
+        }
+    }
+
+    /// Undoes `silence`, and sets the interface up.
+    package func unsilence(host: Int32 = 0) throws {
+        let route = try RouteSocket(of: host)
+        let link = try link(route)
+        try route.tell([.setUp(true, link.index)], to: "set \(name) up")
+        // Refused where the bridge opens its ports itself, as soon as they are up.
+        try? route.tell([.port(link.index, isOpen: true)], to: "open \(name)")
+    }
+
+    func link(_ route: RouteSocket) throws -> Link {
+        guard let link = try route.link(name) else {
+            throw GodwitError(.kernelRefused, "there is no interface \(name) on this host")
+        }
+        return link
+    }
 }

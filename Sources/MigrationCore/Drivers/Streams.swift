@@ -31,6 +31,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         case checkpoint
         /// Pages of the running and then of the frozen instance, numbered from 0.
         case memory(Int)
+        /// That the instance is frozen, and the packets that the source has kept since.
+        case packets
     }
 
     package let version: Int

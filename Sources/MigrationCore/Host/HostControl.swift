@@ -180,6 +180,7 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     /// The move is cancelled if custody has not been offered by then.
     package var timeoutSeconds: UInt32?
     package var memory: MemoryOptions
+    package var holdsPackets: Bool
 
     package init(
         name: InstanceName,
@@ -191,9 +192,11 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         isPaused: Bool = false,
         keepsDefinition: Bool = false,
         timeoutSeconds: UInt32? = nil,
-        memory: MemoryOptions = .standard
+        memory: MemoryOptions = .standard,
+        holdsPackets: Bool = true
     ) {
         self.memory = memory
+        self.holdsPackets = holdsPackets
         self.name = name
         self.remote = remote
         self.mode = mode

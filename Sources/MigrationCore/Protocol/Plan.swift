@@ -14,6 +14,8 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     /// The source keeps the stopped instance's definition and volume.
     package var keepsDefinition: Bool
     package var memory: MemoryOptions
+    /// Whether packets are kept while it stands still.
+    package var holdsPackets: Bool
 
     package init(
         mode: Mode = .live,
@@ -22,8 +24,10 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         bandwidth: ByteCount? = nil,
         isPaused: Bool = false,
         keepsDefinition: Bool = false,
-        memory: MemoryOptions = .standard
+        memory: MemoryOptions = .standard,
+        holdsPackets: Bool = true
     ) {
+        self.holdsPackets = holdsPackets
         self.mode = mode
         self.tcp = tcp
         self.newName = newName
@@ -42,6 +46,8 @@ package struct Plan: Codable, Equatable, Sendable {
         /// Memory in rounds over that many streams, while the instance runs; the last one after
         /// the freeze.
         case sendMemory(streams: Int)
+        /// Packets for the instance are kept on both hosts from the freeze on.
+        case holdPackets
         /// The instance stands still from here (live) or is stopped (cold).
         case freeze
         /// What changed in the volume since the first pass.
@@ -92,6 +98,7 @@ package struct Plan: Codable, Equatable, Sendable {
             case .sendMemory(let streams):
                 offer.capabilities.knows(.memoryRounds)
                     && (1...Limit.memoryStreams).contains(streams)
+            case .holdPackets: offer.capabilities.knows(.packetHold)
             case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
             }
         }
@@ -127,7 +134,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
     package static let own = Capabilities(
         oldestVersion: 1,
         newestVersion: 1,
-        features: [Feature("state-digest"), Feature("tree-digest"), .memoryRounds]
+        features: [Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold]
     )
 
     package func knows(_ feature: Feature) -> Bool {
@@ -145,4 +152,6 @@ package struct Capabilities: Codable, Equatable, Sendable {
 extension Capabilities.Feature {
     /// The instance's memory travels in rounds while it runs.
     package static let memoryRounds = Self("memory-rounds")
+    /// What arrives for the instance while it stands still is delivered when it runs again.
+    package static let packetHold = Self("packet-hold")
 }

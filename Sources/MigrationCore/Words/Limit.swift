@@ -56,6 +56,13 @@ package enum Limit {
     package static let trackerReasons = 32
     package static let findings = 256
     package static let addressesPerInterface = 16
+    /// What is kept for one interface of an instance while that cannot take it: frames, their bytes,
+    /// and the bytes of one (the largest that an interface sends, with its header and one tag).
+    package static let heldFrames = 4_096
+    package static let heldBytes = ByteCount.mebibytes(4)
+    package static let heldFrame = 65_535 + 18
+    /// One batch of such frames on its way to the other host, encoded.
+    package static let heldBatch = ByteCount.kibibytes(256)
     /// Features in one side's capabilities.
     package static let features = 64
     /// Two for each volume, and what stands around them.

@@ -51,6 +51,10 @@ struct MoveCommand: AsyncParsableCommand {
             "Cancel it if it has not come to the handing over by then.", valueName: "seconds"))
     var timeout: UInt32?
     @Option(help: "What becomes of TCP connections.") var tcp = TCP.keep
+    @Flag(
+        name: .customLong("no-hold"),
+        help: "Do not keep packets while it stands still: clients must send them again.")
+    var dropsPackets = false
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
@@ -70,7 +74,7 @@ struct MoveCommand: AsyncParsableCommand {
             mode: live ? .live : cold ? .cold : nil, tcp: tcp == .keep ? .keep : .close,
             newName: rename ?? destination.newName, bandwidth: bandwidth, isPaused: paused,
             keepsDefinition: keepsDefinition, timeoutSeconds: timeout,
-            memory: try memory.options)
+            memory: try memory.options, holdsPackets: !dropsPackets)
     }
 
     func run() async throws {

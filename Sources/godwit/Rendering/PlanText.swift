@@ -33,6 +33,7 @@ package func stepText(_ step: Plan.Step) -> String {
     switch step {
     case .sendVolume(let volume, let method):
         "send volume \(volume) by \(method.rawValue) while the instance runs"
+    case .holdPackets: "be ready to keep packets for it on both hosts"
     case .freeze: "freeze the instance"
     case .sendDelta(let volume, let method):
         "send what changed in volume \(volume) by \(method.rawValue)"

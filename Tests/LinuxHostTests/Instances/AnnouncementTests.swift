@@ -41,6 +41,14 @@ import Testing
         #expect(sum == 0xffff)
     }
 
+    @Test func `an interface without addresses asks for its own, so that switches learn`() throws {
+        let frames = try Announcement(interface: interface([])).frames
+        let frame = try #require(frames.first)
+        #expect(frames.count == 1 && frame.count == 42)
+        #expect(frame[12...13] == [0x80, 0x35] && frame[21] == 3)
+        #expect(frame[6..<12] == frame[22..<28] && frame[22..<28] == frame[32..<38])
+    }
+
     @Test(arguments: ["", "10.0.0", "10.0.0.5.6/24", "nonsense/64", "fd00:::5/64"])
     func `what is no address is refused`(address: String) {
         #expect(throws: GodwitError(.badRequest, "")) {

@@ -23,7 +23,7 @@ package enum NetworkHook {
         let inner = Ip.configure(record.definition.interfaces, pid: pid)
         try await inner.command.check(input: Array(inner.input.utf8))
         guard !record.isSilent else { return }
-        for end in ends { try end.setUp(true) }
+        for end in ends { try end.unsilence() }
     }
 
     package static func pid(inState bytes: [UInt8]) throws -> Int32 {

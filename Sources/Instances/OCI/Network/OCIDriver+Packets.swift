@@ -1,0 +1,70 @@
+import LinuxHost
+package import MigrationCore
+
+extension OCIDriver: PacketHolding {
+    package func prepareHold(_ definition: InstanceDefinition) async throws {
+        await packetHolds.drop(definition.name)
+        var prepared: [PacketHold] = []
+        do {
+            for (interface, end) in zip(definition.interfaces, hostEnds(definition)) {
+                prepared.append(try await PacketHold.prepare(interface, beside: end))
+            }
+        } catch {
+            for hold in prepared { await hold.drop() }
+            throw error
+        }
+        packetHolds.put(prepared, for: definition.name)
+    }
+
+    package func startHold(_ definition: InstanceDefinition) async throws {
+        for (interface, hold) in zip(definition.interfaces, packetHolds.of(definition.name) ?? []) {
+            try hold.start(isPinned: true)
+            try hold.announce(Announcement(interface: interface))
+        }
+    }
+
+    package func takeHeld(_ definition: InstanceDefinition) async throws -> [[UInt8]] {
+        let known = zip(definition.interfaces, packetHolds.of(definition.name) ?? [])
+        return known.flatMap { interface, hold in
+            HeldBatch.batches(hold.take(), interface: interface.name).map(\.encoded)
+        }
+    }
+
+    package func giveHeld(_ message: [UInt8], to definition: InstanceDefinition) async throws {
+        let batch = try HeldBatch(decoding: message)
+        let known = zip(definition.interfaces, packetHolds.of(definition.name) ?? [])
+        guard let hold = known.first(where: { $0.0.name == batch.interface })?.1 else {
+            throw GodwitError(
+                .protocolViolation,
+                "packets came for an interface \(batch.interface) that the instance does not have")
+        }
+        hold.give(batch.frames)
+    }
+
+    /// Keeps what arrives, where that was prepared, and lets nothing through any more.
+    func stopTraffic(_ definition: InstanceDefinition) throws {
+        guard let holds = packetHolds.of(definition.name) else {
+            for end in hostEnds(definition) { try end.setUp(false) }
+            return
+        }
+        for (hold, end) in zip(holds, hostEnds(definition)) {
+            try hold.start(isPinned: false)
+            try end.silence()
+        }
+    }
+
+    /// Lets the instance have what was kept, and everything from now on.
+    func resumeTraffic(_ definition: InstanceDefinition) async throws {
+        let prepared = packetHolds.take(definition.name)
+        let process = try firstProcess(definition)
+        for (index, end) in hostEnds(definition).enumerated() where end.exists {
+            if let prepared, let process {
+                _ = try await prepared[index].release(into: end, of: process)
+            } else {
+                await prepared?[index].drop()
+                try end.unsilence()
+            }
+        }
+        try? await announce(definition)
+    }
+}

@@ -1,0 +1,114 @@
+import CLinux
+import Foundation
+import MigrationCore
+
+extension PacketHold {
+    /// Lets the instance have what was kept, in its order, and then everything that arrives anew.
+    /// Opens the host end and waits 200 ms at most until both ends can transmit; returns when
+    /// nothing is left of the hold. Idempotent, and does nothing after `drop`.
+    ///
+    /// - Parameter instance: a process in the instance's network namespace.
+    /// - Throws: `kernelRefused`, still holding, unless there is such a host end and it can be set
+    ///   up.
+    @discardableResult
+    package func release(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
+        guard !hasEnded else { return tally }
+        let link = try await open(end, instance)
+        try await blocking { [self] in
+            let outlet = try Outlet(host: host, index: link.index)
+            defer { try? Self.remove(name, route) }
+            try withState { state in
+                guard state.phase == .holding else { return }
+                defer { state.phase = .ended }
+                deliver(&state, through: outlet)
+                try route.tell(
+                    [
+                        .place(hardware, at: link.index, .learnt),
+                        .port(index, takesFloods: false),
+                    ], to: "send the instance's frames to \(end.name)")
+                awaitStragglers()
+                deliver(&state, through: outlet)
+            }
+            withState { $0.phase = .ended }
+        }
+        return tally
+    }
+
+    /// Ends the hold; what is still kept is lost. Returns when nothing is left of it. Idempotent.
+    package func drop() async {
+        withState { $0.phase = .ended }
+        try? await blocking { [self] in try Self.remove(name, route) }
+    }
+
+    private var hasEnded: Bool { withState { $0.phase == .ended } }
+
+    /// What the instance sent before both ends and the bridge are ready would be lost, its first
+    /// question for a neighbour with it, and that is repeated only after a second.
+    private func open(_ end: HostEnd, _ instance: Int32) async throws -> Link {
+        let link = try end.link(route)
+        if !link.isSettled {
+            try route.tell([.setUp(true, link.index)], to: "set \(end.name) up")
+            _ = try await holds(within: .milliseconds(200)) {
+                try route.link(end.name)?.isSettled ?? false
+            }
+        }
+        // An instance that has no such interface any more, or has set it down, is not waited for.
+        if let inside = try? RouteSocket(of: instance), let inner = try inside.link(innerName),
+            inner.isUp
+        {
+            _ = try await holds(within: .milliseconds(200)) {
+                try inside.link(innerName)?.isSettled ?? true
+            }
+            // Changes nothing, and waits for the lock under which an end first counts as ready and
+            // then becomes it.
+            try? inside.tell([.setUp(true, inner.index)], to: "set \(innerName) up")
+        }
+        try? route.tell([.port(link.index, isOpen: true)], to: "open \(end.name)")
+        return link
+    }
+
+    /// Everything that is kept, and everything that comes until nothing more does.
+    private func deliver(_ state: inout State, through outlet: borrowing Outlet) {
+        for frame in state.store.removeAll() {
+            state.store.delivered(outlet.send(frame))
+        }
+        // A flood would keep this going for ever.
+        for _ in 0..<Limit.heldFrames {
+            guard let frame = next(&state) else { return }
+            state.store.deliveredAtOnce(outlet.send(frame))
+        }
+    }
+
+    /// A frame whose way another processor had chosen just before arrives within microseconds.
+    private func awaitStragglers() {
+        var waiting = pollfd(fd: tap.number, events: Int16(POLLIN), revents: 0)
+        _ = unsafe poll(&waiting, 1, 1)
+    }
+}
+
+/// Sends frames out of a host end, which is into the instance.
+private struct Outlet {
+    private let socket: Descriptor
+    private let index: Int32
+
+    init(host: Int32, index: UInt32) throws {
+        let number = godwit_socket_of(host, AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
+        guard number >= 0 else {
+            throw GodwitError.kernel("open a packet socket", code: -number)
+        }
+        socket = Descriptor(taking: number)
+        self.index = Int32(bitPattern: index)
+    }
+
+    /// Whether the instance's interface took it. Its queue holds some 1,000 frames and empties in
+    /// microseconds.
+    func send(_ frame: HeldFrame) -> Bool {
+        let bytes = frame.bytes
+        for _ in 0..<20 {
+            let error = unsafe godwit_packet_send_by(socket.number, index, bytes, bytes.count)
+            guard error == ENOBUFS else { return error == 0 }
+            usleep(100)
+        }
+        return false
+    }
+}
