@@ -2,8 +2,8 @@ import CLinux
 import Foundation
 import MigrationCore
 
-/// Which pages of a process have content, as `/proc/PID/pagemap` shows it: in memory or swapped out,
-/// not the kernel's shared page of zeros. The same pages that CRIU dumps.
+/// Which pages of a process have content, as `/proc/PID/pagemap` shows it: in memory or swapped
+/// out, not the kernel's shared page of zeros. The same pages that CRIU dumps.
 @safe package final class PageTable {
     /// Pages of one kind, next to each other.
     package struct Region: Equatable {

@@ -5,8 +5,8 @@ import Synchronization
 /// Watches an address space by the hashes of its contents.
 ///
 /// What was read of a page and sent is hashed (`wasRead`); each round hashes what the page holds
-/// now. So each round reads all memory, also the last, in the freeze: about 0.2 s a GiB. A page that
-/// nobody told about is reported again. Two contents count as equal if 64 bits of XXH3 are.
+/// now. So each round reads all memory, also the last, in the freeze: about 0.2 s a GiB. A page
+/// that nobody told about is reported again. Two contents count as equal if 64 bits of XXH3 are.
 package final class HashTracker: DirtyTracker {
     package let kind = TrackerKind.hash
     private let process: Int32

@@ -5,9 +5,10 @@ import Synchronization
 
 /// Watches an address space by asynchronous write-protection.
 ///
-/// The kernel drops the protection of a mapping that is unmapped, moved by `mremap`, replaced at the
-/// same address or inherited by a child, and a scan refuses it from then on; so every doubt about a
-/// mapping shows as a refusal, and a refused range is taken in anew with all its pages reported.
+/// The kernel drops the protection of a mapping that is unmapped, moved by `mremap`, replaced at
+/// the same address or inherited by a child, and a scan refuses it from then on; so every doubt
+/// about a mapping shows as a refusal, and a refused range is taken in anew with all its pages
+/// reported.
 package final class WriteProtectTracker: DirtyTracker {
     package let kind = TrackerKind.writeProtect
     /// For how long the process stood while the tracker was put in.
