@@ -34,7 +34,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "godwit",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "godwit", targets: ["godwit"])],
+    products: [
+        .executable(name: "godwit", targets: ["godwit"]),
+        // Preloaded into CRIU, so it must need nothing but the C library.
+        .library(name: "godwit-criu", type: .dynamic, targets: ["CriuShim"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -52,8 +56,16 @@ let package = Package(
     targets: [
         module("MigrationCore", []),
         .target(name: "CLinux"),
-        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-        module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash"]),
+        .target(
+            name: "CriuShim",
+            cSettings: [.unsafeFlags(["-fvisibility=hidden"])],
+            // Without it the Swift driver would link the Swift runtime, which CRIU's loader lacks.
+            linkerSettings: [.unsafeFlags(["-enable-experimental-feature", "Embedded"])]
+        ),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash", "CLZ4"]),
         module("Pages", ["MigrationCore", "LinuxHost"]),
         module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),
         module("Storage", ["MigrationCore", "LinuxHost"]),

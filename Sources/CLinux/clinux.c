@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,6 +76,15 @@ int godwit_spawn(
 }
 
 int godwit_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int godwit_socket_pair(int ends[2], int buffer) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return -1;
+    /* Beyond the system's limit as root; without the right to, the kernel's own size does. */
+    for (int end = 0; end < 2; end++)
+        if (setsockopt(ends[end], SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer))
+            setsockopt(ends[end], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    return 0;
+}
 
 int godwit_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -27,7 +27,7 @@ struct Godwit: AsyncParsableCommand {
         abstract: "Move running containers to other hosts.",
         discussion: """
             Examples:
-              godwit launch /images/redis db --network bridge=br0,address=10.0.0.5/24
+              godwit launch /images/redis db --bridge br0 --address 10.0.0.5/24
               godwit move db host-b: --dry-run
               godwit move db host-b:
               godwit migrations db
@@ -36,6 +36,7 @@ struct Godwit: AsyncParsableCommand {
             (godwit resolve), 64 wrong use, 65 not in the state for it, 66 not found, 68 no daemon,
             75 link lost or timed out, 130 cancelled; the others are in docs/errors.md.
             """,
+        version: "godwit \(programVersion)",
         subcommands: [
             LaunchCommand.self,
             ListCommand.self,

@@ -112,11 +112,24 @@ extension Demo {
         say("moved from host \(source) to host \(target)")
         let report = try await newestReport(on: source)
         print(indented(try await show(report, on: source) ?? said))
+        try await waitForReply(on: target)
         let after = try await writtenLines(on: target)
         let isWhole = after == (1...max(1, after.count)).map(String.init)
         return Moved(
             source: source, target: target, report: report, start: start, end: end,
             fileArrived: isWhole && after.count > before.count)
+    }
+
+    /// Until the client has been answered again: else two moves would become one pause.
+    private func waitForReply(on host: String) async throws {
+        let first = try await counted(on: host)
+        try await eventually("the client is answered on host \(host)") {
+            try await counted(on: host) != first
+        }
+    }
+
+    private func counted(on host: String) async throws -> String {
+        try await lab.check(host, ["exec", "redis", "--", "redis-cli", "get", "witness"])
     }
 
     /// The lines that are complete: the last one may be under way.

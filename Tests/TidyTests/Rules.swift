@@ -75,7 +75,7 @@ func humps(of line: String) -> Set<String> {
 enum Arrows {
     static let own: [String: Set<String>] = [
         "MigrationCore": [],
-        "LinuxHost": ["MigrationCore", "CLinux", "CXXHash"],
+        "LinuxHost": ["MigrationCore", "CLinux", "CXXHash", "CLZ4"],
         "Pages": ["MigrationCore", "LinuxHost"],
         "Instances": ["MigrationCore", "LinuxHost", "Pages"],
         "Storage": ["MigrationCore", "LinuxHost"],

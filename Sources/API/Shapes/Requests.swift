@@ -56,9 +56,10 @@ struct InstancePost: Codable, Sendable {
     var paused: Bool?
     var keepDefinition: Bool?
     var timeout: UInt32?
+    var memory: MemoryOptions?
 
     enum CodingKeys: String, CodingKey {
-        case name, migration, target, live, tcp, bandwidth, paused
+        case name, migration, target, live, tcp, bandwidth, paused, memory
         case keepDefinition = "keep_definition"
         case timeout
     }
@@ -75,6 +76,7 @@ struct InstancePost: Codable, Sendable {
         paused = request.isPaused
         keepDefinition = request.keepsDefinition
         timeout = request.timeoutSeconds
+        memory = request.memory
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -86,7 +88,8 @@ struct InstancePost: Codable, Sendable {
         return MoveRequest(
             name: instance, remote: target, mode: live.map { $0 ? .live : .cold },
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
-            keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout)
+            keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
+            memory: memory ?? .standard)
     }
 }
 

@@ -10,6 +10,7 @@
 #include "clinux_files.h"
 #include "clinux_inject.h"
 #include "clinux_instances.h"
+#include "clinux_memory.h"
 #include "clinux_scan.h"
 #include "clinux_service.h"
 
@@ -22,6 +23,9 @@ int godwit_spawn(
 
 /* pipe2(2), close-on-exec: 0, or -1 and errno. */
 int godwit_pipe(int ends[2]);
+/* socketpair(2) of local streams, close-on-exec, each with a buffer of that many bytes: 0, or -1 and
+ * errno. */
+int godwit_socket_pair(int ends[2], int buffer);
 
 /* pidfd_open(2), close-on-exec; -1 and errno. */
 int godwit_pidfd_open(pid_t pid);

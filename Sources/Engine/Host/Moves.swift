@@ -7,7 +7,7 @@ extension HostService {
         }
         let offer = try await equipment.offer(record.definition, options, isDryRun: true)
         let (dialer, id) = (equipment.dialer, MigrationID.random())
-        _ = try await peer(named: request.remote)
+        _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await withDeadline(.seconds(60), for: "the dry run") {
             let channel = try await dialer.openControl(request.remote, migration: id)
             do {
@@ -37,7 +37,7 @@ extension HostService {
         _ request: MoveRequest,
         _ progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws -> SourceJob {
-        _ = try await peer(named: request.remote)
+        _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await exclusively(request.name) { record in
             let options = try await wishes(request, record)
             let driver = try equipment.driver(record.definition.kind)
@@ -92,13 +92,21 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
+        guard request.memory.atDeadline != .postcopy, !request.memory.throttle else {
+            throw GodwitError(
+                .badRequest,
+                "this version neither moves by post-copy nor slows an instance down",
+                remedy: "let the deadline freeze the instance, or abort the move"
+            )
+        }
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
             newName: request.newName,
             bandwidth: request.bandwidth,
             isPaused: request.isPaused,
-            keepsDefinition: request.keepsDefinition
+            keepsDefinition: request.keepsDefinition,
+            memory: request.memory
         )
     }
 

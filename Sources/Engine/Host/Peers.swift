@@ -1,26 +1,6 @@
 import Logging
 package import MigrationCore
 
-extension HostService: PeerDirectory {
-    package func peer(named name: RemoteName) async throws -> PeerRecord {
-        guard let peer = try store.peer(named: name) else {
-            throw GodwitError(
-                .notFound,
-                "there is no remote \(name)",
-                remedy: "add it with `godwit remote add`"
-            )
-        }
-        return peer
-    }
-
-    package func peer(withFingerprint fingerprint: String) async -> PeerRecord? {
-        do { return try store.peer(withFingerprint: fingerprint) } catch {
-            logger.error("the peers cannot be read", metadata: ["error": "\(error)"])
-            return nil
-        }
-    }
-}
-
 extension HostService: PeerAcceptor {
     package func accept(
         control channel: any MessageChannel,

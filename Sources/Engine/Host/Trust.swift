@@ -146,7 +146,7 @@ extension HostService {
     }
 
     package func removeRemote(_ name: RemoteName) async throws {
-        let peer = try await peer(named: name)
+        let peer = try await KnownPeers(in: store).peer(named: name)
         let migration =
             sources.values.first { $0.context.remote == name && !$0.isConcluded }?.id
             ?? targets.values.first { $0.peer.fingerprint == peer.fingerprint }?.id

@@ -102,6 +102,18 @@ final class Ledger: Sendable {
         listener(progress)
     }
 
+    func sent(_ memory: MemoryProgress) {
+        let progress = book.withLock { book in
+            book.report.bytes["memory"] = memory.sent.bytes
+            book.progress.step = "send memory, round \(memory.round)"
+            book.rate(memory.sent, of: nil)
+            return book.progress
+        }
+        listener(progress)
+    }
+
+    func set(_ memory: MemoryReport) { book.withLock { $0.report.memory = memory } }
+
     func add(statistics: [String: Double]) {
         book.withLock { $0.report.statistics.merge(statistics) { _, new in new } }
     }
@@ -112,6 +124,12 @@ final class Ledger: Sendable {
         let value = try await body()
         note(part, start.duration(to: .now).inMilliseconds)
         return value
+    }
+
+    /// Runs the body, and notes how long it took if the instance stood still until then.
+    func timingThaw(_ body: () async throws -> Void) async rethrows {
+        guard book.withLock({ $0.frozen != nil }) else { return try await body() }
+        try await timing("thaw", body)
     }
 
     func note(_ part: String, _ milliseconds: Double) {
@@ -135,6 +153,7 @@ final class Ledger: Sendable {
             book.report.downtime.merge(receipt.milliseconds) { _, new in new }
             guard book.report.mode == .live, let frozen = book.frozen else { return }
             book.report.downtimeMilliseconds = frozen.duration(to: .now).inMilliseconds
+            book.report.memory?.outcome = book.report.downtimeMilliseconds
         }
     }
 

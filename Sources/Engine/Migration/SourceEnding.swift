@@ -6,7 +6,9 @@ extension SourceWork {
     func revert() async throws {
         job.ledger.begin("revert")
         guard try await persistently("reading the state", logger, { try isOurs }) else { return }
-        try await persistently("letting the instance run again", logger) { try await letRun() }
+        try await job.ledger.timingThaw {
+            try await persistently("letting the instance run again", logger) { try await letRun() }
+        }
         await closeStreams()
         let pool = try pool()
         try await persistently("cleaning up", logger) {
@@ -95,6 +97,7 @@ extension Equipment {
             methods: pool.methods
         )
         return Offer(
+            capabilities: await capabilities(of: driver),
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
@@ -107,5 +110,15 @@ extension Equipment {
             options: options,
             isDryRun: isDryRun
         )
+    }
+
+    private func capabilities(of driver: any Checkpointable) async -> Capabilities {
+        await canMoveMemory(driver) ? .own : .own.without(.memoryRounds)
+    }
+
+    /// Asked once, at planning time, on both sides.
+    func canMoveMemory(_ driver: any Checkpointable) async -> Bool {
+        guard let driver = driver as? any MemoryMoving else { return false }
+        return await driver.canMoveMemory
     }
 }

@@ -13,6 +13,7 @@ final class SourceWork: Sendable {
     private struct Kept {
         var acceptance: Acceptance?
         var streams: [StreamHello.Purpose: any ByteStream] = [:]
+        var memory: (any MemorySession)?
     }
 
     init(job: SourceJob, equipment: Equipment, logger: Logger) {
@@ -64,8 +65,12 @@ final class SourceWork: Sendable {
             switch step {
             case .sendDelta(let volume, _): _ = try await open(.delta(volume))
             case .sendCheckpoint: _ = try await open(.checkpoint)
-            case .sendVolume, .freeze, .handOver, .restore, .endOriginal: break
+            case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
             }
+        }
+        // Last of all: what is sent now grows old again until the freeze.
+        for case .sendMemory(let streams) in acceptance.plan.steps {
+            try await sendMemory(over: streams)
         }
     }
 
@@ -97,14 +102,21 @@ final class SourceWork: Sendable {
         let mapped =
             options.mode == .live
             ? try await driver.writableMappings(definition, root: pool.path(of: volume)) : []
+        let memory = try await captureMemory()
+        async let rest: Void = finishMemory()
         if acceptance.plan.steps.contains(.sendCheckpoint) {
-            try await job.ledger.timing("checkpoint") {
-                try await driver.dump(definition, options: options)
-            }
+            try await job.ledger.timing("checkpoint") { try await dump(without: memory) }
             try Task.checkCancellation()
         }
-        let digests = try await withThrowingTaskGroup(of: (String?, String).self) { group in
-            for step in acceptance.plan.steps {
+        let digests = try await sendFrozen(acceptance.plan, mapped: mapped)
+        try await rest
+        job.ledger.stateSent()
+        return digests
+    }
+
+    private func sendFrozen(_ plan: Plan, mapped: Set<String>) async throws -> Digests {
+        try await withThrowingTaskGroup(of: (String?, String).self) { group in
+            for step in plan.steps {
                 switch step {
                 case .sendDelta(let volume, let method):
                     group.addTask {
@@ -112,7 +124,7 @@ final class SourceWork: Sendable {
                     }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.sendCheckpoint()) }
-                case .sendVolume, .freeze, .handOver, .restore, .endOriginal: break
+                case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
                 }
             }
             var digests = Digests(volumes: [:], checkpoint: nil)
@@ -125,8 +137,6 @@ final class SourceWork: Sendable {
             }
             return digests
         }
-        job.ledger.stateSent()
-        return digests
     }
 
     private func sendDelta(
@@ -186,14 +196,58 @@ extension SourceWork {
         kept.withLock { $0.streams[purpose] = nil }
     }
 
-    /// Nothing of the migration travels any more.
+    /// Nothing of the migration travels any more, and the instance's memory is not watched.
     func closeStreams() async {
-        let streams = kept.withLock { kept in
-            defer { kept.streams = [:] }
-            return Array(kept.streams.values)
+        let (streams, memory) = kept.withLock { kept in
+            defer { (kept.streams, kept.memory) = ([:], nil) }
+            return (Array(kept.streams.values), kept.memory)
         }
+        await memory?.close()
         for stream in streams { await stream.cancel() }
     }
+}
+
+/// The memory, where the plan has it travel by itself.
+extension SourceWork {
+    private func sendMemory(over count: Int) async throws {
+        guard let driver = try driver() as? any MemoryMoving else {
+            throw GodwitError(.internalFault, "the plan sends memory that this host cannot send")
+        }
+        job.ledger.begin("send memory")
+        var streams: [any ByteStream] = []
+        for number in 0..<count { streams.append(try await open(.memory(number))) }
+        let session = try await driver.openMemory(
+            definition, over: streams, options: options, progress: { [job] in job.ledger.sent($0) })
+        kept.withLock { $0.memory = session }
+        defer { job.ledger.set(session.report) }
+        try await session.sendRounds()
+    }
+
+    /// What the dump need not contain, because it has its own way.
+    private func captureMemory() async throws -> CarriedMemory? {
+        guard let session = kept.withLock({ $0.memory }) else { return nil }
+        return try await job.ledger.timing("scan") { try await session.capture() }
+    }
+
+    private func finishMemory() async throws {
+        guard let session = kept.withLock({ $0.memory }) else { return }
+        defer { job.ledger.set(session.report) }
+        try await job.ledger.timing("memory") { try await session.finish() }
+        let streams = kept.withLock { kept in kept.streams.filter { $0.key.isMemory } }
+        for (purpose, stream) in streams { await settle(stream, purpose) }
+    }
+
+    private func dump(without memory: CarriedMemory?) async throws {
+        let driver = try driver()
+        guard let memory, let driver = driver as? any MemoryMoving else {
+            return try await driver.dump(definition, options: options)
+        }
+        try await driver.dump(definition, options: options, without: memory)
+    }
+}
+
+extension StreamHello.Purpose {
+    fileprivate var isMemory: Bool { if case .memory = self { true } else { false } }
 }
 
 extension ByteStream {

@@ -47,6 +47,7 @@ final class TargetWork: Sendable {
         return Planner.plan(
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
+            movesMemory: await equipment.canMoveMemory(try equipment.driver(offer.definition.kind)),
             methods: equipment.pools.mapValues(\.methods)
         )
     }
@@ -81,28 +82,37 @@ final class TargetWork: Sendable {
     }
 
     func expectStreams() {
-        let purposes = agreed.plan.steps.compactMap { step -> StreamHello.Purpose? in
+        let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
-            case .sendVolume(let volume, _): .volume(volume)
-            case .sendDelta(let volume, _): .delta(volume)
-            case .sendCheckpoint: .checkpoint
-            case .freeze, .handOver, .restore, .endOriginal: nil
+            case .sendVolume(let volume, _): [.volume(volume)]
+            case .sendDelta(let volume, _): [.delta(volume)]
+            case .sendCheckpoint: [.checkpoint]
+            case .sendMemory(let streams): (0..<streams).map { .memory($0) }
+            case .freeze, .handOver, .restore, .endOriginal: []
             }
         }
         job.desk.expect(purposes)
     }
 
-    /// Receives everything, volumes beside process state, and returns the digests of what arrived.
+    /// Receives everything, volumes beside memory and process state, and returns the digests of
+    /// what arrived.
     func receiveState() async throws -> Digests {
         let (_, plan) = agreed
-        return try await withThrowingTaskGroup(of: (String?, String).self) { group in
+        async let memory: Void = receiveMemory(plan)
+        let digests = try await receiveFiles(plan)
+        try await memory
+        return digests
+    }
+
+    private func receiveFiles(_ plan: Plan) async throws -> Digests {
+        try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in plan.steps {
                 switch step {
                 case .sendVolume(let volume, let method):
                     group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.receiveCheckpoint()) }
-                case .sendDelta, .freeze, .handOver, .restore, .endOriginal: break
+                case .sendDelta, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
                 }
             }
             var digests = Digests(volumes: [:], checkpoint: nil)
@@ -131,6 +141,29 @@ final class TargetWork: Sendable {
             try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
         }
         return try await pool.digest(of: here, mapped: [])
+    }
+
+    /// The digests of memory are compared on its streams, by the two drivers.
+    private func receiveMemory(_ plan: Plan) async throws {
+        for case .sendMemory(let streams) in plan.steps {
+            guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
+                throw GodwitError(.internalFault, "memory comes that this host cannot receive")
+            }
+            try await take((0..<streams).map { .memory($0) }, []) { [definition] streams in
+                try await driver.receiveMemory(definition, from: streams)
+            }
+        }
+    }
+
+    /// Takes all streams at once.
+    private func take(
+        _ purposes: [StreamHello.Purpose], _ taken: [any ByteStream],
+        _ body: @Sendable ([any ByteStream]) async throws -> Void
+    ) async throws {
+        guard let next = purposes.first else { return try await body(taken) }
+        try await job.desk.take(next) { stream in
+            try await take(Array(purposes.dropFirst()), taken + [stream], body)
+        }
     }
 
     private func receiveCheckpoint() async throws -> String {

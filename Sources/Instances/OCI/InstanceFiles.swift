@@ -18,6 +18,8 @@ struct InstanceFiles: Equatable, Sendable {
     var exit: String { "\(directory)/exit" }
     /// There while a checkpoint is made: the number of the process that makes it.
     var dumping: String { "\(directory)/dumping" }
+    /// What a dump leaves out, see `Criu.hiddenPages`.
+    var hiddenPages: String { "\(directory)/hidden" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }

@@ -1,13 +1,18 @@
 import Foundation
 import LinuxHost
 import MigrationCore
+import Pages
 
 /// The program behind `godwit monitor`: a process for each running instance that outlives the
 /// daemon, keeps the instance's log and learns its exit status.
 ///
 ///     daemon ── monitor (its own session) ── runc, which ends ── first process, handed on
 package enum Monitor {
-    package enum Action: String, Sendable { case start, restore }
+    package enum Action: String, Sendable {
+        case start, restore
+        /// Receives the memory first, and restores when the daemon says so.
+        case receive
+    }
 
     /// The descriptor on which the monitor says once, in JSON, how the start went.
     static let reportDescriptor: Int32 = 3
@@ -20,15 +25,34 @@ package enum Monitor {
 
     /// Starts or restores the instance and returns when it has ended.
     ///
-    /// - Parameter record: the path of the instance's runtime record.
-    package static func run(_ action: Action, record path: String) async throws {
+    /// - Parameters:
+    ///   - record: the path of the instance's runtime record.
+    ///   - streams: how many the memory arrives on.
+    package static func run(_ action: Action, record path: String, streams: Int) async throws {
         signal(SIGHUP, SIG_IGN)
         Reaper.adoptOrphans()
         let report = Descriptor(taking: reportDescriptor)
+        guard action == .receive else { return await run(action, path, nil, report) }
+        let record = try RuntimeRecord.read(path)
+        guard let keeper = try await MemoryKeeper.receive(streams: streams, for: record) else {
+            return
+        }
+        await run(.restore, path, keeper, report)
+    }
+
+    private static func run(
+        _ action: Action, _ path: String, _ keeper: MemoryKeeper?, _ report: Descriptor
+    ) async {
         let began = ContinuousClock.now
         do {
             let record = try RuntimeRecord.read(path)
-            let output = try await launch(action, record)
+            let server = try keeper?.serve(record)
+            let serving = server.map { serve($0, record) }
+            let output: Descriptor
+            do { output = try await launch(action, record, isLazy: server != nil) } catch {
+                serving?.cancel()
+                throw await reason(of: error, serving)
+            }
             let keeper = keepLog(from: output, record.files)
             try say(nil, since: began, on: report)
             let status = try await waitForEnd(record.files)
@@ -38,20 +62,49 @@ package enum Monitor {
             // The directory is gone if the driver has removed the instance meanwhile.
             try? SmallFile.replace(record.files.exit, with: Array("\(status)".utf8))
         } catch {
-            try say(error as? GodwitError ?? unexpected(error), since: began, on: report)
+            try? say(error as? GodwitError ?? unexpected(error), since: began, on: report)
         }
+    }
+
+    /// A task of its own: it goes on beside the wait for the instance's end.
+    ///
+    /// An instance that cannot have all of its memory must not go on with zeros in its place.
+    private static func serve(
+        _ server: LazyPagesServer, _ record: RuntimeRecord
+    ) -> Task<GodwitError?, Never> {
+        Task {
+            do {
+                _ = try await server.run()
+                return nil
+            } catch {
+                let name = record.definition.name
+                let path = record.configuration.cgroupPath(of: name)
+                try? await Cgroup(path: path).killAll()
+                return error as? GodwitError ?? unexpected(error)
+            }
+        }
+    }
+
+    /// What the page server says of a restore that failed, or else what runc said.
+    private static func reason(
+        of error: any Error, _ serving: Task<GodwitError?, Never>?
+    ) async -> any Error {
+        guard let reason = await serving?.value, reason.code != .cancelled,
+            reason.code != .internalFault
+        else { return error }
+        return reason
     }
 
     /// Runs runc and returns the reading end of the pipe that is now the instance's output and
     /// error.
     private static func launch(
-        _ action: Action, _ record: RuntimeRecord
+        _ action: Action, _ record: RuntimeRecord, isLazy: Bool
     ) async throws -> Descriptor {
         let files = record.files
         try SmallFile.replace(files.monitor, with: Array("\(getpid())".utf8))
         let (output, input) = try Descriptor.pipe()
         let nothing = try Descriptor.open("/dev/null", O_RDONLY)
-        let command = command(action, record)
+        let command = command(action, record, isLazy: isLazy)
         let runc = try ChildProcess.start(
             command, descriptors: [(nothing, 0), (input, 1), (input, 2)])
         input.close()
@@ -60,19 +113,24 @@ package enum Monitor {
         return output
     }
 
-    private static func command(_ action: Action, _ record: RuntimeRecord) -> Command {
-        let files = record.files
+    private static func command(
+        _ action: Action, _ record: RuntimeRecord, isLazy: Bool
+    ) -> Command {
+        let (files, runc) = (record.files, record.configuration.runc)
         let name = record.definition.name.text
-        return switch action {
-        case .start:
-            record.configuration.runc.run(
+        guard action != .start else {
+            return runc.run(
                 name, bundle: files.directory, pidFile: files.pid, log: files.runcLog)
-        case .restore:
-            record.configuration.runc.restore(
-                name, bundle: files.directory, images: files.images, work: files.work,
-                keepsConnections: record.keepsConnections, pidFile: files.pid,
-                log: files.runcLog)
         }
+        var command = runc.restore(
+            name, bundle: files.directory, images: files.images, work: files.work,
+            keepsConnections: record.keepsConnections, isLazy: isLazy, pidFile: files.pid,
+            log: files.runcLog)
+        if isLazy {
+            let library = Criu.library(of: record.configuration.executable)
+            command.environment = Criu.restoringLazily(library: library)
+        }
+        return command
     }
 
     private static func failure(

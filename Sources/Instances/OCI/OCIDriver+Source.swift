@@ -58,8 +58,16 @@ extension OCIDriver: Checkpointable {
         return CheckpointResult(digest: sent.digest, bytes: sent.bytes, statistics: statistics)
     }
 
-    /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
     package func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws {
+        try await dump(definition, options: options, environment: [:])
+    }
+
+    /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
+    ///
+    /// - Parameter environment: for CRIU.
+    func dump(
+        _ definition: InstanceDefinition, options: MoveOptions, environment: [String: String]
+    ) async throws {
         precondition(options.mode == .live)
         let files = files(definition)
         guard try cgroup(definition).isFrozen else {
@@ -74,9 +82,10 @@ extension OCIDriver: Checkpointable {
         }
         try SmallFile.remove(files.runcLog)
         try writeCriuConfiguration(files, closesConnections: options.tcp == .close)
-        let command = runc.checkpoint(
+        var command = runc.checkpoint(
             definition.name.text, images: files.images, work: files.work,
             keepsConnections: options.tcp == .keep, log: files.runcLog)
+        command.environment = environment
         let nothing = try Descriptor.open("/dev/null", O_RDWR)
         let child = try ChildProcess.start(
             command, descriptors: [(nothing, 0), (nothing, 1), (nothing, 2)])

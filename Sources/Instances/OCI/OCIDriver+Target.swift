@@ -42,7 +42,7 @@ extension OCIDriver {
         try makeBundle(restoring(definition, root: root, options))
         try SmallFile.makeDirectory(files.work)
         let began = ContinuousClock.now
-        let runcTime = try await startMonitor(.restore, files)
+        let runcTime = try await restore(definition, files)
         // A paused instance must not reach the network before it stands.
         if options.isPaused { try await cgroup(definition).freeze() }
         let restored = ContinuousClock.now
@@ -60,6 +60,20 @@ extension OCIDriver {
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)
         return times
+    }
+
+    /// By the keeper of its memory, if that came ahead.
+    private func restore(_ definition: InstanceDefinition, _ files: InstanceFiles) async throws
+        -> Double
+    {
+        guard let keeper = keepers.take(definition.name) else {
+            return try await startMonitor(.restore, files)
+        }
+        do { try keeper.restore() } catch {
+            await keeper.discard()
+            throw error
+        }
+        return try await readReport(from: keeper.report, files)
     }
 
     package func discardRestore(_ definition: InstanceDefinition) async throws {

@@ -4,15 +4,17 @@ package import MigrationCore
 
 /// Containers on runc, checkpointed and restored by CRIU.
 ///
-/// It remembers nothing: what an instance is at the moment stands in its control group, in its
-/// directory below `runDirectory/instances`, and in the monitor that runs beside it. So a new
-/// daemon goes on where the one before it ended.
+/// It remembers nothing that a restart would need: what an instance is at the moment stands in its
+/// control group, in its directory below `runDirectory/instances`, and in the monitor that runs
+/// beside it. So a new daemon goes on where the one before it ended.
 package struct OCIDriver: Sendable {
     /// Finds what CRIU cannot dump in the given processes.
     package typealias ObstacleScanning = @Sendable ([Int32]) throws -> [Obstacle]
 
     package let configuration: OCIConfiguration
     let scan: ObstacleScanning
+    /// All that it holds in memory: processes that drop what they keep when this one ends.
+    let keepers = Keepers()
 
     package init(
         _ configuration: OCIConfiguration, obstacles scan: @escaping ObstacleScanning
@@ -84,6 +86,11 @@ package struct OCIDriver: Sendable {
             command, descriptors: descriptors + [(write, Monitor.reportDescriptor)],
             inNewSession: true)
         write.close()
+        return try await readReport(from: read, files)
+    }
+
+    /// Waits for what a monitor says of its start or restore.
+    func readReport(from read: Descriptor, _ files: InstanceFiles) async throws -> Double {
         let bytes = try await blocking {
             var all: [UInt8] = []
             while true {
@@ -95,7 +102,7 @@ package struct OCIDriver: Sendable {
         guard let report = try? JSONDecoder().decode(Monitor.Report.self, from: Data(bytes)) else {
             throw GodwitError(
                 .internalFault, "the monitor of \(files.name) ended without a report",
-                remedy: "run it by hand: \(command)")
+                remedy: "see the daemon's log, and the kernel's")
         }
         if let failure = report.failure { throw failure }
         return report.milliseconds
@@ -108,6 +115,7 @@ package struct OCIDriver: Sendable {
     func clear(_ definition: InstanceDefinition, keepsExit: Bool = false) async throws {
         let files = files(definition)
         let cgroup = try cgroup(definition)
+        await keepers.discard(definition.name)
         await endTools(files)
         try await cgroup.killAll()
         await waitForMonitor(files)

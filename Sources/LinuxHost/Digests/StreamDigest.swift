@@ -24,6 +24,8 @@ import MigrationCore
         }
     }
 
+    func withState(_ body: (OpaquePointer) -> Void) { unsafe body(state) }
+
     package func update(_ text: String) { update(Array(text.utf8)[...]) }
 
     /// A number in eight bytes, the least significant first.

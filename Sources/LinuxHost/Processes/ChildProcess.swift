@@ -121,4 +121,4 @@ private func withCStrings<Value>(
 }
 
 /// A write to a tool that has ended is an error of `write`, not the end of this process.
-private let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()

@@ -18,3 +18,38 @@ package enum Criu {
         return (lines + (closesConnections ? ["tcp-close"] : [])).map { $0 + "\n" }.joined()
     }
 }
+
+// The library `libgodwit-criu.so` that is preloaded into CRIU by runc's environment.
+extension Criu {
+    /// Where the library lies that belongs to the program at `executable`.
+    package static func library(of executable: String) -> String {
+        let folder = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        return folder.joined(separator: "/") + "/libgodwit-criu.so"
+    }
+
+    /// For a dump that leaves out the memory listed in a file, see `hiddenPages`. If the library
+    /// does not come into effect CRIU dumps everything.
+    package static func hiding(_ file: String, library: String) -> [String: String] {
+        ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": file]
+    }
+
+    /// For a restore with our page server: tasks in a user namespace get their userfaultfds, and
+    /// none runs before the server has agreed.
+    package static func restoringLazily(library: String) -> [String: String] {
+        ["LD_PRELOAD": library, "GODWIT_LAZY_RESTORE": "1"]
+    }
+
+    /// The file for `hiding`.
+    ///
+    /// - Parameter ranges: whole mappings, or pages, by the pids that CRIU will see; those of each
+    ///   pid apart from each other.
+    package static func hiddenPages(_ ranges: [Int32: [Range<UInt64>]]) -> String {
+        ranges.sorted { $0.key < $1.key }.flatMap { pid, ranges in
+            ranges.sorted { $0.lowerBound < $1.lowerBound }.map { range in
+                precondition(!range.isEmpty)
+                let start = String(range.lowerBound, radix: 16)
+                return "\(pid) \(start) \(String(range.upperBound, radix: 16))\n"
+            }
+        }.joined()
+    }
+}

@@ -39,14 +39,17 @@ package struct Runc: Codable, Equatable, Sendable {
     }
 
     /// Restores into a new container; its pipes are connected to runc's own standard streams.
+    ///
+    /// - Parameter isLazy: memory comes from a page server that listens in `work` already.
     package func restore(
         _ name: String, bundle: String, images: String, work: String, keepsConnections: Bool,
-        pidFile: String, log: String
+        isLazy: Bool = false, pidFile: String, log: String
     ) -> Command {
         command(
             log: log,
             ["restore", "--detach", "--file-locks"]
                 + (keepsConnections ? ["--tcp-established"] : [])
+                + (isLazy ? ["--lazy-pages"] : [])
                 + ["--image-path", images, "--work-path", work, "--bundle", bundle]
                 + ["--pid-file", pidFile, name])
     }

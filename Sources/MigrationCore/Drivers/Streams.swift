@@ -29,6 +29,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         /// What changed in a volume, after the freeze.
         case delta(String)
         case checkpoint
+        /// Pages of the running and then of the frozen instance, numbered from 0.
+        case memory(Int)
     }
 
     package let version: Int

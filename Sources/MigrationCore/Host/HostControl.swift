@@ -179,6 +179,7 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var keepsDefinition: Bool
     /// The move is cancelled if custody has not been offered by then.
     package var timeoutSeconds: UInt32?
+    package var memory: MemoryOptions
 
     package init(
         name: InstanceName,
@@ -189,8 +190,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         bandwidth: ByteCount? = nil,
         isPaused: Bool = false,
         keepsDefinition: Bool = false,
-        timeoutSeconds: UInt32? = nil
+        timeoutSeconds: UInt32? = nil,
+        memory: MemoryOptions = .standard
     ) {
+        self.memory = memory
         self.name = name
         self.remote = remote
         self.mode = mode

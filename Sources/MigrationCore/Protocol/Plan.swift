@@ -13,6 +13,7 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     package var isPaused: Bool
     /// The source keeps the stopped instance's definition and volume.
     package var keepsDefinition: Bool
+    package var memory: MemoryOptions
 
     package init(
         mode: Mode = .live,
@@ -20,7 +21,8 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         newName: InstanceName? = nil,
         bandwidth: ByteCount? = nil,
         isPaused: Bool = false,
-        keepsDefinition: Bool = false
+        keepsDefinition: Bool = false,
+        memory: MemoryOptions = .standard
     ) {
         self.mode = mode
         self.tcp = tcp
@@ -28,6 +30,7 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         self.bandwidth = bandwidth
         self.isPaused = isPaused
         self.keepsDefinition = keepsDefinition
+        self.memory = memory
     }
 }
 
@@ -36,6 +39,9 @@ package struct Plan: Codable, Equatable, Sendable {
     package enum Step: Codable, Hashable, Sendable {
         /// The volume's first pass, while the instance runs.
         case sendVolume(String, VolumeMethod)
+        /// Memory in rounds over that many streams, while the instance runs; the last one after
+        /// the freeze.
+        case sendMemory(streams: Int)
         /// The instance stands still from here (live) or is stopped (cold).
         case freeze
         /// What changed in the volume since the first pass.
@@ -83,6 +89,9 @@ package struct Plan: Codable, Equatable, Sendable {
                 offer.instance.volumes.contains {
                     $0.name == volume && $0.methods.contains(method)
                 }
+            case .sendMemory(let streams):
+                offer.capabilities.knows(.memoryRounds)
+                    && (1...Limit.memoryStreams).contains(streams)
             case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
             }
         }
@@ -114,9 +123,26 @@ package struct Capabilities: Codable, Equatable, Sendable {
         }
     }
 
+    /// All that this program knows.
     package static let own = Capabilities(
         oldestVersion: 1,
         newestVersion: 1,
-        features: [Feature("state-digest"), Feature("tree-digest")]
+        features: [Feature("state-digest"), Feature("tree-digest"), .memoryRounds]
     )
+
+    package func knows(_ feature: Feature) -> Bool {
+        features.contains { $0.name == feature.name }
+    }
+
+    /// Without the feature, if it is there.
+    package func without(_ feature: Feature) -> Capabilities {
+        var rest = self
+        rest.features.removeAll { $0.name == feature.name }
+        return rest
+    }
+}
+
+extension Capabilities.Feature {
+    /// The instance's memory travels in rounds while it runs.
+    package static let memoryRounds = Self("memory-rounds")
 }

@@ -4,11 +4,13 @@
 package enum Planner {
     /// - Parameters:
     ///   - findings: of all checks; the warnings among them become the plan's.
+    ///   - movesMemory: whether the target can receive memory in rounds.
     ///   - methods: the sending methods that each of the target's pools knows, by the pool's name.
     /// - Returns: all findings, with the planner's own, and the plan if none of them refuses.
     package static func plan(
         _ offer: Offer,
         findings: [Finding],
+        movesMemory: Bool = false,
         methods: [String: [VolumeMethod]]
     ) -> (findings: [Finding], plan: Plan?) {
         var findings = Array((findings + excess(of: offer)).prefix(Limit.findings))
@@ -16,7 +18,7 @@ package enum Planner {
         findings += agreed.findings
         guard !findings.contains(where: { $0.weight == .refusal }) else { return (findings, nil) }
         let plan = Plan(
-            steps: steps(of: offer, volumes: agreed.volumes),
+            steps: steps(of: offer, volumes: agreed.volumes, movesMemory: movesMemory),
             options: offer.options,
             name: offer.options.newName ?? offer.definition.name,
             startsOnTarget: offer.instance.status == .running,
@@ -27,10 +29,15 @@ package enum Planner {
 
     private static func steps(
         of offer: Offer,
-        volumes: [(String, VolumeMethod)]
+        volumes: [(String, VolumeMethod)],
+        movesMemory: Bool
     ) -> [Plan.Step] {
-        let checkpoint: [Plan.Step] = offer.options.mode == .live ? [.sendCheckpoint] : []
-        return volumes.map { .sendVolume($0.0, $0.1) } + [.freeze]
+        let isLive = offer.options.mode == .live
+        let checkpoint: [Plan.Step] = isLive ? [.sendCheckpoint] : []
+        let memory: [Plan.Step] =
+            isLive && movesMemory && offer.capabilities.knows(.memoryRounds)
+            ? [.sendMemory(streams: offer.options.memory.streams)] : []
+        return volumes.map { .sendVolume($0.0, $0.1) } + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
             + [.handOver, .restore, .endOriginal]
     }

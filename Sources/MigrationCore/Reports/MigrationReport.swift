@@ -17,15 +17,18 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     package var started: Timestamp
     package var ended: Timestamp?
     package var phases: [PhaseTime]
-    /// Bytes on the wire by kind: `volume`, `delta`, `checkpoint`.
+    /// Bytes on the wire by kind: `volume`, `delta`, `memory`, `checkpoint`.
     package var bytes: [String: UInt64]
-    /// Milliseconds of the downtime by part: `freeze`, `checkpoint`
-    /// (the dump), `images` (sending it), `delta`, `transfer`, `restore`,
-    /// `network`; they overlap where the parts do.
+    /// Milliseconds of the downtime by part: `freeze`, `scan` (the last look at memory), `memory`
+    /// (sending its last pages), `checkpoint` (the dump), `images` (sending it), `delta`,
+    /// `transfer`, `restore`, `network`; they overlap where the parts do. After a failure `thaw`:
+    /// from the decision to turn back until it ran.
     package var downtime: [String: Double]
     /// From the freeze until the target said that the instance runs; nil for a cold move.
     package var downtimeMilliseconds: Double?
     package var statistics: [String: Double]
+    /// How the memory travelled, if it went ahead of the freeze.
+    package var memory: MemoryReport?
     package var error: GodwitError?
 
     package init(

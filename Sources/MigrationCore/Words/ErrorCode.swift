@@ -24,6 +24,7 @@ extension GodwitError {
         case checkpointFailed = "checkpoint-failed"
         case restoreFailed = "restore-failed"
         case volumeDiffers = "volume-differs"
+        case memoryDiffers = "memory-differs"
         case noSpace = "no-space"
         case kernelRefused = "kernel-refused"
         case custodyUndecided = "custody-undecided"
@@ -53,7 +54,7 @@ extension GodwitError.Code {
         case .peerIncompatible, .protocolViolation, .limitExceeded: 76
         case .toolMissing: 69
         case .toolFailed, .checkpointFailed, .restoreFailed, .kernelRefused: 71
-        case .volumeDiffers, .noSpace: 74
+        case .volumeDiffers, .memoryDiffers, .noSpace: 74
         case .custodyUndecided: 3
         case .stateUnreadable: 78
         case .daemonUnreachable: 68

@@ -33,6 +33,27 @@ package enum Limit {
     /// Files in one checkpoint, and the bytes of one of them.
     package static let checkpointFiles = 65_536
     package static let checkpointFile = ByteCount.gibibytes(1_024)
+    /// Streams on which one instance's memory travels.
+    package static let memoryStreams = 16
+    /// One record on such a stream, its header included.
+    package static let memoryRecord = ByteCount.kibibytes(256)
+    /// Pages that one record may ask the target to repeat.
+    package static let repeatedPages: UInt64 = 4_096
+    /// Contents that the source remembers for each stream, so as not to send them twice.
+    package static let rememberedPages = 131_072
+    /// Address spaces of one instance.
+    package static let memoryTasks = 16_384
+    /// The kernel's own limit of a pid.
+    package static let pid: UInt32 = 4_194_304
+    /// The address after the last that a process can have: 56 bits with five levels of page tables.
+    package static let userAddress: UInt64 = 1 << 56
+    /// Runs of pages that could not be read, of one task, before neighbours are lumped together.
+    package static let unreadRuns = 4_096
+    /// Rounds of pre-copy that may be asked for, and how many of them a report tells of.
+    package static let rounds = 1_000
+    package static let roundsReported = 64
+    /// Trackers, each with one reason, in a report.
+    package static let trackerReasons = 32
     package static let findings = 256
     package static let addressesPerInterface = 16
     /// Features in one side's capabilities.

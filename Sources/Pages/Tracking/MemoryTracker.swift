@@ -4,7 +4,7 @@ import Synchronization
 
 /// Watches all processes of an instance: takes in those that appear, drops those that end, and puts
 /// a new tracker into those that execute a program.
-package final class MemoryTracker: Sendable {
+package final class MemoryTracker: ReadingWitness {
     private let processes: @Sendable () throws -> [Int32]
     private let watch: Mutex<Watch>
     /// By task, for `wasRead`, which must not wait for a round.

@@ -52,11 +52,17 @@ package struct DirtyPages: Equatable, Sendable {
 }
 
 /// Where arriving pages are kept until the instance runs. Later content replaces earlier.
+///
+/// During the rounds `keep`, `keepZeros` and `repeatPage` come from several threads at once, but
+/// never for pages of one range of 2 MiB (the same addresses in all tasks) at the same time. After
+/// the last round one thread calls `cover` for all tasks, then `retain` window by window, then
+/// `retain(only: tasks)` once.
 package protocol PageSink: Sendable {
-    /// - Parameter content: a whole number of pages, which belong to `address` and what follows.
+    /// - Parameter content: a whole number of pages, which belong to `address` and what follows;
+    ///   valid during the call, not aligned.
     /// - Throws: `limitExceeded` if the pages do not fit.
     func keep(_ content: UnsafeRawBufferPointer, of task: TaskID, at address: UInt64) throws
-    /// The pages are zero; they cost nothing.
+    /// The pages are zero; they cost nothing, neither memory nor time, however long the run.
     func keepZeros(_ run: PageRun, of task: TaskID) throws
     /// Copies one page of content that is kept for another address.
     ///
@@ -64,4 +70,19 @@ package protocol PageSink: Sendable {
     func repeatPage(
         of origin: TaskID, at originAddress: UInt64, for task: TaskID, at address: UInt64
     ) throws
+    /// Says that pages in these runs travel this way and no other: one in them for which nothing
+    /// is kept in the end is zero, and a page outside them is not the sink's to give.
+    ///
+    /// - Parameter runs: ascending and apart; may be called again for the same task with runs
+    ///   behind these.
+    func cover(_ runs: [PageRun], of task: TaskID) throws
+    /// Drops what is kept for pages of the window that are not in `runs`: they were sent once and
+    /// are no longer there, and so are zero.
+    ///
+    /// - Parameter runs: ascending, apart, inside the window; often empty.
+    /// - Parameter window: addresses; the windows of a task follow each other and, together, are
+    ///   all addresses.
+    func retain(only runs: [PageRun], of task: TaskID, in window: Range<UInt64>) throws
+    /// Drops what is kept and covered of any other task: it has ended.
+    func retain(only tasks: Set<TaskID>) throws
 }

@@ -51,6 +51,7 @@ struct MoveCommand: AsyncParsableCommand {
             "Cancel it if it has not come to the handing over by then.", valueName: "seconds"))
     var timeout: UInt32?
     @Option(help: "What becomes of TCP connections.") var tcp = TCP.keep
+    @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
 
@@ -60,21 +61,23 @@ struct MoveCommand: AsyncParsableCommand {
         if let rename, let other = destination.newName, rename != other {
             throw ValidationError("\(other) and --rename \(rename) are two names for one instance")
         }
+        _ = try memory.options
     }
 
-    var request: MoveRequest {
+    func request() throws -> MoveRequest {
         MoveRequest(
             name: target.name, remote: destination.remote,
             mode: live ? .live : cold ? .cold : nil, tcp: tcp == .keep ? .keep : .close,
             newName: rename ?? destination.newName, bandwidth: bandwidth, isPaused: paused,
-            keepsDefinition: keepsDefinition, timeoutSeconds: timeout)
+            keepsDefinition: keepsDefinition, timeoutSeconds: timeout,
+            memory: try memory.options)
     }
 
     func run() async throws {
         if isDryRun { return try await showPlan() }
         let client = connection.client
         let host = try await client.information().name
-        let report = try await MoveSession(client: client, request: request).run()
+        let report = try await MoveSession(client: client, request: request()).run()
         switch output.format {
         case .table: Output.say(reportText(report, host: host, style: .forOutput))
         case .json: try Output.say(json: report)
@@ -83,12 +86,42 @@ struct MoveCommand: AsyncParsableCommand {
 
     /// - Throws: `refused`, after the plan is shown, where the move would be.
     private func showPlan() async throws {
+        let request = try request()
         let preview = try await connection.client.planMove(request)
         switch output.format {
         case .table: Output.say(previewText(preview, request: request, style: .forOutput))
         case .json: try Output.say(json: preview)
         }
         if preview.plan == nil { throw ExitCode(GodwitError.Code.refused.exitStatus) }
+    }
+}
+
+/// How memory travels while the instance runs.
+struct MemoryArguments: ParsableArguments {
+    enum AtDeadline: String, CaseIterable, ExpressibleByArgument { case freeze, abort }
+
+    @Option(
+        help: ArgumentHelp(
+            "How long it may stand still; rounds go on until that is foreseen.",
+            valueName: "milliseconds"))
+    var downtimeBudget = MemoryOptions.standard.downtimeBudget
+    @Option(help: "Rounds at most.") var rounds = MemoryOptions.standard.rounds
+    @Option(
+        help: ArgumentHelp("For how long rounds may go on.", valueName: "seconds"))
+    var deadline: Double?
+    @Option(help: "What happens when rounds do not get there.") var atDeadline = AtDeadline.freeze
+    @Option(help: "Whether pages are compressed.") var compression = Compression.measured
+
+    enum Compression: String, CaseIterable, ExpressibleByArgument { case never, measured, always }
+
+    var options: MemoryOptions {
+        get throws {
+            try MemoryOptions(
+                downtimeBudget: downtimeBudget, rounds: rounds, deadline: deadline,
+                atDeadline: atDeadline == .abort ? .abort : .freeze,
+                compression: MemoryOptions.Compression(rawValue: compression.rawValue)
+                    ?? .measured)
+        }
     }
 }
 

@@ -7,10 +7,12 @@ struct MonitorCommand: AsyncParsableCommand {
         commandName: "monitor", abstract: "Keep an instance's log and exit status.",
         shouldDisplay: false)
 
-    @Argument(help: "start or restore") var action: Monitor.Action
+    @Argument(help: "start, restore or receive") var action: Monitor.Action
     @Argument(help: "The instance's runtime record.") var record: String
 
-    func run() async throws { try await Monitor.run(action, record: record) }
+    @Option(help: "How many streams the memory arrives on.") var streams = 0
+
+    func run() async throws { try await Monitor.run(action, record: record, streams: streams) }
 }
 
 extension Monitor.Action: ExpressibleByArgument {}

@@ -14,10 +14,12 @@ package func reportText(_ report: MigrationReport, host: String, style: Style) -
         "\(time.phase.title) \(millisecondsText(time.milliseconds))"
     }
     if !phases.isEmpty { lines.append("  " + phases.joined(separator: " · ")) }
-    let bytes = ordered(report.bytes, by: ["volume", "delta", "checkpoint"]).map { kind, count in
+    let bytes = ordered(report.bytes, by: ["volume", "delta", "memory", "checkpoint"]).map {
+        kind, count in
         "\(kind) \(sizeText(ByteCount(bytes: count)))"
     }
     if !bytes.isEmpty { lines.append("  " + bytes.joined(separator: " · ")) }
+    if let line = report.memory.flatMap(memoryLine) { lines.append("  " + line) }
     if let line = downtimeLine(report) { lines.append("  " + line) }
     if let error = report.error { lines += indented(errorText(error, style: style)) }
     return lines.joined(separator: "\n")
@@ -30,6 +32,9 @@ package func detailText(
     var lines = [reportText(report, host: host, style: style)]
     lines.append("  id \(report.id) · this host is the \(report.side.rawValue)")
     lines.append("  started \(momentText(report.started)) UTC" + endText(report))
+    for tracker in report.memory?.trackers ?? [] {
+        lines.append("  tracked \(tracker.tasks) by \(tracker.name): \(tracker.reason)")
+    }
     let statistics = report.statistics.sorted { $0.key < $1.key }.map { name, value in
         "\(name) \(decimal(value, places: 1))"
     }
@@ -94,12 +99,27 @@ private func directionText(_ report: MigrationReport) -> String {
 
 private func downtimeLine(_ report: MigrationReport) -> String? {
     guard let total = report.downtimeMilliseconds else { return nil }
-    let names = ["freeze", "checkpoint", "delta", "transfer", "restore", "network"]
+    let names = [
+        "freeze", "scan", "memory", "checkpoint", "images", "delta", "transfer", "restore",
+        "network",
+    ]
     let parts = ordered(report.downtime, by: names).map { part, milliseconds in
         "\(part) \(decimal(milliseconds, places: milliseconds < 9.95 ? 1 : 0))"
     }
     let tail = parts.isEmpty ? "" : ": " + parts.joined(separator: " · ")
     return "downtime \(millisecondsText(total))\(tail)"
+}
+
+/// Rounds with pages and time, and why they ended.
+private func memoryLine(_ memory: MemoryReport) -> String? {
+    guard !memory.rounds.isEmpty else { return nil }
+    let rounds = memory.rounds.suffix(4).map { round in
+        "round \(round.number) \(round.pages) pages \(millisecondsText(round.milliseconds))"
+    }
+    let omitted = memory.rounds.count + memory.roundsLeftOut - rounds.count
+    let head = omitted > 0 ? ["\(omitted) rounds"] : []
+    let reason = memory.verdict.map { [$0.reason] } ?? []
+    return "memory: " + (head + rounds + reason).joined(separator: " · ")
 }
 
 private func endText(_ report: MigrationReport) -> String {

@@ -37,6 +37,7 @@ package func stepText(_ step: Plan.Step) -> String {
     case .sendDelta(let volume, let method):
         "send what changed in volume \(volume) by \(method.rawValue)"
     case .sendCheckpoint: "send the process state"
+    case .sendMemory(let streams): "send memory in rounds while it runs, over \(streams) streams"
     case .handOver: "compare digests and hand custody over"
     case .restore: "let it run on the target"
     case .endOriginal: "end the frozen original"

@@ -22,7 +22,7 @@ package enum Reading {
         _ words: [String]
     ) throws -> (request: MoveRequest, isDryRun: Bool) {
         let command = try command(MoveCommand.self, words)
-        return (command.request, command.isDryRun)
+        return (try command.request(), command.isDryRun)
     }
 
     package static func exec(

@@ -48,6 +48,9 @@ final class FakeDriver: Checkpointable {
         var arrived: [InstanceName: String] = [:]
         var prepared: Set<InstanceName> = []
         var obstacles: [Obstacle] = []
+        var canMoveMemory = false
+        var arrivedPages: [InstanceName: String] = [:]
+        var closedSessions = 0
     }
 
     let kind = InstanceKind.oci

@@ -16,6 +16,9 @@ import Testing
             runc.restore(
                 "web", bundle: "/b", images: "/i", work: "/w", keepsConnections: true,
                 pidFile: "/p", log: "/l"),
+            runc.restore(
+                "web", bundle: "/b", images: "/i", work: "/w", keepsConnections: false,
+                isLazy: true, pidFile: "/p", log: "/l"),
             runc.delete("web"),
             runc.execute(
                 ["ls", "-l"], in: "web", directory: "/tmp", user: "1:2", environment: ["A=b"],
@@ -30,6 +33,8 @@ import Testing
                 "\(head) --log /l checkpoint --leave-running --file-locks"
                     + " --image-path /i --work-path /w web",
                 "\(head) --log /l restore --detach --file-locks --tcp-established"
+                    + " --image-path /i --work-path /w --bundle /b --pid-file /p web",
+                "\(head) --log /l restore --detach --file-locks --lazy-pages"
                     + " --image-path /i --work-path /w --bundle /b --pid-file /p web",
                 "\(head) delete --force web",
                 "\(head) exec --cwd /tmp --user 1:2 --pid-file /p --env A=b web ls -l",
@@ -59,6 +64,22 @@ import Testing
 
                 """)
         #expect(Ip.deleteLink("gw01").description == "ip link delete dev gw01")
+    }
+
+    @Test func `what CRIU must not see is listed by process and address`() {
+        let text = Criu.hiddenPages([
+            42: [0x7000..<0x9000, 0x1000..<0x2000], 7: [0xffff_0000_0000..<0xffff_0000_1000],
+        ])
+        #expect(text == "7 ffff00000000 ffff00001000\n42 1000 2000\n42 7000 9000\n")
+        #expect(Criu.hiddenPages([:]) == "")
+        let library = Criu.library(of: "/usr/local/bin/godwit")
+        #expect(library == "/usr/local/bin/libgodwit-criu.so")
+        #expect(
+            Criu.hiding("/f", library: library)
+                == ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": "/f"])
+        #expect(
+            Criu.restoringLazily(library: library)
+                == ["LD_PRELOAD": library, "GODWIT_LAZY_RESTORE": "1"])
     }
 
     @Test func `CRIU is configured by these lines`() {

@@ -19,7 +19,7 @@ import Testing
             65: ["name-taken", "not-running", "already-running", "busy"], 66: ["not-found"],
             68: ["daemon-unreachable"], 69: ["tool-missing"], 70: ["internal-fault"],
             71: ["tool-failed", "checkpoint-failed", "restore-failed", "kernel-refused"],
-            74: ["volume-differs", "no-space"], 75: ["timed-out", "link-lost"],
+            74: ["volume-differs", "memory-differs", "no-space"], 75: ["timed-out", "link-lost"],
             76: ["peer-incompatible", "protocol-violation", "limit-exceeded"],
             77: ["not-permitted", "peer-untrusted", "token-rejected", "too-many-attempts"],
             78: ["state-unreadable"], 130: ["cancelled"],

@@ -1,0 +1,310 @@
+/* Preloaded into CRIU. While CRIU dumps, pages that Godwit carries itself look as if they were
+ * not there, so that its images hold everything but them. While it restores lazily, tasks in a user
+ * namespace get their userfaultfd too, and nothing runs before our page server has agreed.
+ *
+ * The pages stand in the file that GODWIT_HIDDEN_PAGES names, one range a line, `PID START END`: a
+ * decimal pid as CRIU knows the process, hexadecimal addresses, the end excluded; sorted by pid and
+ * start, and apart from each other. Anything wrong with the file ends CRIU: with half of the ranges
+ * it would leave out pages that nobody carries. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define INTERPOSED __attribute__((visibility("default")))
+
+struct hidden { unsigned long pid, start, end; };
+
+/* As in linux/fs.h of 6.7 and newer, which Debian 12's headers lack. */
+struct page_region { uint64_t start, end, categories; };
+struct scan {
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define SCAN _IOWR('f', 16, struct scan)
+enum { page_is_present = 1 << 3, page_is_swapped = 1 << 4 };
+
+/* CRIU's word to the page server, and the answer that ours gives. */
+static const uint32_t restore_finished = 0x52535446;
+static const char agreed = 'y';
+
+static struct hidden *ranges;
+static size_t range_count;
+static int is_restoring;
+
+typedef long real_syscall(long, long, long, long, long, long, long);
+typedef int real_ioctl(int, unsigned long, ...);
+typedef ssize_t real_send(int, const void *, size_t, int);
+
+/* The C library's function behind one of ours. */
+static void *behind(const char *name) {
+    void *found = dlsym(RTLD_NEXT, name);
+    if (!found) abort();
+    return found;
+}
+
+static long call(long number, long a, long b, long c, long d) {
+    static real_syscall *real;
+    if (!real) real = (real_syscall *)behind("syscall");
+    return real(number, a, b, c, d, 0, 0);
+}
+
+static int control(int descriptor, unsigned long request, void *argument) {
+    static real_ioctl *real;
+    if (!real) real = (real_ioctl *)behind("ioctl");
+    return real(descriptor, request, argument);
+}
+
+static void fail(const char *what) {
+    dprintf(2, "godwit: the hidden pages of this dump: %s\n", what);
+    _exit(113);
+}
+
+static char *whole_file(const char *path) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (file < 0 || fstat(file, &status) < 0) fail("the file cannot be opened");
+    char *text = malloc((size_t)status.st_size + 1);
+    if (!text) fail("no memory");
+    for (off_t done = 0; done < status.st_size;) {
+        ssize_t count = read(file, text + done, (size_t)(status.st_size - done));
+        if (count <= 0) fail("the file cannot be read");
+        done += count;
+    }
+    text[status.st_size] = 0;
+    close(file);
+    return text;
+}
+
+static unsigned long number(char **at, int base, char end) {
+    char *rest;
+    errno = 0;
+    unsigned long value = strtoul(*at, &rest, base);
+    if (errno || rest == *at || *rest != end) fail("a line is not `PID START END`");
+    *at = rest + 1;
+    return value;
+}
+
+static void read_ranges(const char *path) {
+    char *text = whole_file(path);
+    size_t lines = 0;
+    for (char *at = text; *at; at++) lines += *at == '\n';
+    ranges = malloc((lines + 1) * sizeof *ranges);
+    if (!ranges) fail("no memory");
+    for (char *at = text; *at;) {
+        struct hidden range;
+        range.pid = number(&at, 10, ' ');
+        range.start = number(&at, 16, ' ');
+        range.end = number(&at, 16, '\n');
+        struct hidden *last = range_count ? &ranges[range_count - 1] : NULL;
+        if (range.start >= range.end) fail("a range is empty");
+        if (last && (range.pid < last->pid || (range.pid == last->pid && range.start < last->end)))
+            fail("the ranges are not in order");
+        ranges[range_count++] = range;
+    }
+    free(text);
+}
+
+/* Does something in CRIU alone, neither in runc nor in what CRIU starts. */
+__attribute__((constructor)) static void load(void) {
+    if (strcmp(program_invocation_short_name, "criu")) return;
+    const char *path = getenv("GODWIT_HIDDEN_PAGES");
+    if (path) read_ranges(path);
+    is_restoring = getenv("GODWIT_LAZY_RESTORE") != NULL;
+    unsetenv("LD_PRELOAD");
+    unsetenv("GODWIT_HIDDEN_PAGES");
+    unsetenv("GODWIT_LAZY_RESTORE");
+}
+
+/* The process whose pagemap the descriptor is; 0 if it is another file. */
+static unsigned long owner(int descriptor) {
+    char link[40], target[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (length <= 0) return 0;
+    target[length] = 0;
+    char *end = strstr(target, "/pagemap");
+    if (!end || end[8]) return 0;
+    while (end > target && end[-1] != '/') end--;
+    return strtoul(end, NULL, 10);
+}
+
+/* The first range that ends after `address` in `pid`, or that belongs to a later one. */
+static const struct hidden *find(unsigned long pid, uint64_t address) {
+    size_t low = 0, high = range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct hidden *range = &ranges[middle];
+        if (range->pid < pid || (range->pid == pid && range->end <= address))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return ranges + low;
+}
+
+static int belongs(const struct hidden *range, unsigned long pid) {
+    return range < ranges + range_count && range->pid == pid;
+}
+
+/* Scans only what lies between the hidden ranges. */
+static int scan_visible(int descriptor, unsigned long pid, struct scan *whole) {
+    struct scan part = *whole;
+    uint64_t count = 0;
+    uint64_t at = whole->start;
+    while (at < whole->end) {
+        const struct hidden *next = find(pid, at);
+        int is_last = !belongs(next, pid) || next->start >= whole->end;
+        if (!is_last && next->start <= at) {
+            at = next->end;
+            continue;
+        }
+        if (count == whole->vec_len) break;
+        part.start = at;
+        part.end = is_last ? whole->end : next->start;
+        part.vec = whole->vec + count * sizeof(struct page_region);
+        part.vec_len = whole->vec_len - count;
+        int found = control(descriptor, SCAN, &part);
+        if (found < 0) return found;
+        count += (uint64_t)found;
+        at = part.walk_end;
+        if (part.walk_end < part.end) break;
+    }
+    whole->walk_end = at < whole->end ? at : whole->end;
+    return (int)count;
+}
+
+INTERPOSED int ioctl(int descriptor, unsigned long request, ...) {
+    va_list list;
+    va_start(list, request);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    if (range_count && request == SCAN) {
+        struct scan *scan = argument;
+        unsigned long pid = owner(descriptor);
+        /* A search for guard pages alone still finds those in hidden ranges. */
+        if (pid && scan->return_mask & (page_is_present | page_is_swapped) && !scan->max_pages)
+            return scan_visible(descriptor, pid, scan);
+    }
+    return control(descriptor, request, argument);
+}
+
+/* For kernels before 6.7: eight bytes a page, zero for a page that is not there. */
+INTERPOSED ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t offset) {
+    ssize_t count = call(SYS_pread64, descriptor, (long)buffer, (long)size, offset);
+    if (count <= 0 || !range_count) return count;
+    unsigned long pid = owner(descriptor);
+    if (!pid) return count;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t first = (uint64_t)offset / 8, end = first + (uint64_t)count / 8;
+    const struct hidden *range = find(pid, first * page);
+    for (; belongs(range, pid) && range->start < end * page; range++) {
+        uint64_t low = range->start / page < first ? first : range->start / page;
+        uint64_t high = range->end / page > end ? end : range->end / page;
+        memset((char *)buffer + (low - first) * 8, 0, (high - low) * 8);
+    }
+    return count;
+}
+
+/* The directory of CRIU's images, as this process has it open. */
+static int image_directory = -1;
+
+INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;
+    va_end(list);
+    size_t length = strlen(path);
+    if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img"))
+        image_directory = directory;
+    return (int)call(SYS_openat, directory, (long)path, flags | O_LARGEFILE, mode);
+}
+
+static int receive_descriptor(int from) {
+    char byte;
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof(int))];
+    } space;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &space,
+        .msg_controllen = sizeof space};
+    if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    if (!head || head->cmsg_type != SCM_RIGHTS) return -1;
+    int descriptor;
+    memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
+    return descriptor;
+}
+
+/* The userfaultfd device, from who listens beside the images: this process can neither see nor open
+ * its node, and has no other way to the host left. */
+static int device(void) {
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int link = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int result = -1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "userfaultfd.socket"};
+    if (here >= 0 && link >= 0 && !fchdir(image_directory)) {
+        if (!connect(link, (struct sockaddr *)&address, sizeof address))
+            result = receive_descriptor(link);
+        /* A task restored in a wrong directory would be worse than none. */
+        if (fchdir(here)) abort();
+    }
+    if (here >= 0) close(here);
+    if (link >= 0) close(link);
+    return result;
+}
+
+/* userfaultfd(2) wants CAP_SYS_PTRACE on the host, which a task in a user namespace has not; the
+ * device gives the same to whoever holds it. */
+static long new_userfaultfd(long flags) {
+    long result = call(SYS_userfaultfd, flags, 0, 0, 0);
+    if (result >= 0 || errno != EPERM || image_directory < 0) return result;
+    int from = device();
+    if (from < 0) {
+        errno = EPERM;
+        return -1;
+    }
+    result = control(from, _IO(0xAA, 0), (void *)flags);
+    int error = errno;
+    close(from);
+    errno = error;
+    return result;
+}
+
+/* Under another name here, because unistd.h declares it with an ellipsis. */
+INTERPOSED long interposed_syscall(
+    long number, long a, long b, long c, long d, long e, long f) __asm__("syscall");
+
+long interposed_syscall(long number, long a, long b, long c, long d, long e, long f) {
+    static real_syscall *real;
+    if (number == SYS_userfaultfd && is_restoring) return new_userfaultfd(a);
+    if (!real) real = (real_syscall *)behind("syscall");
+    return real(number, a, b, c, d, e, f);
+}
+
+/* CRIU says that all tasks stand, caught and not yet running: they run if the server agrees. */
+INTERPOSED ssize_t send(int descriptor, const void *bytes, size_t size, int flags) {
+    static real_send *real;
+    if (!real) real = (real_send *)behind("send");
+    ssize_t count = real(descriptor, bytes, size, flags);
+    if (!is_restoring || count != sizeof restore_finished ||
+        memcmp(bytes, &restore_finished, sizeof restore_finished))
+        return count;
+    char answer = 0;
+    if (recv(descriptor, &answer, 1, MSG_WAITALL) == 1 && answer == agreed) return count;
+    errno = ECANCELED;
+    return -1;
+}

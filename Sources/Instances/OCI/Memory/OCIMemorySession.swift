@@ -1,0 +1,111 @@
+import LinuxHost
+import MigrationCore
+import Pages
+import Synchronization
+
+/// The source's half of an instance's memory: trackers in its tasks, and rounds over the streams.
+final class OCIMemorySession: MemorySession {
+    private let tracker: MemoryTracker
+    private let source: PageSource
+    private let options: MemoryOptions
+    private let progress: @Sendable (MemoryProgress) -> Void
+    private let state = Mutex(State())
+
+    private struct State {
+        var report = MemoryReport()
+        /// Found by a scan and not sent; the last round takes it along.
+        var pending: [TaskID: AddressSet] = [:]
+        var last: MemoryRound?
+    }
+
+    init(
+        over streams: [any ByteStream], options: MemoryOptions,
+        processes: @escaping @Sendable () throws -> [Int32],
+        progress: @escaping @Sendable (MemoryProgress) -> Void
+    ) {
+        let tracker = MemoryTracker(processes: processes)
+        self.tracker = tracker
+        self.options = options
+        self.progress = progress
+        source = PageSource(
+            streams: streams, compression: options.compression, witness: tracker)
+    }
+
+    var report: MemoryReport { state.withLock { $0.report } }
+
+    func sendRounds() async throws {
+        let began = ContinuousClock.now
+        var policy = PrecopyPolicy(
+            options: options, cost: .unmeasured, pageSize: PageRun.pageSize)
+        while true {
+            let found = try await tracker.round()
+            let pages = found.dirty.reduce(0) { $0 + $1.pageCount }
+            let elapsed = (ContinuousClock.now - began) / .seconds(1)
+            let verdict = policy.verdict(found: UInt64(pages), elapsed: elapsed)
+            guard verdict.step == .anotherRound else { return try end(verdict, found) }
+            let number = report.rounds.count + report.roundsLeftOut + 1
+            let dirty = ByteCount(bytes: UInt64(pages * PageRun.pageSize))
+            progress(MemoryProgress(round: number, sent: source.bytesSent, dirty: dirty))
+            let sent = try await source.send(found.dirty)
+            policy.sent(
+                PrecopyPolicy.Round(
+                    pages: UInt64(pages), content: sent.counts.content, bytes: sent.bytes.bytes,
+                    seconds: sent.seconds))
+            note(sent, pages)
+        }
+    }
+
+    private func end(_ verdict: PrecopyVerdict, _ found: MemoryRound) throws {
+        state.withLock { state in
+            state.report.verdict = verdict
+            for part in found.parts { state.pending[part.task] = part.found.dirty }
+        }
+        guard verdict.step != .abort else {
+            throw GodwitError(
+                .timedOut, "the instance was left where it is: \(verdict.reason)",
+                remedy: "allow a longer downtime with --downtime-budget, or more --rounds")
+        }
+    }
+
+    func capture() async throws -> CarriedMemory {
+        let last = try await tracker.round(isLast: true)
+        await tracker.close()
+        var ranges: [Int32: [Range<UInt64>]] = [:]
+        for part in last.parts where !part.found.tracked.isEmpty {
+            ranges[part.pid] = part.found.tracked.ranges
+        }
+        state.withLock { state in
+            state.last = last
+            for part in last.parts {
+                let reasons = part.choice.refusals.joined(separator: "; ")
+                state.report.add(
+                    tracker: part.choice.kind?.rawValue ?? "none",
+                    reason: reasons.isEmpty ? "the best there is" : reasons)
+            }
+        }
+        return CarriedMemory(ranges: ranges)
+    }
+
+    func finish() async throws {
+        let (last, pending) = state.withLock { ($0.last, $0.pending) }
+        guard let last else { preconditionFailure("finished before it was captured") }
+        let dirty = last.parts.map { part in
+            let runs = part.found.dirty.union(pending[part.task] ?? AddressSet())
+                .intersection(part.found.present)
+            return DirtyPages(task: part.task, pid: part.pid, runs: runs.runs)
+        }
+        let sent = try await source.finish(dirty, present: last.present, covered: last.tracked)
+        note(sent, dirty.reduce(0) { $0 + $1.pageCount })
+    }
+
+    func close() async { await tracker.close() }
+
+    private func note(_ sent: RoundResult, _ pages: Int) {
+        let round = MemoryReport.Round(
+            number: sent.round, pages: UInt64(pages), zeroPages: sent.counts.zeros,
+            repeatedPages: sent.counts.repeated, bytes: sent.bytes.bytes,
+            milliseconds: sent.seconds * 1_000)
+        state.withLock { $0.report.add(round) }
+        progress(MemoryProgress(round: sent.round, sent: source.bytesSent, dirty: .zero))
+    }
+}

@@ -1,0 +1,67 @@
+/// What can send its memory while it runs, can be moved live with a downtime that does not depend
+/// on how much memory it has.
+package protocol MemoryMoving: Checkpointable {
+    /// Whether this host can do it now: its CRIU can leave out memory that travels otherwise.
+    var canMoveMemory: Bool { get async }
+
+    /// Source: begins to watch which pages the running instance writes.
+    ///
+    /// - Parameter streams: at least one, to the target's `receiveMemory`.
+    func openMemory(
+        _ definition: InstanceDefinition,
+        over streams: [any ByteStream],
+        options: MoveOptions,
+        progress: @escaping @Sendable (MemoryProgress) -> Void
+    ) async throws -> any MemorySession
+    /// Source: like `dump`, without the memory that a session carries.
+    func dump(
+        _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
+    ) async throws
+
+    /// Target: receives all rounds and keeps the pages in memory until `restore` hands them over.
+    /// Returns when source and target agree that all is here.
+    func receiveMemory(_ definition: InstanceDefinition, from streams: [any ByteStream])
+        async throws
+}
+
+/// One instance's memory on its way from the source.
+///
+/// The calls come in this order; `close` may come at any moment and more than once.
+package protocol MemorySession: Sendable {
+    /// Sends rounds while the instance runs, until the policy is content.
+    ///
+    /// - Throws: what the policy's `abort` says, too.
+    func sendRounds() async throws
+    /// Looks a last time at the frozen instance; nothing of the watching remains in its tasks then.
+    func capture() async throws -> CarriedMemory
+    /// Sends what `capture` found and returns when the target has confirmed all.
+    func finish() async throws
+    /// Leaves nothing of the watching behind, whatever has happened.
+    func close() async
+    /// What has happened so far.
+    var report: MemoryReport { get }
+}
+
+/// The mappings whose content a session carries, by the pid that this host reads them by: a dump
+/// takes them for empty.
+package struct CarriedMemory: Equatable, Sendable {
+    package var ranges: [Int32: [Range<UInt64>]]
+
+    package init(ranges: [Int32: [Range<UInt64>]]) { self.ranges = ranges }
+}
+
+/// How far a session has come.
+package struct MemoryProgress: Equatable, Sendable {
+    /// The round under way, from 1.
+    package var round: Int
+    /// Bytes on the wire in all rounds.
+    package var sent: ByteCount
+    /// Bytes of pages that this round has to send.
+    package var dirty: ByteCount
+
+    package init(round: Int, sent: ByteCount, dirty: ByteCount) {
+        self.round = round
+        self.sent = sent
+        self.dirty = dirty
+    }
+}

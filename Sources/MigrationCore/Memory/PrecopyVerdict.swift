@@ -1,0 +1,59 @@
+/// What the policy makes of a scan: what comes next, and why.
+package struct PrecopyVerdict: Codable, Equatable, Sendable {
+    package enum Step: String, Codable, Sendable, CaseIterable {
+        case anotherRound, freeze, postcopy, abort
+    }
+
+    package let step: Step
+    /// A sentence for people.
+    package let reason: String
+    /// Milliseconds of downtime if the instance were frozen now.
+    package let prediction: Double
+    /// The part of its processor time that the instance should be left with, so that rounds shrink;
+    /// nil for no change.
+    package let processorShare: Double?
+
+    package init(
+        _ step: Step, _ reason: String, prediction: Double, processorShare: Double? = nil
+    ) {
+        self.step = step
+        self.reason = reason
+        self.prediction = prediction
+        self.processorShare = processorShare
+    }
+}
+
+/// Milliseconds of a freeze that do not depend on how much memory is left to send.
+package struct FreezeCost: Codable, Equatable, Sendable {
+    package var freeze: Double
+    package var dump: Double
+    package var restore: Double
+    /// For so long out of these three pages travel beside.
+    package var overlapped: Double
+
+    package init(freeze: Double, dump: Double, restore: Double, overlapped: Double = 0) {
+        self.freeze = freeze
+        self.dump = dump
+        self.restore = restore
+        self.overlapped = overlapped
+    }
+
+    /// Where nothing has been measured: CRIU and runc as they come, on a machine of 2024.
+    package static let unmeasured = FreezeCost(freeze: 5, dump: 60, restore: 60)
+
+    package var total: Double { freeze + dump + restore }
+
+    /// The downtime if pages take so long to send.
+    package func downtime(sending milliseconds: Double) -> Double {
+        total + max(0, milliseconds - min(overlapped, total))
+    }
+
+    /// The mean of what was measured last and of what was known, so that one odd move does not
+    /// decide about the next.
+    package func blended(with measured: FreezeCost) -> FreezeCost {
+        FreezeCost(
+            freeze: (freeze + measured.freeze) / 2, dump: (dump + measured.dump) / 2,
+            restore: (restore + measured.restore) / 2,
+            overlapped: (overlapped + measured.overlapped) / 2)
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+
+/// CRIU's `pagemap-PID.img`: which pages lie in its page images.
+///
+///     magic u32 · magic u32 · { size u32 · protobuf message } ...
+///
+/// The first message is a head, each other one a run of pages: 1 address, 2 or 5 count, 4 flags (1
+/// in the parent, 2 lazy, 4 present).
+package enum PagemapImages {
+    /// Has CRIU restore all that lies in its images itself. Without this a restore with lazy pages
+    /// leaves out pages that are marked lazy, and those that we carry are not in the images.
+    ///
+    /// - Returns: the lazy pages that were in the images: none if CRIU saw nothing of what we
+    ///   carry.
+    @discardableResult
+    package static func makeEager(in directory: String) throws -> [TaskID: [PageRun]] {
+        var found: [TaskID: [PageRun]] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+            guard name.hasPrefix("pagemap-"), name.hasSuffix(".img"),
+                let pid = Int32(name.dropFirst(8).dropLast(4)), pid > 0
+            else { continue }
+            var image = try PagemapImage(path: "\(directory)/\(name)")
+            let runs = try image.makeEager()
+            guard !runs.isEmpty else { continue }
+            try image.write()
+            found[TaskID(pid)] = runs
+        }
+        return found
+    }
+}
+
+private struct PagemapImage {
+    private let path: String
+    private var bytes: [UInt8]
+
+    init(path: String) throws {
+        self.path = path
+        bytes = try Array(Data(contentsOf: URL(fileURLWithPath: path)))
+        guard number(at: 0) == 0x5456_4319, number(at: 4) == 0x5608_4025 else { throw unknown() }
+    }
+
+    func write() throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
+    mutating func makeEager() throws -> [PageRun] {
+        var runs: [PageRun] = []
+        var at = 8
+        var isHead = true
+        while at < bytes.count {
+            guard let size = number(at: at), at + 4 + Int(size) <= bytes.count else {
+                throw unknown()
+            }
+            let message = at + 4..<at + 4 + Int(size)
+            if !isHead, let run = try makeEager(message) { runs.append(run) }
+            isHead = false
+            at = message.upperBound
+        }
+        return runs
+    }
+
+    /// Clears the flag in place: it is the same varint with another low bit.
+    private mutating func makeEager(_ message: Range<Int>) throws -> PageRun? {
+        var address: UInt64 = 0
+        var count: UInt64 = 0
+        var flags: (at: Int, value: UInt64) = (0, 0)
+        var at = message.lowerBound
+        while at < message.upperBound {
+            let key = try varint(&at, message.upperBound)
+            // Fields that are no varints belong to a newer format.
+            guard key & 7 == 0 else { throw unknown() }
+            let start = at
+            let value = try varint(&at, message.upperBound)
+            switch key >> 3 {
+            case 1: address = value
+            case 2, 5: count = value
+            case 4: flags = (start, value)
+            default: break
+            }
+        }
+        guard flags.value & Self.lazy != 0 else { return nil }
+        bytes[flags.at] &= ~UInt8(Self.lazy)
+        guard count > 0, count <= UInt64(Int32.max), address % UInt64(PageRun.pageSize) == 0 else {
+            throw unknown()
+        }
+        return PageRun(address: address, count: Int(count))
+    }
+
+    private func varint(_ at: inout Int, _ end: Int) throws -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            guard at < end else { throw unknown() }
+            let byte = bytes[at]
+            at += 1
+            value |= UInt64(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return value }
+        }
+        throw unknown()
+    }
+
+    private func number(at index: Int) -> UInt32? {
+        guard index + 4 <= bytes.count else { return nil }
+        return bytes[index..<index + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    private func unknown() -> GodwitError {
+        GodwitError(
+            .checkpointFailed, "\(path) has another form than CRIU 4.2 gives it",
+            remedy: "install CRIU 4.2, or a Godwit that knows the newer one")
+    }
+
+    private static let lazy: UInt64 = 2
+}

@@ -1,0 +1,195 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+import Testing
+
+/// What goes wrong on the way leaves exactly one copy running and the target clean, and the same
+/// move then succeeds.
+@Suite(.timeLimit(.minutes(8))) struct HostFailureTests {
+    /// How far a move has come, as the source's report tells.
+    enum Stage: String, CaseIterable, Sendable {
+        case preparing, sendingVolume, frozen, handingOver
+
+        func isReached(by report: MigrationReport) -> Bool {
+            let isFrozen = report.downtime["freeze"] != nil
+            return switch self {
+            case .preparing: report.phase == .prepare
+            case .sendingVolume: report.phase == .perform && !isFrozen
+            case .frozen: report.phase == .perform && isFrozen
+            case .handingOver: report.phase >= .finish
+            }
+        }
+    }
+
+    /// Starts a move slow enough to be met in every stage, does `harm` once it has come to the
+    /// stage, and returns how the command line ended.
+    private func move(
+        _ moving: MoveLab, meeting stage: Stage, _ harm: () async throws -> Void
+    ) async throws -> ToolResult {
+        let lab = moving.lab
+        // A stopped daemon does not answer the offer, so that the move stays in Prepare.
+        if stage == .preparing { try await signal(lab, SIGSTOP) }
+        async let result = moving.move(["--bandwidth", "24MiB"])
+        try await eventually("the move is \(stage)", within: 40, log: lab.daemonLog(of: "a")) {
+            guard let report = try await moving.report("a") else { return false }
+            return report.ended != nil || stage.isReached(by: report)
+        }
+        try await harm()
+        if stage == .preparing { try await signal(lab, SIGCONT) }
+        return try await result
+    }
+
+    private func signal(_ lab: Lab, _ number: Int32) async throws {
+        guard let pid = lab.daemonPid(on: "b") else { return }
+        try await lab.host("b").check(["sh", "-c", "kill -\(number) \(pid)"])
+    }
+
+    /// The container runs at the source and has lost nothing, the target has nothing of it, and
+    /// the next move brings it there.
+    private func expectUnharmed(
+        _ moving: MoveLab, _ before: Int, since clean: LabInventory
+    ) async throws {
+        let lines = try await moving.whole(on: "a", after: before)
+        let report = try #require(try await moving.report("a"))
+        #expect(report.status == .failed || report.status == .cancelled)
+        if let thaw = report.downtime["thaw"] { #expect(thaw < 1_000) }
+        let left = try await moving.leftOnTarget(since: clean)
+        #expect(left == [])
+        try await expectMove(moving, after: lines.count)
+    }
+
+    private func expectMove(_ moving: MoveLab, after count: Int) async throws {
+        let result = try await moving.move()
+        #expect(result.status.isSuccess, "\(result.errorText)")
+        try await moving.whole(on: "b", after: count)
+    }
+
+    @Test(arguments: [Stage.preparing, .sendingVolume, .frozen])
+    func `a cut link leaves the container running at the source`(stage: Stage) async throws {
+        try await MoveLab.with { moving in
+            try await moving.launch()
+            let clean = moving.lab.inventory(of: "b")
+            let before = try await moving.lines("a").count
+            let node = moving.lab.host("b")
+            let result = try await move(moving, meeting: stage) {
+                try await moving.lab.setLink(of: node, up: false)
+            }
+            #expect(!result.status.isSuccess)
+            try await moving.whole(on: "a", after: before)
+            try await moving.lab.setLink(of: node, up: true)
+            try await expectUnharmed(moving, before, since: clean)
+        }
+    }
+
+    @Test(arguments: [Stage.preparing, .sendingVolume, .frozen])
+    func `a cancelled move leaves the container running at the source`(stage: Stage) async throws {
+        try await MoveLab.with { moving in
+            try await moving.launch()
+            let clean = moving.lab.inventory(of: "b")
+            let before = try await moving.lines("a").count
+            let result = try await move(moving, meeting: stage) {
+                try await moving.interruptMove()
+            }
+            #expect(!result.status.isSuccess)
+            #expect(result.errorText.contains("cancel"), "\(result.errorText)")
+            try await expectUnharmed(moving, before, since: clean)
+        }
+    }
+
+    @Test func `a cancel while custody changes hands comes too late and harms nothing`()
+        async throws
+    {
+        try await MoveLab.with { moving in
+            try await moving.launch()
+            let before = try await moving.lines("a").count
+            let result = try await move(moving, meeting: .handingOver) {
+                // It may be over by now.
+                try? await moving.interruptMove()
+            }
+            #expect(result.status.isSuccess, "\(result.errorText)")
+            try await moving.whole(on: "b", after: before)
+            #expect(try await !moving.runs(on: "a"))
+        }
+    }
+
+    @Test func `a link cut while custody changes hands leaves one copy once it is back`()
+        async throws
+    {
+        try await MoveLab.with { moving in
+            try await moving.launch()
+            let before = try await moving.lines("a").count
+            let node = moving.lab.host("b")
+            async let cut = move(moving, meeting: .handingOver) {
+                try await moving.lab.setLink(of: node, up: false)
+                try await Task.sleep(for: .seconds(2))
+                try await moving.lab.setLink(of: node, up: true)
+            }
+            _ = try await cut
+            var homes: [String] = []
+            try await eventually("both hosts agree", within: 30) {
+                homes = []
+                for host in ["a", "b"] where try await moving.runs(on: host) { homes += [host] }
+                let report = try await moving.report("a")
+                return homes.count == 1 && report?.ended != nil
+            }
+            try await moving.whole(on: homes[0], after: before)
+        }
+    }
+
+    /// The target's control group admits one task, the instance has two: CRIU cannot fork the
+    /// second while it restores.
+    @Test func `a restore that fails gives custody back`() async throws {
+        try await MoveLab.with { moving in
+            let script = "sleep 100000 & exec python3 -c \"$0\""
+            try await moving.launch([], ["sh", "-c", script, MoveLab.counting])
+            let clean = moving.lab.inventory(of: "b")
+            let before = try await moving.lines("a").count
+            let limits = try pidLimits(moving.lab, "1")
+            let result = try await moving.move()
+            #expect(result.status == .exited(71))
+            #expect(result.errorText.contains("restore"), "\(result.errorText)")
+            #expect(result.errorText.contains("→"), "\(result.errorText)")
+            for limit in limits { try Data("max".utf8).write(to: URL(filePath: limit)) }
+            try await expectUnharmed(moving, before, since: clean)
+        }
+    }
+
+    /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it.
+    private func pidLimits(_ lab: Lab, _ value: String) throws -> [String] {
+        let hierarchies = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter {
+            FileManager.default.fileExists(atPath: "\($0)/cgroup.procs")
+        }
+        let files = try hierarchies.map { hierarchy in
+            let group = "\(hierarchy)/\(lab.cgroupParent(of: "b"))"
+            try FileManager.default.createDirectory(
+                atPath: group, withIntermediateDirectories: true)
+            return group + "/pids.max"
+        }
+        try #require(!files.isEmpty)
+        for file in files { try Data(value.utf8).write(to: URL(filePath: file)) }
+        return files
+    }
+
+    @Test
+    func `a target daemon that is killed leaves the container running, and the next move works`()
+        async throws
+    {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await moving.launch()
+            let before = try await moving.lines("a").count
+            let result = try await move(moving, meeting: .frozen) {
+                try await lab.stopDaemon(on: "b", signal: SIGKILL)
+            }
+            #expect(!result.status.isSuccess)
+            let now = try await moving.whole(on: "a", after: before).count
+            try await lab.startDaemon(on: "b")
+            // Until the target has removed what it had, it refuses the name.
+            try await eventually("the next move succeeds", log: lab.daemonLog(of: "b")) {
+                try await moving.move().status.isSuccess
+            }
+            try await moving.whole(on: "b", after: now)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+
+/// Two hosts with daemons that trust each other, and a container `web` that numbers lines.
+struct MoveLab {
+    let lab: Lab
+
+    /// One process: with version 1 cgroups a task born during the freeze can make CRIU's dump
+    /// time out.
+    static let counting = """
+        import time, itertools
+        lines = open('/lines', 'w', buffering=1)
+        for n in itertools.count(1):
+            lines.write(str(n) + ' ' + str(time.time()) + chr(10))
+            time.sleep(0.02)
+        """
+
+    /// - Parameter words: added to each daemon's command line, by the host's name.
+    static func with(
+        daemonWords words: [String: [String]] = [:],
+        prepare: (Lab) async throws -> Void = { _ in },
+        _ body: (MoveLab) async throws -> Void
+    ) async throws {
+        try await Lab.with { lab in
+            try await prepare(lab)
+            for host in ["a", "b"] {
+                try lab.startService(on: host, lab.daemonWords(of: host) + (words[host] ?? []))
+            }
+            for host in ["a", "b"] { try await lab.waitUntilReady(host) }
+            let token = try await lab.check("b", ["trust", "add", "host-a"])
+            try await lab.check(
+                "a", ["remote", "add", "host-b", token.trimmingCharacters(in: .newlines)])
+            try await body(MoveLab(lab: lab))
+        }
+    }
+
+    func launch(_ options: [String] = [], _ command: [String]? = nil) async throws {
+        let root = try await RootFilesystem.services.path()
+        let words = command ?? ["python3", "-c", Self.counting]
+        try await lab.check("a", ["launch", root, "web"] + options + ["--"] + words)
+        try await eventually("the container counts", log: lab.daemonLog(of: "a")) {
+            try await lines("a").count > 2
+        }
+    }
+
+    /// Each line's number and the second at which it was written.
+    func lines(_ host: String) async throws -> [(number: Int, seconds: Double)] {
+        let result = try await lab.godwit(host, ["exec", "web", "--", "cat", "/lines"])
+        return result.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            .compactMap { line in
+                let words = line.split(separator: " ")
+                guard words.count == 2, let number = Int(words[0]), let time = Double(words[1])
+                else { return nil }
+                return (number, time)
+            }
+    }
+
+    /// Waits until the container counts on, and returns its lines, each of which must follow from
+    /// the one before it.
+    @discardableResult
+    func whole(on host: String, after count: Int) async throws -> [(number: Int, seconds: Double)] {
+        try await eventually("the container counts on", log: lab.daemonLog(of: host)) {
+            try await lines(host).count > count
+        }
+        let all = try await lines(host)
+        guard all.map(\.number) == Array(1...all.count) else {
+            throw GodwitError(.volumeDiffers, "lines are missing or doubled on host \(host)")
+        }
+        return all
+    }
+
+    /// The newest report of `web` that the host has.
+    func report(_ host: String) async throws -> MigrationReport? {
+        let result = try await lab.godwit(host, ["migrations", "web", "--format", "json"])
+        guard result.status.isSuccess else { return nil }
+        let reports = try JSONDecoder().decode([MigrationReport].self, from: Data(result.text.utf8))
+        return reports.max { $0.started < $1.started }
+    }
+
+    func runs(on host: String) async throws -> Bool {
+        let text = try await lab.check(host, ["list", "--format", "json"])
+        return text.contains("web") && text.contains("running")
+    }
+
+    /// What host b has of the instance once nothing moves any more; empty if it is clean. A target
+    /// takes a link for lost after 10 s of silence. The group above all instances stays.
+    func leftOnTarget(since earlier: LabInventory) async throws -> [String] {
+        var left: [String] = []
+        try? await eventually("host b is clean", within: 30) {
+            left = lab.inventory(of: "b").leftBehind(since: earlier)
+                .filter { !$0.hasSuffix("/" + lab.cgroupParent(of: "b")) }
+            return left.isEmpty
+        }
+        let pool = lab.host("b").path("/var/lib/godwit/pools/default/volumes")
+        let volumes = (try? FileManager.default.contentsOfDirectory(atPath: pool)) ?? []
+        let runs = lab.host("b").path("/run/godwit/instances")
+        let directories = (try? FileManager.default.contentsOfDirectory(atPath: runs)) ?? []
+        return left + volumes.filter { !$0.hasPrefix(".") }.map { "volume \($0)" }
+            + directories.map { "instance directory \($0)" }
+    }
+
+    /// Starts `godwit move` on host a in the background; its pid (as the host counts) is in
+    /// `/run/mover`.
+    func move(_ options: [String] = []) async throws -> ToolResult {
+        let words = [lab.settings.godwit, "move", "web", "host-b:"] + options
+        return try await lab.host("a").run(
+            ["sh", "-c", "echo $$ >/run/mover; exec \"$@\"", "sh"] + words, seconds: 100)
+    }
+
+    func interruptMove() async throws {
+        try await lab.host("a").check(["sh", "-c", "kill -INT $(cat /run/mover)"])
+    }
+}
