@@ -3,6 +3,7 @@
 #include "inject_internal.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -57,6 +58,17 @@ static pid_t other_thread(pid_t process) {
     return found;
 }
 
+static int is_32_bit(const struct injection *in) {
+    char path[path_size];
+    unsigned char header[5] = {0};
+    snprintf(path, sizeof path, "/proc/%d/exe", in->process);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t length = read(file, header, sizeof header);
+    close(file);
+    return length == sizeof header && header[EI_CLASS] == ELFCLASS32;
+}
+
 int inject_choose_thread(struct injection *in) {
     in->thread = in->process;
     if (ended(inject_state(in->process, in->process))) in->thread = other_thread(in->process);
@@ -67,6 +79,7 @@ int inject_choose_thread(struct injection *in) {
     if (inject_status_number(in->process, in->thread, "TracerPid:", 10))
         return inject_refuse(in, "is traced by another process", EBUSY);
     if (!strstr(text, "\nVmSize:")) return inject_refuse(in, "has no memory of its own", EINVAL);
+    if (is_32_bit(in)) return inject_refuse(in, "runs 32-bit code", ENOTSUP);
     /* Returning to an address that no call has pushed is a fault there. */
     if (strstr(text, "shstk")) return inject_refuse(in, "uses a shadow stack", ENOTSUP);
     return 0;

@@ -46,11 +46,18 @@ static int clears_marks(void) {
 int godwit_write_protection_add(int userfaultfd, uint64_t start, uint64_t end) {
     struct uffdio_register registration = {
         .range = {start, end - start}, .mode = UFFDIO_REGISTER_MODE_WP};
-    if (ioctl(userfaultfd, UFFDIO_REGISTER, &registration) < 0) return errno;
+    struct uffdio_writeprotect open_range = {.range = {start, end - start}, .mode = 0};
+    if (ioctl(userfaultfd, UFFDIO_REGISTER, &registration) < 0) {
+        int error = errno;
+        /* The kernel says so of an address space that has gone, too; other calls are clearer. */
+        if (error == ENOMEM && ioctl(userfaultfd, UFFDIO_WRITEPROTECT, &open_range) < 0 &&
+            errno == ESRCH)
+            error = ESRCH;
+        return error;
+    }
     /* Before Linux 6.13 mremap(2) takes the marks of an older registration along, and a page marked
      * though open to writes would never be reported again. Clearing them costs 30 ms a GiB. */
     if (clears_marks()) return 0;
-    struct uffdio_writeprotect open_range = {.range = {start, end - start}, .mode = 0};
     return ioctl(userfaultfd, UFFDIO_WRITEPROTECT, &open_range) < 0 ? errno : 0;
 }
 

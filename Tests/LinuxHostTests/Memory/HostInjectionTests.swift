@@ -133,7 +133,7 @@ struct HostInjectionTests {
                 import ctypes, sys
                 libc = ctypes.CDLL(None)
                 libc.ptrace(0x4206, \(workload.pid), 0, 0)
-                print("traced", flush=True)
+                sys.stdout.write("traced\\n"); sys.stdout.flush()
                 sys.stdin.read()
                 """
             let tool = try ConversingTool.start(Command("python3", ["-c", tracer]))
@@ -180,6 +180,22 @@ struct HostInjectionTests {
             #expect(workload.userfaultfds.count == 1)
             try await workload.isFree()
         }
+    }
+
+    @Test func `a 32-bit program is refused`() async throws {
+        let program = try await WorkloadPrograms.path("small")
+        let text = program + ".c"
+        let code = "void _start(void) { for (;;) __asm__ volatile(\"pause\"); }"
+        try SmallFile.replace(text, with: Array(code.utf8))
+        let flags = ["-m32", "-nostdlib", "-static", "-fno-pie", "-no-pie"]
+        // Neither every compiler makes such programs nor every kernel runs them.
+        guard try await Command("cc", flags + ["-o", program, text]).run().status.isSuccess,
+            let child = try? ChildProcess.start(Command(program, []), descriptors: [])
+        else { return }
+        let error = await refusal(child.pid)
+        child.signal(SIGKILL)
+        guard await child.wait() == .signalled(SIGKILL) else { return }
+        #expect(error?.code == .refused && error?.message.hasSuffix("runs 32-bit code") == true)
     }
 
     @Test func `a process that has ended is refused`() async throws {

@@ -8,24 +8,28 @@ import Testing
 /// All processes of a storm under one tracker.
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct HostMemoryTrackerTests {
-    @Test(arguments: [TrackerKind.writeProtect, .hash])
+    @Test(arguments: [TrackerKind.writeProtect, .hash], ["wmrdfe", "wmrdve"])
     func `processes that come, go and execute programs are followed`(
-        kind: TrackerKind
+        kind: TrackerKind, kinds: String
     ) async throws {
-        try await Storm.run("wmrdfve") { storm in
+        try await Storm.run(kinds) { storm in
             let tracker = MemoryTracker(chain: TrackerChain([kind])) { storm.processes }
             var models: [TaskID: Model] = [:]
+            var watched = 0
             for cycle in 0..<10 {
                 for _ in 0..<4 { try await take(tracker, &models, isLast: false) }
                 try await storm.stop()
                 let last = try await take(tracker, &models, isLast: true)
                 for part in last.parts {
                     let model = models[part.task] ?? Model()
+                    watched += part.found.tracked.isEmpty ? 0 : 1
                     let wrong = model.differences(from: part.found, of: part.pid)
                     #expect(wrong == [], "cycle \(cycle), task \(part.task)")
                 }
                 storm.goOn()
             }
+            // A program that was executed just before the last round is not watched in it.
+            #expect(watched >= 5)
             await tracker.close()
             for pid in storm.processes { #expect(try protectedMappings(of: pid) == 0) }
         }
@@ -44,16 +48,28 @@ struct HostMemoryTrackerTests {
     }
 
     @Test func `a program that executes another is watched anew`() async throws {
-        try await Storm.run("w") { storm in
-            let tracker = MemoryTracker { [storm.pid] }
-            let first = try await tracker.round()
-            let part = try #require(first.parts.first)
-            #expect(part.choice.kind == .writeProtect && part.choice.refusals == [])
-            #expect(first.stopped > .zero)
-            #expect(part.task == TaskID(storm.pid) && part.pid == storm.pid)
-            #expect(try await tracker.round().stopped == .zero)
-            await tracker.close()
-        }
+        let tool = try ConversingTool.start(
+            Command("sh", ["-c", "echo one; read line; exec sh -c 'echo two; read line; exit'"]))
+        async let said = tool.said()
+        try await hears("one\n", from: tool)
+        let pid = tool.child.pid
+        let tracker = MemoryTracker { [pid] }
+        let first = try await tracker.round()
+        let part = try #require(first.parts.first)
+        #expect(part.choice.kind == .writeProtect && part.choice.refusals == [])
+        #expect(first.stopped > .zero && part.task == TaskID(pid) && part.pid == pid)
+        #expect(try await tracker.round().stopped == .zero)
+        try tool.input.write(Array("go\n".utf8)[...])
+        try await hears("two\n", from: tool)
+        let second = try await tracker.round()
+        let anew = try #require(second.parts.first)
+        #expect(anew.choice.kind == .writeProtect && second.stopped > .zero)
+        #expect(anew.found.dirty == anew.found.present && !anew.found.tracked.isEmpty)
+        await tracker.close()
+        #expect(try protectedMappings(of: pid) == 0)
+        tool.input.close()
+        _ = await tool.child.wait()
+        _ = try await said
     }
 
     @Test func `a task that no tracker takes is said so with every reason`() async throws {
@@ -81,10 +97,11 @@ struct HostMemoryTrackerTests {
         let file = FileManager.default.temporaryDirectory.path + "/godwit-direct-\(getpid())"
         let program = """
             import os, sys
-            os.write(1, b"ready\\n")
+            say = lambda text: os.write(1, text.encode())
+            say("ready\\n")
             sys.stdin.readline()
             number = os.open("\(file)", os.O_RDWR | os.O_CREAT | os.O_DIRECT)
-            os.write(1, b"open\\n")
+            say("open\\n")
             sys.stdin.readline()
             """
         defer { try? SmallFile.remove(file) }
