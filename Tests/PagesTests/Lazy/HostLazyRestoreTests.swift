@@ -57,6 +57,40 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 7, 600])
+    func `CRIU carries what lies between the pages that we carry`(stripe: Int) async throws {
+        try await LazyHost.with(.plain, mebibytes: 16) { host in
+            let frozen = try await host.freezeAndDump(stripe: stripe)
+            #expect(try host.imageBytes() > 4 << 20)
+            #expect((1_900...2_700).contains(frozen.pages))
+            let seen = frozen.hiddenFromCriu[TaskID(1)] ?? []
+            let carried = Set(pages(frozen))
+            #expect(
+                !seen.contains { run in
+                    (0..<run.count).contains {
+                        carried.contains(run.address + UInt64($0 * PageRun.pageSize))
+                    }
+                })
+            let report = try await move(host, frozen)
+            #expect(report.pagesThere == 0 && report.pagesDropped == 0)
+        }
+    }
+
+    @Test func `a list that is not as it should be ends the dump, and the instance goes on`()
+        async throws
+    {
+        try await LazyHost.with(.plain, mebibytes: 16) { host in
+            for text in [
+                "1 2000 1000\n", "1 1000 2000", "x\n", "2 1000 2000\n1 1000 2000\n",
+                "1 1000 3000\n1 2000 4000\n", "1 1000 2000 \n", "\n",
+            ] {
+                #expect(try await !host.dumps(hiding: text), "\(text)")
+            }
+            #expect(try await host.dumps(hiding: ""))
+            try await host.waitForRounds(2)
+        }
+    }
+
     @Test func `what CRIU has seen after all it restores itself`() async throws {
         try await LazyHost.with(.plain, mebibytes: 16) { host in
             let frozen = try await host.freezeAndDump(hides: false)

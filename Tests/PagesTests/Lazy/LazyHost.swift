@@ -56,11 +56,13 @@ final class LazyHost: Sendable {
     }
 
     /// Freezes the container, takes its memory into a store, dumps the rest and ends it.
+    ///
+    /// - Parameter stripe: carries only every other so many pages, and leaves the rest to CRIU.
     func freezeAndDump(
-        hides: Bool = true, limit: ByteCount = .gibibytes(8)
+        hides: Bool = true, stripe: Int? = nil, limit: ByteCount = .gibibytes(8)
     ) async throws -> Frozen {
         try await cgroup.freeze()
-        let tasks = try cgroup.processes().map { try TaskMappings(pid: $0) }
+        let tasks = try cgroup.processes().map { try TaskMappings(pid: $0, stripe: stripe) }
         let store = PageStore(limit: limit)
         var present: [TaskID: [PageRun]] = [:]
         for task in tasks { present[task.task] = try task.keep(in: store) }
@@ -84,6 +86,21 @@ final class LazyHost: Sendable {
         lines.withLock { $0 = [] }
         return Frozen(
             store: store, present: present, hiddenFromCriu: seen, pages: pages, dumpTime: took)
+    }
+
+    /// Whether a dump that hides what the text lists succeeds; the container goes on.
+    func dumps(hiding text: String) async throws -> Bool {
+        try await cgroup.freeze()
+        try SmallFile.replace(base + "/hidden", with: Array(text.utf8))
+        for name in ["images", "work"] { try SmallFile.makeDirectory("\(base)/\(name)") }
+        var command = runc.checkpoint(
+            label, images: base + "/images", work: base + "/work", keepsConnections: true,
+            log: base + "/log")
+        command.environment = Criu.hiding(base + "/hidden", library: Self.library)
+        let result = try await command.run()
+        try cgroup.thaw()
+        lines.withLock { $0 = [] }
+        return result.status.isSuccess
     }
 
     func makeServer(
@@ -235,17 +252,26 @@ struct TaskMappings: Sendable {
     let task: TaskID
     let ranges: [Range<UInt64>]
 
-    init(pid: Int32) throws {
+    init(pid: Int32, stripe: Int? = nil) throws {
         self.pid = pid
         task = TaskID(try Self.innerPid(pid))
         let text = try SmallFile.text("/proc/\(pid)/maps")
-        ranges = text.split(separator: "\n").compactMap { line in
+        let mappings: [Range<UInt64>] = text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ", omittingEmptySubsequences: true)
             guard fields[1].hasSuffix("p"), fields[4] == "0",
                 fields.count == 5 || fields[5] == "[heap]"
             else { return nil }
             let ends = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
             return ends[0]..<ends[1]
+        }
+        ranges =
+            stripe.map { stripe in mappings.flatMap { Self.stripes(of: $0, stripe) } } ?? mappings
+    }
+
+    private static func stripes(of range: Range<UInt64>, _ pages: Int) -> [Range<UInt64>] {
+        let size = UInt64(pages * PageRun.pageSize)
+        return stride(from: range.lowerBound, to: range.upperBound, by: Int(2 * size)).map {
+            $0..<min($0 + size, range.upperBound)
         }
     }
 
