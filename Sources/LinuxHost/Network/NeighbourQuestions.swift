@@ -12,54 +12,46 @@ package enum NeighbourQuestions {
     ///
     /// - Parameter pid: a process in the instance's network namespace.
     package static func hurry(_ interface: String, of pid: Int32) throws {
-        for file in files(interface, pid) { try file.write(file.hurried) }
+        for folder in folders(with: interface, pid) {
+            try write("10", "\(folder)/\(interface)/\(interval)", pid)
+            try write(manyTimes, "\(folder)/\(interface)/\(times)", pid)
+        }
     }
 
     /// Undoes `hurry`, and nothing else.
     package static func calm(_ interface: String, of pid: Int32) throws {
-        for file in files(interface, pid) where file.value == file.hurried {
-            guard let usual = file.usual else { continue }
-            try file.write(usual)
+        for folder in folders(with: interface, pid)
+        where read("\(folder)/\(interface)/\(times)", pid) == manyTimes {
+            // An interface begins with what stands under `default`.
+            for name in [interval, times] {
+                guard let usual = read("\(folder)/default/\(name)", pid) else { continue }
+                try write(usual, "\(folder)/\(interface)/\(name)", pid)
+            }
         }
     }
 
-    private static func files(_ interface: String, _ pid: Int32) -> [File] {
-        // A name with a slash or a dot that leads elsewhere is no interface's.
-        guard !interface.contains("/"), interface != ".." else { return [] }
-        return ["ipv4", "ipv6"].flatMap { version in
-            let folder = "/proc/sys/net/\(version)/neigh"
-            return [("retrans_time_ms", "10"), ("mcast_solicit", "1000")].map { name, hurried in
-                File(
-                    path: "\(folder)/\(interface)/\(name)",
-                    usualPath: "\(folder)/default/\(name)", hurried: hurried, pid: pid)
-            }
-        }
-        .filter { $0.value != nil }
+    private static let interval = "retrans_time_ms"
+    private static let times = "mcast_solicit"
+    /// Tells a hurried interface: the kernel rounds the interval to its ticks.
+    private static let manyTimes = "1000"
+
+    /// The folders of the address families that the kernel and the interface have.
+    private static func folders(with interface: String, _ pid: Int32) -> [String] {
+        guard !interface.contains("/") else { return [] }
+        return ["/proc/sys/net/ipv4/neigh", "/proc/sys/net/ipv6/neigh"]
+            .filter { read("\($0)/\(interface)/\(times)", pid) != nil }
     }
 
-    private struct File {
-        let path: String
-        let usualPath: String
-        let hurried: String
-        let pid: Int32
+    private static func write(_ text: String, _ path: String, _ pid: Int32) throws {
+        let number = unsafe godwit_open_in_network_of(pid, path, O_WRONLY)
+        guard number >= 0 else { throw GodwitError.kernel("open \(path)", code: -number) }
+        try Descriptor(taking: number).write(Array(text.utf8)[...])
+    }
 
-        /// Nil where the kernel has no such file (no IPv6, no such interface).
-        var value: String? { read(path) }
-        var usual: String? { read(usualPath) }
-
-        func write(_ text: String) throws {
-            let number = unsafe godwit_open_in_network_of(pid, path, O_WRONLY)
-            guard number >= 0 else { throw GodwitError.kernel("open \(path)", code: -number) }
-            try Descriptor(taking: number).write(Array(text.utf8)[...])
-        }
-
-        private func read(_ path: String) -> String? {
-            let number = unsafe godwit_open_in_network_of(pid, path, O_RDONLY)
-            guard number >= 0 else { return nil }
-            let bytes = try? Descriptor(taking: number).read(upTo: 64)
-            return bytes.map {
-                String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .newlines)
-            }
-        }
+    private static func read(_ path: String, _ pid: Int32) -> String? {
+        let number = unsafe godwit_open_in_network_of(pid, path, O_RDONLY)
+        guard number >= 0 else { return nil }
+        let bytes = try? Descriptor(taking: number).read(upTo: 64)
+        return bytes.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .newlines) }
     }
 }
