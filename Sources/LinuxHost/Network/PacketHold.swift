@@ -3,8 +3,8 @@ import Foundation
 package import MigrationCore
 import Synchronization
 
-/// Keeps the frames for one interface of an instance while the instance cannot take them, so that no
-/// client's retransmission timer, which doubles each time, stretches a blackout.
+/// Keeps the frames for one interface of an instance while the instance cannot take them, so that
+/// no client's retransmission timer, which doubles each time, stretches a blackout.
 ///
 /// Beside the host end of the instance's veth it makes a tap, a port of the same bridge. Nothing
 /// reaches the tap until `start` tells the bridge that the instance's hardware address is there.
