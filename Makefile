@@ -30,8 +30,9 @@ host: build
 demo: deps build
 	$(BIN)/lab demo
 
-bench:
-	@echo "nothing has a benchmark of its own yet; \`make demo\` measures two moves (.results/demo.json)"
+# A client's view of moves by memory size and write rate; figures go to .results/bench.json.
+bench: deps build
+	$(BIN)/lab bench
 
 fmt:
 	$(SWIFT) format --in-place --parallel --recursive $(FOLDERS)

@@ -11,7 +11,8 @@ struct Main: AsyncParsableCommand {
         commandName: "lab",
         abstract: "Two real hosts on this machine, joined by a switch, with a client beside them.",
         subcommands: [
-            DemoCommand.self, UpCommand.self, DownCommand.self, EnterCommand.self,
+            DemoCommand.self, BenchCommand.self, VerifyCommand.self, UpCommand.self,
+            DownCommand.self, EnterCommand.self,
             WitnessCommand.self, SummaryCommand.self,
         ]
     )

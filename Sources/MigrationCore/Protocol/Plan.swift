@@ -141,6 +141,12 @@ package struct Capabilities: Codable, Equatable, Sendable {
         features.contains { $0.name == feature.name }
     }
 
+    /// Whether these are the other's versions and some of its features.
+    package func isPart(of other: Capabilities) -> Bool {
+        oldestVersion == other.oldestVersion && newestVersion == other.newestVersion
+            && features.allSatisfy(other.features.contains)
+    }
+
     /// Without the feature, if it is there.
     package func without(_ feature: Feature) -> Capabilities {
         var rest = self

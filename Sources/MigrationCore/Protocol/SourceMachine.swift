@@ -140,7 +140,8 @@ package struct SourceMachine: Equatable, Sendable {
             state = .inspecting
             return [.record(.begun), .inspect]
         case (.inspecting, .inspected(let offer)):
-            precondition(offer.capabilities == capabilities, "the offer speaks for this machine")
+            precondition(
+                offer.capabilities.isPart(of: capabilities), "the offer speaks for this machine")
             precondition(offer.definition.name == name, "the offer is of this instance")
             state = .offering(offer)
             return [.connect]
