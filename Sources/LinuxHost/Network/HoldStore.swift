@@ -18,8 +18,8 @@ package struct HoldTally: Codable, Equatable, Sendable {
     package init() {}
 }
 
-/// Frames in the order in which they are to be delivered: those that the other host kept, then those
-/// kept here. Each half is bounded; what comes when a half is full is lost and counted.
+/// Frames in the order in which they are to be delivered: those that the other host kept, then
+/// those kept here. Each half is bounded; what comes when a half is full is lost and counted.
 package struct HoldStore: Sendable {
     package private(set) var tally = HoldTally()
     package init() {}

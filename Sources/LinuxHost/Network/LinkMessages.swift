@@ -40,8 +40,9 @@ extension NetlinkMessage {
     /// What a bridge's port learns (nothing) and what of the frames to many goes out of it.
     static func port(_ index: UInt32, takesFloods: Bool) -> NetlinkMessage {
         let flood: [UInt8] = [takesFloods ? 1 : 0]
-        // Learning, floods of unknown addresses, of multicasts, of broadcasts. A port that counts as
-        // a multicast router (2: always, 0: never) gets solicitations past the bridge's snooping.
+        // Learning, floods of unknown addresses, of multicasts, of broadcasts. A port that counts
+        // as a multicast router (2: always, 0: never) gets solicitations past the bridge's
+        // snooping.
         let values: [(UInt16, [UInt8])] = [
             (8, [0]), (9, [0]), (27, flood), (30, flood), (25, [takesFloods ? 2 : 0]),
         ]
@@ -52,7 +53,8 @@ extension NetlinkMessage {
         .adding(12 | nested, protocolInformation)
     }
 
-    /// Lets a port of a bridge pass frames, or none in either direction, while its interface stays up.
+    /// Lets a port of a bridge pass frames, or none in either direction, while its interface stays
+    /// up.
     static func port(_ index: UInt32, isOpen: Bool) -> NetlinkMessage {
         // IFLA_BRPORT_STATE: forwarding, disabled.
         let state = attribute(1, [isOpen ? 3 : 0])

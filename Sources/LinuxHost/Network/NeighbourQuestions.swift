@@ -4,11 +4,11 @@ import MigrationCore
 
 /// How often an instance's kernel asks for a neighbour that it does not know.
 ///
-/// By default once a second. An instance that is restored where nothing reaches it yet asks in vain,
-/// and what it has to say waits for the next question, for up to a second after all is well.
+/// By default once a second. An instance that is restored where nothing reaches it yet asks in
+/// vain, and what it has to say waits for the next question, for up to a second after all is well.
 package enum NeighbourQuestions {
-    /// Has it ask every 10 ms (the kernel's least), and for 10 s. For the time until the instance is
-    /// connected; must come before its interface has addresses.
+    /// Has it ask every 10 ms (the kernel's least), and for 10 s. For the time until the instance
+    /// is connected; must come before its interface has addresses.
     ///
     /// - Parameter pid: a process in the instance's network namespace.
     package static func hurry(_ interface: String, of pid: Int32) throws {

@@ -56,8 +56,9 @@ package enum Limit {
     package static let trackerReasons = 32
     package static let findings = 256
     package static let addressesPerInterface = 16
-    /// What is kept for one interface of an instance while that cannot take it: frames, their bytes,
-    /// and the bytes of one (the largest that an interface sends, with its header and one tag).
+    /// What is kept for one interface of an instance while that cannot take it: frames, their
+    /// bytes, and the bytes of one (the largest that an interface sends, with its header and one
+    /// tag).
     package static let heldFrames = 4_096
     package static let heldBytes = ByteCount.mebibytes(4)
     package static let heldFrame = 65_535 + 18
