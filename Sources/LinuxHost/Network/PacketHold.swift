@@ -13,9 +13,8 @@ import Synchronization
 /// |-----------|------------------------|------------------------------------------------------|
 /// | `prepare` | 1 to 30 ms, early      | nothing                                              |
 /// | `start`   | 0.03 to 0.1 ms         | frames are kept                                      |
-/// | `release` | 1 to 5 ms to the first | all that was kept in its order, then what comes anew |
-/// |           | frame, 15 to 60 until  |                                                      |
-/// |           | the tap is gone        |                                                      |
+/// | `deliver` | 1 to 5 ms              | all that was kept in its order, then what comes anew |
+/// | `drop`    | 15 to 60 ms, late      | nothing                                              |
 ///
 /// The tap lives as long as the process that made it: after its death frames take the old way.
 package final class PacketHold: Sendable {
