@@ -65,8 +65,8 @@ package struct HeldBatch: Equatable, Sendable {
 
     /// Reads what a peer sent.
     ///
-    /// - Throws: `protocolViolation` for anything that `encoded` does not write, `limitExceeded`
-    ///   for more than a batch may hold.
+    /// - Throws: `protocolViolation` for what `encoded` does not write, `limitExceeded` for more
+    ///   than a batch may hold.
     package init(decoding bytes: [UInt8]) throws {
         guard bytes.count <= Int(Limit.heldBatch.bytes) else {
             throw GodwitError(.limitExceeded, "a batch of held frames has \(bytes.count) bytes")

@@ -22,9 +22,9 @@ package enum NeighbourQuestions {
     package static func calm(_ interface: String, of pid: Int32) throws {
         for folder in folders(with: interface, pid)
         where read("\(folder)/\(interface)/\(times)", pid) == manyTimes {
-            // An interface begins with what stands under `default`.
+            // Every interface begins with the same; a namespace shows no `default`.
             for name in [interval, times] {
-                guard let usual = read("\(folder)/default/\(name)", pid) else { continue }
+                guard let usual = read("\(folder)/lo/\(name)", pid) else { continue }
                 try write(usual, "\(folder)/\(interface)/\(name)", pid)
             }
         }

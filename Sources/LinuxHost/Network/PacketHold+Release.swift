@@ -4,19 +4,18 @@ import MigrationCore
 
 extension PacketHold {
     /// Lets the instance have what was kept, in its order, and then everything that arrives anew.
-    /// Opens the host end and waits 200 ms at most until both ends can transmit; returns when
-    /// nothing is left of the hold. Idempotent, and does nothing after `drop`.
+    /// Opens the host end and waits 200 ms at most until both ends can transmit. The tap stays,
+    /// unused, until `drop`. Idempotent, and does nothing after `drop`.
     ///
     /// - Parameter instance: a process in the instance's network namespace.
     /// - Throws: `kernelRefused`, still holding, unless there is such a host end and it can be set
     ///   up.
     @discardableResult
-    package func release(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
+    package func deliver(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
         guard !hasEnded else { return tally }
         let link = try await open(end, instance)
         try await blocking { [self] in
             let outlet = try Outlet(host: host, index: link.index)
-            defer { try? Self.remove(name, route) }
             try withState { state in
                 guard state.phase == .holding else { return }
                 defer { state.phase = .ended }
@@ -31,6 +30,15 @@ extension PacketHold {
             }
             withState { $0.phase = .ended }
         }
+        return tally
+    }
+
+    /// `deliver` and `drop`: returns when nothing is left of the hold, for which the kernel takes
+    /// longer than for all else.
+    @discardableResult
+    package func release(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
+        let tally = try await deliver(into: end, of: instance)
+        await drop()
         return tally
     }
 

@@ -78,6 +78,7 @@ struct HoldScene: Sendable {
     }
 
     func release(_ hold: PacketHold, into end: HostEnd = HoldScene.end) async throws -> HoldTally {
+        try await hold.deliver(into: end, of: instance)
         let tally = try await hold.release(into: end, of: instance)
         try NeighbourQuestions.calm(Self.interface.name, of: instance)
         return tally
