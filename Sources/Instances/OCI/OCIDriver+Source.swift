@@ -6,10 +6,11 @@ import Pages
 extension OCIDriver: Checkpointable {
     package func freeze(_ definition: InstanceDefinition) async throws {
         _ = try requireRunning(definition)
-        // The network first: what the instance does not get it need not keep.
-        if packetHolds.of(definition.name) != nil { try stopTraffic(definition) }
+        // What arrives is kept from before the freeze on, what the instance sends goes out until
+        // then: nothing falls in between.
+        for hold in packetHolds.of(definition.name) ?? [] { try hold.start(isPinned: false) }
         try await cgroup(definition).freeze()
-        if packetHolds.of(definition.name) == nil { try stopTraffic(definition) }
+        for end in hostEnds(definition) { try end.silence() }
     }
 
     package func thaw(_ definition: InstanceDefinition) async throws {

@@ -20,6 +20,12 @@ package enum NetworkHook {
             let veth = Ip.addVeth(interface, hostEnd: end.name, pid: pid)
             try await veth.command.check(input: Array(veth.input.utf8))
         }
+        // Nothing reaches it for a while: its questions for neighbours must not wait a second each.
+        if record.isSilent {
+            for interface in record.definition.interfaces {
+                try? NeighbourQuestions.hurry(interface.name, of: pid)
+            }
+        }
         let inner = Ip.configure(record.definition.interfaces, pid: pid)
         try await inner.command.check(input: Array(inner.input.utf8))
         guard !record.isSilent else { return }

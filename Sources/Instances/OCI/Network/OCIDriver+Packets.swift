@@ -41,30 +41,22 @@ extension OCIDriver: PacketHolding {
         hold.give(batch.frames)
     }
 
-    /// Keeps what arrives, where that was prepared, and lets nothing through any more.
-    func stopTraffic(_ definition: InstanceDefinition) throws {
-        guard let holds = packetHolds.of(definition.name) else {
-            for end in hostEnds(definition) { try end.setUp(false) }
-            return
-        }
-        for (hold, end) in zip(holds, hostEnds(definition)) {
-            try hold.start(isPinned: false)
-            try end.silence()
-        }
-    }
-
     /// Lets the instance have what was kept, and everything from now on.
     func resumeTraffic(_ definition: InstanceDefinition) async throws {
-        let prepared = packetHolds.take(definition.name)
+        let holds = packetHolds.of(definition.name)
         let process = try firstProcess(definition)
         for (index, end) in hostEnds(definition).enumerated() where end.exists {
-            if let prepared, let process {
-                _ = try await prepared[index].release(into: end, of: process)
+            if let holds, let process {
+                _ = try await holds[index].deliver(into: end, of: process)
             } else {
-                await prepared?[index].drop()
                 try end.unsilence()
             }
         }
         try? await announce(definition)
+        for interface in definition.interfaces {
+            // It only asks more often than it need.
+            if let process { try? NeighbourQuestions.calm(interface.name, of: process) }
+        }
+        await packetHolds.drop(definition.name)
     }
 }
