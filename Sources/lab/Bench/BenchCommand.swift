@@ -16,6 +16,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Moves of each kind.") var moves = 6
 
     func run() async throws {
+        // Rows show as they come, also where they go into a file.
+        unsafe setvbuf(stdout, nil, _IOLBF, 0)
         let base = try await RootFilesystem.tiny.path()
         let root = FileManager.default.temporaryDirectory.path + "/godwit-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: root) }
