@@ -79,13 +79,15 @@ enum Workload {
         int main(int count, char **words_) {
             pages = strtoull(words_[1], 0, 10) * 256;
             rate = count > 2 ? atol(words_[2]) : 0;
-            memory = mmap(0, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            memory = mmap(0, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                -1, 0);
             versions = calloc(pages, sizeof *versions);
             for (uint64_t page = 0; page < pages; page++) fill(page);
             pthread_t thread;
             if (rate > 0) pthread_create(&thread, 0, writer, 0);
             struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(6379) };
-            struct pollfd sockets[16] = { { .fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN } };
+            struct pollfd sockets[16] = {
+                { .fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN } };
             int used = 1, one = 1;
             setsockopt(sockets[0].fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
             bind(sockets[0].fd, (struct sockaddr *)&place, sizeof place);
@@ -98,7 +100,11 @@ enum Workload {
                     if (!sockets[i].revents) continue;
                     char text[4096];
                     ssize_t length = recv(sockets[i].fd, text, sizeof text - 1, 0);
-                    if (length <= 0) { close(sockets[i].fd); sockets[i] = sockets[--used]; continue; }
+                    if (length <= 0) {
+                        close(sockets[i].fd);
+                        sockets[i] = sockets[--used];
+                        continue;
+                    }
                     text[length] = 0;
                     uint64_t answer = 0;
                     if (strstr(text, "VERIFY")) {
