@@ -161,18 +161,6 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(if: ProcessInfo.processInfo.environment["GODWIT_MEASURE"] != nil),
-        arguments: [256, 4096])
-    func `a large memory is restored as fast as a small one`(mebibytes: Int) async throws {
-        try await LazyHost.with(.plain, mebibytes: mebibytes) { host in
-            let frozen = try await host.freezeAndDump()
-            let report = try await move(host, frozen)
-            let rate = Double(frozen.pages * PageRun.pageSize) / report.milliseconds / 1e6
-            measured("\(mebibytes) MiB: dump \(frozen.dumpTime), \(rate) GB/s, \(report)")
-        }
-    }
-
     private func move(
         _ host: LazyHost, _ frozen: LazyHost.Frozen, present: [TaskID: [PageRun]]? = nil,
         pause: Duration = .zero
