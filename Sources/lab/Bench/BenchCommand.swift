@@ -16,15 +16,13 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Moves of each kind.") var moves = 6
 
     func run() async throws {
-        // Rows show as they come, also where they go into a file.
-        unsafe setvbuf(stdout, nil, _IOLBF, 0)
         let base = try await RootFilesystem.tiny.path()
         let root = FileManager.default.temporaryDirectory.path + "/godwit-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: root) }
         try await Command("cp", ["-a", base, root]).check()
         try await Workload.build(into: root)
         var rows: [BenchRow] = []
-        print(BenchRow.head)
+        say(BenchRow.head)
         for size in numbers(sizes) {
             for rate in numbers(rates) {
                 for way in BenchWay.allCases {
@@ -32,12 +30,17 @@ struct BenchCommand: AsyncParsableCommand {
                         root: root, mebibytes: size, rate: rate, way: way, moves: moves
                     ).run()
                     rows.append(row)
-                    print(row.text)
+                    say(row.text)
                 }
             }
         }
         try BenchRow.write(rows, to: ".results/bench.json")
         guard rows.allSatisfy(\.isGood) else { throw ExitCode(1) }
+    }
+
+    /// Unbuffered: rows show as they come, also where they go into a file.
+    private func say(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
     private func numbers(_ text: String) -> [Int] {
