@@ -15,7 +15,8 @@ import Testing
             let isFrozen = report.downtime["freeze"] != nil
             return switch self {
             case .preparing: report.phase == .prepare
-            case .sendingVolume: report.phase == .perform && !isFrozen
+            case .sendingVolume:
+                report.phase == .perform && !isFrozen && (report.bytes["volume"] ?? 0) > 0
             case .frozen: report.phase == .perform && isFrozen
             case .handingOver: report.phase >= .finish
             }
