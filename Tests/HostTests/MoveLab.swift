@@ -91,14 +91,17 @@ struct MoveLab {
         try? await eventually("host b is clean", within: 30) {
             left = lab.inventory(of: "b").leftBehind(since: earlier)
                 .filter { !$0.hasSuffix("/" + lab.cgroupParent(of: "b")) }
+            left += files("/var/lib/godwit/pools/default/volumes").map { "volume \($0)" }
+            left += files("/run/godwit/instances").map { "instance directory \($0)" }
             return left.isEmpty
         }
-        let pool = lab.host("b").path("/var/lib/godwit/pools/default/volumes")
-        let volumes = (try? FileManager.default.contentsOfDirectory(atPath: pool)) ?? []
-        let runs = lab.host("b").path("/run/godwit/instances")
-        let directories = (try? FileManager.default.contentsOfDirectory(atPath: runs)) ?? []
-        return left + volumes.filter { !$0.hasPrefix(".") }.map { "volume \($0)" }
-            + directories.map { "instance directory \($0)" }
+        return left
+    }
+
+    private func files(_ directory: String) -> [String] {
+        let path = lab.host("b").path(directory)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.filter { !$0.hasPrefix(".") }
     }
 
     /// Starts `godwit move` on host a in the background; its pid (as the host counts) is in
