@@ -44,6 +44,10 @@ import Testing
     private func signal(_ lab: Lab, _ number: Int32) async throws {
         guard let pid = lab.daemonPid(on: "b") else { return }
         try await lab.host("b").check(["sh", "-c", "kill -\(number) \(pid)"])
+        guard number == SIGCONT else { return }
+        // What started the daemon stops with it, and does not go on by itself.
+        let starter = "nsenter --target \(lab.host("b").pid) "
+        _ = try await Command("pkill", ["-CONT", "-f", starter]).run()
     }
 
     /// The container runs at the source and has lost nothing, the target has nothing of it, and
