@@ -227,10 +227,19 @@ extension SourceWork {
         var streams: [any ByteStream] = []
         for number in 0..<count { streams.append(try await open(.memory(number))) }
         let session = try await driver.openMemory(
-            definition, over: streams, options: options, progress: { [job] in job.ledger.sent($0) })
+            definition, over: streams, options: options, cost: freezeCost(),
+            progress: { [job] in job.ledger.sent($0) })
         kept.withLock { $0.memory = session }
         defer { job.ledger.set(session.report) }
         try await session.sendRounds()
+    }
+
+    /// What the latest moves of this instance from here have cost, the last counting most.
+    private func freezeCost() throws -> FreezeCost {
+        let costs = try equipment.store.reports(of: definition.name).lazy
+            .filter { $0.side == .source }.compactMap(FreezeCost.init).prefix(4).reversed()
+        guard let oldest = costs.first else { return .unmeasured }
+        return costs.dropFirst().reduce(oldest) { $0.blended(with: $1) }
     }
 
     /// What the dump need not contain, because it has its own way.

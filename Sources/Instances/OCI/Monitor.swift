@@ -80,7 +80,11 @@ package enum Monitor {
                 let name = record.definition.name
                 let path = record.configuration.cgroupPath(of: name)
                 try? await Cgroup(path: path).killAll()
-                return error as? GodwitError ?? unexpected(error)
+                let reason = error as? GodwitError ?? unexpected(error)
+                // After the report of the restore nobody listens any more: it stands beside CRIU's.
+                let text = "\(reason.message)\n\(reason.cause ?? "")\n"
+                try? SmallFile.replace(record.files.criuLog("memory"), with: Array(text.utf8))
+                return reason
             }
         }
     }

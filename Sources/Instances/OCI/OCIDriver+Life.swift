@@ -40,7 +40,7 @@ extension OCIDriver: InstanceDriver {
         try await clear(definition)
         let files = files(definition)
         try InstanceLog(files).remove()
-        for action in ["dump", "restore"] { try SmallFile.remove(files.criuLog(action)) }
+        for action in ["dump", "restore", "memory"] { try SmallFile.remove(files.criuLog(action)) }
     }
 
     package func observe(

@@ -6,11 +6,14 @@ package protocol MemoryMoving: Checkpointable {
 
     /// Source: begins to watch which pages the running instance writes.
     ///
-    /// - Parameter streams: at least one, to the target's `receiveMemory`.
+    /// - Parameters:
+    ///   - streams: at least one, to the target's `receiveMemory`.
+    ///   - cost: what a freeze has cost so far, apart from pages.
     func openMemory(
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
         options: MoveOptions,
+        cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession
     /// Source: like `dump`, without the memory that a session carries.

@@ -39,7 +39,22 @@ package struct FreezeCost: Codable, Equatable, Sendable {
     }
 
     /// Where nothing has been measured: CRIU and runc as they come, on a machine of 2024.
-    package static let unmeasured = FreezeCost(freeze: 5, dump: 60, restore: 60)
+    package static let unmeasured = FreezeCost(freeze: 5, dump: 150, restore: 120)
+
+    /// What a move with rounds has cost; nil if the report is of none, or of one that failed.
+    package init?(_ report: MigrationReport) {
+        guard report.status == .succeeded, report.memory != nil,
+            let total = report.downtimeMilliseconds, let freeze = report.downtime["freeze"]
+        else { return nil }
+        let part = { report.downtime[$0] ?? 0 }
+        let restore = part("restore") + part("network")
+        // Pages travel beside these; only what they took longer is theirs.
+        let beside = part("checkpoint") + max(part("delta"), part("images"))
+        let waited = max(0, part("memory") - beside)
+        self.init(
+            freeze: freeze, dump: max(0, total - freeze - restore - waited), restore: restore,
+            overlapped: beside)
+    }
 
     package var total: Double { freeze + dump + restore }
 

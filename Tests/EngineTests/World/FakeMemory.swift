@@ -49,6 +49,7 @@ extension FakeDriver: MemoryMoving {
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
         options: MoveOptions,
+        cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession {
         try await faults.pass("openMemory")

@@ -71,4 +71,24 @@ import Testing
     private func roundTrip<Value: Codable>(_ value: Value) throws -> Value {
         try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(value))
     }
+
+    @Test func `a report tells what a freeze costs without its pages`() throws {
+        var report = MigrationReport(
+            id: try MigrationID(String(repeating: "0", count: 32)), side: .source,
+            instance: try InstanceName("web"), newName: try InstanceName("web"), peer: "b",
+            mode: .live, started: Timestamp(milliseconds: 0))
+        report.status = .succeeded
+        report.downtimeMilliseconds = 500
+        report.downtime = [
+            "freeze": 1, "checkpoint": 70, "delta": 80, "images": 30, "memory": 250,
+            "restore": 90, "network": 9,
+        ]
+        #expect(FreezeCost(report) == nil, "no memory went ahead")
+        report.memory = MemoryReport()
+        // 100 of the 250 ms for pages were waited for, 150 went beside dump and delta.
+        #expect(
+            FreezeCost(report) == FreezeCost(freeze: 1, dump: 300, restore: 99, overlapped: 150))
+        report.status = .failed
+        #expect(FreezeCost(report) == nil)
+    }
 }

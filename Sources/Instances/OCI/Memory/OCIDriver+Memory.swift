@@ -18,12 +18,13 @@ extension OCIDriver: MemoryMoving {
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
         options: MoveOptions,
+        cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession {
         let cgroup = try cgroup(definition)
         return OCIMemorySession(
-            over: streams, options: options.memory, processes: { cgroup.processes() },
-            progress: progress)
+            over: streams, options: options.memory, cost: cost,
+            processes: { cgroup.processes() }, progress: progress)
     }
 
     package func dump(
@@ -31,6 +32,7 @@ extension OCIDriver: MemoryMoving {
     ) async throws {
         let files = files(definition)
         let text = Criu.hiddenPages(memory.ranges)
+        defer { try? SmallFile.remove(files.hiddenPages) }
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
         try await dump(
             definition, options: options,

@@ -8,6 +8,7 @@ final class OCIMemorySession: MemorySession {
     private let tracker: MemoryTracker
     private let source: PageSource
     private let options: MemoryOptions
+    private let cost: FreezeCost
     private let progress: @Sendable (MemoryProgress) -> Void
     private let state = Mutex(State())
 
@@ -19,13 +20,14 @@ final class OCIMemorySession: MemorySession {
     }
 
     init(
-        over streams: [any ByteStream], options: MemoryOptions,
+        over streams: [any ByteStream], options: MemoryOptions, cost: FreezeCost,
         processes: @escaping @Sendable () throws -> [Int32],
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) {
         let tracker = MemoryTracker(processes: processes)
         self.tracker = tracker
         self.options = options
+        self.cost = cost
         self.progress = progress
         source = PageSource(
             streams: streams, compression: options.compression, witness: tracker)
@@ -36,7 +38,7 @@ final class OCIMemorySession: MemorySession {
     func sendRounds() async throws {
         let began = ContinuousClock.now
         var policy = PrecopyPolicy(
-            options: options, cost: .unmeasured, pageSize: PageRun.pageSize)
+            options: options, cost: cost, pageSize: PageRun.pageSize)
         while true {
             let found = try await tracker.round()
             let pages = found.dirty.reduce(0) { $0 + $1.pageCount }
