@@ -45,7 +45,11 @@ extension PacketHold {
     /// Ends the hold; what is still kept is lost. Returns when nothing is left of it. Idempotent.
     package func drop() async {
         withState { $0.phase = .ended }
-        try? await blocking { [self] in try Self.remove(name, route) }
+        try? await blocking { [self] in
+            // A newer hold of this interface may have its tap there by now.
+            guard let link = try route.link(name), link.index == index else { return }
+            try Self.remove(name, route)
+        }
     }
 
     private var hasEnded: Bool { withState { $0.phase == .ended } }

@@ -57,6 +57,9 @@ extension OCIDriver: PacketHolding {
             // It only asks more often than it need.
             if let process { try? NeighbourQuestions.calm(interface.name, of: process) }
         }
-        await packetHolds.drop(definition.name)
+        // The instance has everything. A task of its own, since the kernel takes 20 ms to let go of
+        // each tap, for which neither the receipt nor a thaw should wait.
+        let finished = packetHolds.take(definition.name) ?? []
+        Task { for hold in finished { await hold.drop() } }
     }
 }
