@@ -33,6 +33,9 @@ package struct Counting: Sendable {
         }
     }
 
+    /// Returns when the client has ended by itself: its connection has broken.
+    package func waitForBreak() async { _ = await child.wait() }
+
     /// Ends the counting and returns what the client saw.
     package func finish() async throws -> Testimony {
         input.close()

@@ -38,6 +38,7 @@ import Testing
         try await withRedis { lab in
             let counting = try await Counting(client: lab.client, address: "10.77.0.1")
             try await lab.stopDaemon(on: "a", signal: SIGKILL)
+            await counting.waitForBreak()
             let seen = try await counting.finish()
             #expect(!seen.connectionAlive && seen.error != nil)
         }

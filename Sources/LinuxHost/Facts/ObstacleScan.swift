@@ -64,7 +64,9 @@ struct Scene {
         pids = Set(entries.map(\.pid))
         let first = entries.first { $0.status.isFirstOfNamespace }
         self.first = first
-        let reference = first ?? entries.first
+        // Numbers wrap around: a child's may be lower than its parent's.
+        let pids = self.pids
+        let reference = first ?? entries.first { !pids.contains($0.status.parent) }
         namespaces = Dictionary(
             uniqueKeysWithValues: Self.single.map { name in
                 let allowed = [

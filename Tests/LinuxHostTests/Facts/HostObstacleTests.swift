@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func `a file from outside of the mounts is a leak`() async throws {
-        let found = try await obstacles("f = os.open('/etc/passwd', 0); libc.unshare(0x20000)")
+        let found = try await obstacles("f = os.open('/etc/passwd', 0); unshare(0x20000)")
         #expect(found?.map(\.kind) == [ObstacleKind.leakedDescriptor.rawValue])
         #expect(found?.first?.detail.contains("/etc/passwd") == true)
     }
@@ -78,7 +78,7 @@ import Testing
         let found = try await obstacles(
             """
             r, w = os.pipe(); c = os.fork()
-            if c == 0: libc.unshare(\(flag)); os.write(w, b'x'); sys.stdin.read(); os._exit(0)
+            if c == 0: unshare(\(flag)); os.write(w, b'x'); sys.stdin.read(); os._exit(0)
             os.read(r, 1)
             """)
         #expect(found?.map(\.kind) == [ObstacleKind.childNamespace.rawValue])
@@ -89,7 +89,7 @@ import Testing
         let found = try await obstacles(
             """
             r, w = os.pipe(); c = os.fork()
-            if c == 0: libc.unshare(0x40020000); os.write(w, b'x'); sys.stdin.read(); os._exit(0)
+            if c == 0: unshare(0x40020000); os.write(w, b'x'); sys.stdin.read(); os._exit(0)
             os.read(r, 1)
             """)
         #expect(found == [])
@@ -187,6 +187,8 @@ private struct Subject {
             result = libc.syscall(*words)
             if result < 0: raise OSError(ctypes.get_errno())
             return result
+        def unshare(flags):
+            if libc.unshare(flags): sys.exit(f'unshare: {os.strerror(ctypes.get_errno())}')
         def bpf_map(kind): return struct.pack('IIIII', kind, 4, 4, 1, 0) + bytes(108)
         def perf(): return struct.pack('II', 1, 128) + bytes(120)
         \(body)
@@ -196,9 +198,11 @@ private struct Subject {
     }
 }
 
-/// A process and all below it, parents first.
+/// A process and all below it, parents first. `/proc/PID/task/TID/children` may leave some out (proc(5)).
 private func descendants(of pid: Int32) -> [Int32] {
-    let path = "/proc/\(pid)/task/\(pid)/children"
-    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    return [pid] + text.split(separator: " ").compactMap { Int32($0) }.flatMap(descendants)
+    let all = ProcessTable.all()
+    func family(_ pid: Int32) -> [Int32] {
+        [pid] + all.filter { $0.parent == pid }.map(\.pid).flatMap(family)
+    }
+    return family(pid)
 }
