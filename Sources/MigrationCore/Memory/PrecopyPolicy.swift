@@ -8,6 +8,7 @@
 /// |----------------------------------------------------|--------------------------------------|
 /// | nothing is left to send                            | freeze                               |
 /// | nothing has been sent yet, and rounds are allowed  | another round                        |
+/// | no rounds are allowed, `atDeadline` is postcopy    | post-copy                            |
 /// | the prediction is within the budget                | freeze                               |
 /// | the fixed cost alone is above it, the rest is small| freeze                               |
 /// | the deadline is reached                            | as `atDeadline` says                 |
@@ -74,6 +75,9 @@ package struct PrecopyPolicy: Sendable {
         if rounds.isEmpty, options.rounds > 0 {
             return PrecopyVerdict(
                 .anotherRound, "the first round sends \(size(found))", prediction: predicted)
+        }
+        if rounds.isEmpty, options.atDeadline == .postcopy {
+            return giveUp("no rounds are allowed", predicted)
         }
         predictions.append(predicted)
         if let ending = goalReached(found, predicted) ?? limitReached(predicted, elapsed) {

@@ -28,6 +28,11 @@ package enum TargetRecord: Codable, Equatable, Sendable {
     /// Custody is the target's; the restore may be under way. A restart looks whether it is
     /// complete.
     case taken
+    /// The instance has run here and lacks memory, which the source keeps. A restart goes on
+    /// fetching; nothing but a person can give the instance back any more.
+    case running(Receipt)
+    /// The instance has run here and cannot go on. A restart waits for a person's word.
+    case lost(GodwitError)
     /// The instance is the target's for good. A restart repeats the receipt when asked.
     case finished(Receipt)
     /// Never to be taken. A restart removes what is left and repeats it when asked.

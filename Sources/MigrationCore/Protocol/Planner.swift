@@ -15,7 +15,7 @@ package enum Planner {
     ) -> (findings: [Finding], plan: Plan?) {
         var findings = Array((findings + excess(of: offer)).prefix(Limit.findings))
         let agreed = agree(offer, methods: methods)
-        findings += agreed.findings
+        findings += agreed.findings + missingAbilities(offer, abilities)
         guard !findings.contains(where: { $0.weight == .refusal }) else { return (findings, nil) }
         let plan = Plan(
             steps: steps(of: offer, volumes: agreed.volumes, abilities: abilities),
@@ -44,7 +44,31 @@ package enum Planner {
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         return volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
-            + [.handOver, .restore, .endOriginal]
+            + [.handOver] + (wantsPostcopy(offer) ? [.fetchMemory] : [])
+            + [.restore, .endOriginal]
+    }
+
+    private static func wantsPostcopy(_ offer: Offer) -> Bool {
+        offer.options.mode == .live && offer.options.memory.atDeadline == .postcopy
+    }
+
+    private static func missingAbilities(
+        _ offer: Offer, _ abilities: [Capabilities.Feature]
+    ) -> [Finding] {
+        guard wantsPostcopy(offer) else { return [] }
+        let needed: [Capabilities.Feature] = [.memoryRounds, .postcopy]
+        let lacking =
+            needed.allSatisfy(offer.capabilities.knows)
+            ? (needed.allSatisfy(abilities.contains) ? nil : "target") : "source"
+        return lacking.map { side in
+            [
+                Finding(
+                    "postcopy",
+                    cause: "the \(side) cannot have memory follow an instance",
+                    cure: "bring both hosts up to date, or move without post-copy"
+                )
+            ]
+        } ?? []
     }
 
     /// The first method that the source offers and the target's pool knows, for each volume.

@@ -8,6 +8,8 @@ package enum TargetEvent: Equatable, Sendable {
     /// Volumes with their deltas and the process state are here, with the digests of what arrived.
     case stateArrived(Digests)
     case restored(Receipt)
+    /// All memory that was to follow is here; nil if there was none. May come before `restored`.
+    case fetched(MemoryReport.Fetch?)
     case stepFailed(GodwitError)
     /// The newest connection on which the source spoke of this migration is closed or dead.
     case linkLost
@@ -27,6 +29,9 @@ package enum TargetAction: Equatable, Sendable {
     /// Receive volumes, deltas and process state on the streams that the source opens.
     case receiveState
     case restore
+    /// Fetch the memory that follows the instance from the source, from before the restore on.
+    /// Answered by `fetched`; it fails only when the instance can never have all of its memory.
+    case fetch
     case stopSteps
     /// Kill whatever a restore may have started, also in an earlier life of the daemon; must be
     /// quick, may be asked twice. It is repeated until it has succeeded: only `discarded` answers

@@ -8,7 +8,9 @@
 /// |-------------------------|------------------|----------------------------------------------------|
 /// | before `prepared`       | nothing          | nothing; asked about it, it declines for ever      |
 /// | while state arrives     | prepared         | discards, declines, cleans up                      |
-/// | while it restores       | taken            | complete: finishes; else discards and declines     |
+/// | while it restores       | taken            | complete: goes on; else discards and declines      |
+/// | while it fetches memory | running          | goes on fetching                                   |
+/// | when that is impossible | lost             | waits for a person's word at the source            |
 /// | after the restore       | finished         | repeats the receipt when asked                     |
 /// | while it cleans up      | declined         | cleans up (again), repeats it when asked           |
 /// | after that              | cleaned          | nothing; repeats `declined` when asked             |
@@ -22,7 +24,12 @@ package struct TargetMachine: Equatable, Sendable {
         case preparing(Acceptance)
         case receiving(Acceptance)
         case arrived(Acceptance)
-        case restoring
+        /// - Parameter lacks: whether memory follows that is not here yet.
+        case restoring(lacks: Bool, fetched: MemoryReport.Fetch?)
+        /// The instance runs, and memory that it lacks is on its way.
+        case fetching(Receipt)
+        /// The instance has run and cannot go on here: a person decides.
+        case lost(GodwitError)
         case finished(Receipt)
         case discarding(GodwitError)
         case cleaning(GodwitError)
@@ -40,11 +47,13 @@ package struct TargetMachine: Equatable, Sendable {
 
     /// Goes on after a restart of the daemon from what the journal says.
     ///
-    /// - Parameter complete: the receipt, if the record is `taken` and the instance is found
-    ///   restored.
+    /// - Parameters:
+    ///   - complete: the receipt, if the record is `taken` and the instance is found restored.
+    ///   - lacksMemory: whether memory has to follow that instance.
     package static func resume(
         from record: TargetRecord,
-        complete: Receipt?
+        complete: Receipt?,
+        lacksMemory: Bool = false
     ) -> (TargetMachine, [TargetAction]) {
         precondition(complete == nil || record == .taken, "only `taken` asks what is here")
         var machine = TargetMachine()
@@ -54,6 +63,9 @@ package struct TargetMachine: Equatable, Sendable {
             remedy: "start the move again"
         )
         switch (record, complete) {
+        case (.taken, let receipt?) where lacksMemory:
+            machine.state = .fetching(receipt)
+            return (machine, [.record(.running(receipt)), .fetch])
         case (.taken, let receipt?):
             machine.state = .finished(receipt)
             return (
@@ -63,6 +75,12 @@ package struct TargetMachine: Equatable, Sendable {
         case (.prepared, _), (.taken, nil):
             machine.state = .discarding(restarted)
             return (machine, [.discard])
+        case (.running(let receipt), _):
+            machine.state = .fetching(receipt)
+            return (machine, [.fetch])
+        case (.lost(let reason), _):
+            machine.state = .lost(reason)
+            return (machine, [])
         case (.finished(let receipt), _):
             machine.state = .finished(receipt)
             return (machine, [.adopt(receipt), .conclude(.moved(receipt))])
@@ -82,7 +100,8 @@ package struct TargetMachine: Equatable, Sendable {
     package var canCancel: Bool {
         switch state {
         case .idle, .checking, .preparing, .receiving, .arrived: true
-        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: false
+        case .restoring, .fetching, .lost, .finished, .discarding, .cleaning, .declined, .closed:
+            false
         }
     }
 
@@ -91,7 +110,7 @@ package struct TargetMachine: Equatable, Sendable {
         case .idle: .begin
         case .checking, .preparing: .prepare
         case .receiving, .arrived: .perform
-        case .restoring, .discarding, .cleaning, .declined: .finish
+        case .restoring, .fetching, .lost, .discarding, .cleaning, .declined: .finish
         case .finished, .closed: .confirm
         }
     }
@@ -115,9 +134,10 @@ package struct TargetMachine: Equatable, Sendable {
                 )
             )
         case .cancelled(let reason): giveUp(reason)
-        case .stepFailed(let reason): state == .restoring ? discard(reason) : giveUp(reason)
+        case .stepFailed(let reason): stepFailed(reason)
         case .checked(let findings, let plan): checked(findings, plan)
-        case .prepared, .stateArrived, .restored, .discarded, .cleaned: advanced(event)
+        case .prepared, .stateArrived, .restored, .fetched, .discarded, .cleaned:
+            advanced(event)
         }
     }
 
@@ -131,12 +151,15 @@ package struct TargetMachine: Equatable, Sendable {
         case (.receiving(let acceptance), .stateArrived(let digests)):
             state = .arrived(acceptance)
             return [.send(.arrived(digests))]
-        case (.restoring, .restored(let receipt)):
-            state = .finished(receipt)
-            return [
-                .record(.finished(receipt)), .adopt(receipt), .send(.finished(receipt)),
-                .conclude(.moved(receipt)),
-            ]
+        case (.restoring(lacks: true, _), .restored(let receipt)):
+            state = .fetching(receipt)
+            return [.record(.running(receipt)), .send(.running(receipt))]
+        case (.restoring(lacks: false, let fetched), .restored(let receipt)):
+            return finish(receipt, fetched)
+        case (.restoring, .fetched(let fetched)):
+            state = .restoring(lacks: false, fetched: fetched)
+            return []
+        case (.fetching(let receipt), .fetched(let fetched)): return finish(receipt, fetched)
         case (.discarding(let reason), .discarded):
             state = .cleaning(reason)
             return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
@@ -147,6 +170,29 @@ package struct TargetMachine: Equatable, Sendable {
             return []
         default:
             preconditionFailure("the target's own \(event) in \(state)")
+        }
+    }
+
+    private mutating func finish(
+        _ receipt: Receipt, _ fetched: MemoryReport.Fetch?
+    ) -> [TargetAction] {
+        var receipt = receipt
+        receipt.fetched = fetched
+        state = .finished(receipt)
+        return [
+            .record(.finished(receipt)), .adopt(receipt), .send(.finished(receipt)),
+            .conclude(.moved(receipt)),
+        ]
+    }
+
+    private mutating func stepFailed(_ reason: GodwitError) -> [TargetAction] {
+        switch state {
+        case .restoring: return discard(reason)
+        case .fetching:
+            // It has run, so that giving it back would undo what clients have seen.
+            state = .lost(reason)
+            return [.stopSteps, .record(.lost(reason)), .send(.lost(reason))]
+        default: return giveUp(reason)
         }
     }
 
@@ -184,12 +230,13 @@ package struct TargetMachine: Equatable, Sendable {
                 .send(.declined(reason)),
             ]
         case .preparing, .receiving, .arrived: return discard(reason)
-        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: return []
+        case .restoring, .fetching, .lost, .finished, .discarding, .cleaning, .declined, .closed:
+            return []
         }
     }
 
     private mutating func discard(_ reason: GodwitError) -> [TargetAction] {
-        precondition(canCancel || state == .restoring, "what is finished is not discarded")
+        precondition(phase < .confirm, "what is finished is not discarded")
         state = .discarding(reason)
         return [.stopSteps, .discard]
     }
@@ -204,8 +251,9 @@ extension TargetMachine {
         case .custody: return takeCustody()
         case .acknowledged: return acknowledged()
         case .inquire: return inquired()
-        case .abort(let reason): return giveUp(reason)
-        case .accepted, .refused, .arrived, .finished, .declined, .closed, .restoring:
+        case .abort(let reason): return aborted(reason)
+        case .accepted, .refused, .arrived, .finished, .declined, .closed, .restoring,
+            .running, .lost:
             return giveUp(.nonsense(message, in: phase))
         }
     }
@@ -217,20 +265,27 @@ extension TargetMachine {
             state = .checking(offer)
             return [.check(offer)]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
-        case .checking, .preparing, .receiving, .arrived, .restoring, .finished, .discarding,
-            .closed:
+        case .checking, .preparing, .receiving, .arrived, .restoring, .fetching, .lost, .finished,
+            .discarding, .closed:
             return []  // A repetition.
         }
     }
 
+    /// Of what is lost here only the source says so, in a person's name.
+    private mutating func aborted(_ reason: GodwitError) -> [TargetAction] {
+        if case .lost = state { return discard(reason) }
+        return giveUp(reason)
+    }
+
     private mutating func takeCustody() -> [TargetAction] {
         switch state {
-        case .arrived:
-            state = .restoring
-            return [.record(.taken), .restore]
+        case .arrived(let acceptance):
+            let canFetch = acceptance.plan.canFetch
+            state = .restoring(lacks: canFetch, fetched: nil)
+            return [.record(.taken), .restore] + (canFetch ? [.fetch] : [])
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // A repetition, or answered soon.
-        case .restoring, .finished, .closed, .discarding: return []
+        case .restoring, .fetching, .lost, .finished, .closed, .discarding: return []
         case .idle, .checking, .preparing, .receiving:
             return giveUp(.nonsense(.custody, in: phase))
         }
@@ -249,6 +304,9 @@ extension TargetMachine {
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // Said before the receipt only if a person decided; `finished` or `declined` is said soon.
         case .restoring, .discarding: return []
+        // A person has let go of the original, whose pages will not come any more.
+        case .fetching: return discard(.originalGone)
+        case .lost(let reason): return discard(reason)
         }
     }
 
@@ -263,6 +321,8 @@ extension TargetMachine {
                 )
             )
         case .restoring: return [.send(.restoring)]
+        case .fetching(let receipt): return [.send(.running(receipt))]
+        case .lost(let reason): return [.send(.lost(reason))]
         case .finished(let receipt): return [.send(.finished(receipt))]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         case .closed: return [.send(.closed)]
