@@ -92,10 +92,10 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
-        guard request.memory.atDeadline != .postcopy, !request.memory.throttle else {
+        guard !request.memory.throttle else {
             throw GodwitError(
                 .badRequest,
-                "this version neither moves by post-copy nor slows an instance down",
+                "this version does not slow an instance down",
                 remedy: "let the deadline freeze the instance, or abort the move"
             )
         }

@@ -68,6 +68,10 @@ final class SourceWork: Sendable {
             case .holdPackets:
                 try await packetDriver()?.prepareHold(definition)
                 _ = try await open(.packets)
+            case .fetchMemory:
+                for channel in 0..<StreamHello.Purpose.pageChannels {
+                    _ = try await open(.pages(channel))
+                }
             case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
             }
         }
@@ -132,8 +136,8 @@ final class SourceWork: Sendable {
                     }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.sendCheckpoint()) }
-                case .sendVolume, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
-                    .endOriginal:
+                case .sendVolume, .sendMemory, .holdPackets, .freeze, .handOver, .fetchMemory,
+                    .restore, .endOriginal:
                     break
                 }
             }
@@ -255,6 +259,38 @@ extension SourceWork {
         let streams = kept.withLock { kept in kept.streams.filter { $0.key.isMemory } }
         for (purpose, stream) in streams { await settle(stream, purpose) }
     }
+
+    /// Gives the target the pages that it lacks, over streams that are opened again whenever they
+    /// break, until it is cancelled.
+    func servePages() async {
+        if let report = kept.withLock({ $0.memory?.report }), report.verdict?.step != .postcopy {
+            return
+        }
+        await withDiscardingTaskGroup { group in
+            for channel in 0..<StreamHello.Purpose.pageChannels {
+                group.addTask { await self.servePages(.pages(channel)) }
+            }
+        }
+    }
+
+    private func servePages(_ purpose: StreamHello.Purpose) async {
+        try? await persistently("serving pages", logger) {
+            guard let driver = try driver() as? any MemoryMoving else { return }
+            while !Task.isCancelled {
+                let standing = kept.withLock { $0.streams.removeValue(forKey: purpose) }
+                let stream = if let standing { standing } else { try await open(purpose) }
+                do { try await driver.servePages(definition, over: stream) } catch {
+                    await stream.cancel()
+                    throw error
+                }
+                await settle(stream, purpose)
+                try await Task.sleep(for: Self.pageRetry)
+            }
+        }
+    }
+
+    /// Before a stream that the target has ended is opened again.
+    private static let pageRetry = Duration.milliseconds(200)
 
     private func dump(without memory: CarriedMemory?) async throws {
         let driver = try driver()

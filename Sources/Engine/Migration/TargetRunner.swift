@@ -58,8 +58,15 @@ final class TargetRunner {
             ? try await persistently("looking for the instance", logger) {
                 try await work.completeReceipt()
             } : nil
+        let lacksMemory =
+            complete == nil
+            ? false
+            : try await persistently("looking for its memory", logger) {
+                try await work.lacksMemory()
+            }
         let actions: [TargetAction]
-        (machine, actions) = TargetMachine.resume(from: record, complete: complete)
+        (machine, actions) = TargetMachine.resume(
+            from: record, complete: complete, lacksMemory: lacksMemory)
         try await perform(actions, &group)
         // The machine concludes when the restore ends; a restart may have come in between.
         if case .finished(let receipt) = machine.state { conclude(.moved(receipt)) }
@@ -171,6 +178,7 @@ extension TargetRunner {
             work.expectStreams()
             step(&group) { try await .stateArrived($0.receiveState()) }
         case .restore: step(&group) { try await .restored($0.restore()) }
+        case .fetch: step(&group) { try await .fetched($0.fetchMemory()) }
         case .stopSteps: await steps.stopAll()
         case .discard:
             step(&group) {
@@ -202,7 +210,7 @@ extension TargetRunner {
             case .prepared, .taken:
                 try await handle(.stepFailed(.wrapping(error, in: "the journal")), &group)
                 return false
-            case .finished, .declined, .cleaned, .closed:
+            case .running, .lost, .finished, .declined, .cleaned, .closed:
                 try await persistently("writing the journal", logger) {
                     try store.append(record, to: id, work.context)
                 }

@@ -92,6 +92,7 @@ final class TargetWork: Sendable {
             case .sendCheckpoint: [.checkpoint]
             case .sendMemory(let streams): (0..<streams).map { .memory($0) }
             case .holdPackets: [.packets]
+            case .fetchMemory: Self.pages
             case .freeze, .handOver, .restore, .endOriginal: []
             }
         }
@@ -118,8 +119,8 @@ final class TargetWork: Sendable {
                     group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.receiveCheckpoint()) }
-                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
-                    .endOriginal:
+                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .fetchMemory,
+                    .restore, .endOriginal:
                     break
                 }
             }
@@ -176,6 +177,42 @@ final class TargetWork: Sendable {
                 try await driver.receiveMemory(definition, from: streams)
             }
         }
+    }
+
+    /// Has the pages come that were left for later; also after a restart, and over streams that the
+    /// source opens again.
+    ///
+    /// - Returns: nil if there are none.
+    func fetchMemory() async throws -> MemoryReport.Fetch? {
+        let definition = definition
+        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving,
+            try await driver.lacksMemory(definition)
+        else { return nil }
+        job.desk.expect(Self.pages)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            for channel in 0..<StreamHello.Purpose.pageChannels {
+                group.addTask { [desk = job.desk] in
+                    await desk.takeEach(.pages(channel)) { stream in
+                        try await driver.fetchMemory(definition, channel: channel, over: stream)
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            return try await driver.waitForMemory(definition)
+        }
+    }
+
+    private static let pages = (0..<StreamHello.Purpose.pageChannels).map {
+        StreamHello.Purpose.pages($0)
+    }
+
+    /// Whether pages of what a restart finds restored were left for later.
+    func lacksMemory() async throws -> Bool {
+        let definition = definition
+        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
+            return false
+        }
+        return try await driver.lacksMemory(definition)
     }
 
     /// Takes all streams at once.

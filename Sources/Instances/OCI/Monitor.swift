@@ -47,7 +47,10 @@ package enum Monitor {
         do {
             let record = try RuntimeRecord.read(path)
             let server = try keeper?.serve(record)
-            let serving = server.map { serve($0, record) }
+            let fetch = server.flatMap { server in
+                keeper?.listener.map { MemoryFetch(server, $0, record.files) }
+            }
+            let serving = server.map { serve($0, fetch, record) }
             let output: Descriptor
             do { output = try await launch(action, record, isLazy: server != nil) } catch {
                 serving?.cancel()
@@ -66,15 +69,17 @@ package enum Monitor {
         }
     }
 
-    /// A task of its own: it goes on beside the wait for the instance's end.
+    /// Tasks of their own: they go on beside the wait for the instance's end.
     ///
     /// An instance that cannot have all of its memory must not go on with zeros in its place.
     private static func serve(
-        _ server: LazyPagesServer, _ record: RuntimeRecord
+        _ server: LazyPagesServer, _ fetch: MemoryFetch?, _ record: RuntimeRecord
     ) -> Task<GodwitError?, Never> {
-        Task {
+        if let fetch { Task { try? await blocking { fetch.accept() } } }
+        return Task {
             do {
-                _ = try await server.run()
+                let report = try await server.run()
+                fetch?.end(report, failure: nil)
                 return nil
             } catch {
                 let name = record.definition.name
@@ -84,6 +89,7 @@ package enum Monitor {
                 // After the report of the restore nobody listens any more: it stands beside CRIU's.
                 let text = "\(reason.message)\n\(reason.cause ?? "")\n"
                 try? SmallFile.replace(record.files.criuLog("memory"), with: Array(text.utf8))
+                fetch?.end(nil, failure: reason)
                 return reason
             }
         }
