@@ -1,5 +1,6 @@
 import Engine
 import MigrationCore
+import Synchronization
 import Testing
 
 /// Moves whose memory follows the instance.

@@ -68,6 +68,7 @@ struct LazyEventLoop {
         guard !expectsContent, server.state.withLock({ $0.isComplete }) else { return }
         expectsContent = true
         for space in spaces { expect(in: space) }
+        share()
         if isFinished { try agree() }
     }
 
@@ -79,7 +80,6 @@ struct LazyEventLoop {
         }
         space.expect(content, owed: owed)
         hold(space)
-        if !owed.isEmpty { server.fetcher.wake() }
     }
 
     private func hold(_ space: AddressSpace) {
@@ -106,8 +106,11 @@ struct LazyEventLoop {
         for space in whole { space.gate.writing { space.memory.descriptor.close() } }
     }
 
-    /// Shows the address spaces to who asks for progress.
-    private func share() { server.state.withLock { $0.spaces = spaces } }
+    /// Shows the address spaces to who fetches for them, and who asks for progress.
+    private func share() {
+        server.state.withLock { $0.spaces = spaces }
+        server.fetcher.wake()
+    }
 }
 
 // CRIU and its tasks.

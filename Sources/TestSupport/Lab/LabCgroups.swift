@@ -34,9 +34,17 @@ package enum LabCgroups {
         }
     }
 
-    /// Removes them as far as they are empty; true when none is left.
+    /// Removes them as far as they are empty; true when none is left. What is frozen in them is
+    /// thawed: with version 1 a frozen process does not hear that it was killed.
     static func remove(prefix: String) -> Bool {
         let groups = find(prefix: prefix)
+        for group in groups {
+            for (file, word) in [("freezer.state", "THAWED"), ("cgroup.freeze", "0")] {
+                // Most groups have neither file.
+                let handle = FileHandle(forWritingAtPath: "\(group)/\(file)")
+                try? handle?.write(contentsOf: Data(word.utf8))
+            }
+        }
         // SAFETY: the string lives as long as the call.
         for group in groups { unsafe rmdir(group) }
         return groups.isEmpty
