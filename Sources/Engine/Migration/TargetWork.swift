@@ -88,7 +88,8 @@ final class TargetWork: Sendable {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
             case .sendVolume(let volume, _): [.volume(volume)]
-            case .sendDelta(let volume, _): [.delta(volume)]
+            case .sendDelta(let volume, _):
+                [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
             case .sendMemory(let streams): (0..<streams).map { .memory($0) }
             case .holdPackets: [.packets]
@@ -136,6 +137,8 @@ final class TargetWork: Sendable {
         }
     }
 
+    private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
+
     private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
         let definition = definition
         let pool = try equipment.pool(definition.pool)
@@ -147,6 +150,11 @@ final class TargetWork: Sendable {
             _ = try await pool.digest(of: here, mapped: [])
         }
         try await job.desk.take(.delta(volume)) { stream in
+            try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
+        }
+        guard knowsEarlyDelta else { return try await pool.digest(of: here, mapped: []) }
+        try await job.desk.take(.rest(volume)) { stream in
+            guard try await RestMessages.isAnnounced(on: stream) else { return }
             try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
         }
         return try await pool.digest(of: here, mapped: [])

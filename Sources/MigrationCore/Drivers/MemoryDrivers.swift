@@ -17,9 +17,11 @@ package protocol MemoryMoving: Checkpointable {
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession
     /// Source: like `dump`, without the memory that a session carries.
+    ///
+    /// - Returns: whether the dump may have changed the instance's files.
     func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws
+    ) async throws -> Bool
 
     /// Source: gives the target pages of the frozen instance that it asks for, until it asks for no
     /// more. Nothing of a session is needed, so that a daemon that was restarted can do it.

@@ -31,6 +31,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         case volume(String)
         /// What changed in a volume, after the freeze.
         case delta(String)
+        /// What the dump has changed in it after that; without a byte if nothing.
+        case rest(String)
         case checkpoint
         /// Pages of the running and then of the frozen instance, numbered from 0.
         case memory(Int)

@@ -49,7 +49,7 @@ package struct FreezeCost: Codable, Equatable, Sendable {
         let part = { report.downtime[$0] ?? 0 }
         let restore = part("restore") + part("network")
         // Pages travel beside these; only what they took longer is theirs.
-        let beside = part("checkpoint") + max(part("delta"), part("images"))
+        let beside = max(part("delta"), part("checkpoint") + part("images"))
         let waited = max(0, part("memory") - beside)
         self.init(
             freeze: freeze, dump: max(0, total - freeze - restore - waited), restore: restore,

@@ -142,6 +142,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
+            .earlyDelta,
         ]
     )
 
@@ -166,6 +167,8 @@ package struct Capabilities: Codable, Equatable, Sendable {
 extension Capabilities.Feature {
     /// The instance's memory travels in rounds while it runs.
     package static let memoryRounds = Self("memory-rounds")
+    /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
+    package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.
     package static let postcopy = Self("postcopy")
     /// What arrives for the instance while it stands still is delivered when it runs again.

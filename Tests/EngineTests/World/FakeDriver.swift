@@ -56,6 +56,7 @@ final class FakeDriver: Checkpointable {
         /// Lost for good is what these instances lack.
         var lost: Set<InstanceName> = []
         var closedSessions = 0
+        var dumpsTouchFiles = false
     }
 
     let kind = InstanceKind.oci

@@ -68,11 +68,12 @@ extension FakeDriver: MemoryMoving {
 
     func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws {
+    ) async throws -> Bool {
         guard !memory.ranges.isEmpty else {
             throw GodwitError(.internalFault, "nothing is left out")
         }
         try await dump(definition, options: options)
+        return state.withLock { $0.dumpsTouchFiles }
     }
 
     func receiveMemory(

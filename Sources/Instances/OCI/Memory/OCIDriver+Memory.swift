@@ -29,14 +29,19 @@ extension OCIDriver: MemoryMoving {
 
     package func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws {
+    ) async throws -> Bool {
         let files = files(definition)
         let text = Criu.hiddenPages(memory.ranges)
-        defer { try? SmallFile.remove(files.hiddenPages) }
+        defer {
+            try? SmallFile.remove(files.hiddenPages)
+            try? SmallFile.remove(files.touched)
+        }
+        try SmallFile.remove(files.touched)
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
         try await dump(
             definition, options: options,
-            environment: Criu.hiding(files.hiddenPages, library: library))
+            environment: Criu.hiding(files.hiddenPages, mark: files.touched, library: library))
+        return (try? SmallFile.bytes(files.touched)) != [0]
     }
 
     package func receiveMemory(
