@@ -33,7 +33,8 @@ import Testing
                 world.b.driver.instances[web]?.status == .running
             }
             try await poll("the source knows") {
-                try world.a.store().report(id) != nil && world.b.driver.faults.hasReached("fetchMemory 1")
+                try world.a.store().report(id) != nil
+                    && world.b.driver.faults.hasReached("fetchMemory 1")
             }
             #expect(world.a.driver.instances[web]?.status == .frozen)
             #expect(world.a.driver.faults.count("end") == 0)
@@ -105,6 +106,45 @@ import Testing
         try world.expectOneCopy("\(victim) at \(number): \(point)")
         guard try world.b.store().instance(web) != nil else { return }
         expectFetched(world, "\(victim) at \(number): \(point)")
+    }
+
+    @Test func `a person on the target gives up what lacks memory`() async throws {
+        try await run { world in
+            world.b.driver.faults.set("fetchMemory 1", .hangs)
+            let (_, task) = try await world.begin(Self.wish)
+            try await poll("it runs without all of its memory") {
+                world.b.driver.instances[web]?.status == .running
+                    && world.b.passed.contains { "\($0)".contains("send running") }
+            }
+            try await world.b.service.resolve(web, .gone)
+            _ = await task.result
+            try await world.settled()
+            try world.expectOneCopy(on: world.a)
+        }
+    }
+
+    @Test func `a person lets go of the original while pages are missing`() async throws {
+        try await run { world in
+            world.b.driver.faults.set("fetchMemory 1", .hangs)
+            let (id, task) = try await world.begin(Self.wish)
+            try await poll("pages travel") { world.b.driver.faults.hasReached("fetchMemory 1") }
+            await world.b.kill()
+            let service = try world.a.service
+            try await poll("nobody answers") {
+                try world.a.store().report(id) != nil
+            }
+            var isUndecided = false
+            while !isUndecided {
+                isUndecided = try await service.migration(id).status == .undecided
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            try await service.resolve(web, .gone)
+            _ = await task.result
+            try world.b.start()
+            try await world.settled()
+            #expect(world.running == 0)
+            #expect(try world.b.store().instance(web) == nil)
+        }
     }
 
     @Test(arguments: [Resolution.keepHere, .gone])

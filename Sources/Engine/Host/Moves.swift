@@ -159,7 +159,25 @@ extension HostService {
         return nil
     }
 
+    /// Ends what runs on this target without all of its memory, or is lost here.
+    private func giveUp(_ arriving: InstanceRecord) async throws {
+        let name = arriving.definition.name
+        guard let lock = arriving.lock, let job = targets[lock],
+            await job.giveUp(
+                GodwitError(.cancelled, "a person has given up \(name) on the target"))
+        else {
+            throw GodwitError(
+                .busy,
+                "instance \(name) is arriving and does not lack memory",
+                remedy: "cancel the migration, or wait for its end"
+            )
+        }
+    }
+
     package func resolve(_ name: InstanceName, _ resolution: Resolution) async throws {
+        if let arriving = try store.instance(name), arriving.isArriving, resolution == .gone {
+            return try await giveUp(arriving)
+        }
         let record = try record(name)
         guard let lock = record.lock, let job = sources[lock] else {
             throw GodwitError(.notFound, "no migration has instance \(name) now")

@@ -113,6 +113,9 @@ final class TargetRunner {
         case .cancel(let reason, let reply):
             reply?.answer(machine.canCancel)
             try await handle(.cancelled(reason), &group)
+        case .giveUp(let reason, let reply):
+            reply.answer(machine.canGiveUp)
+            try await handle(.givenUp(reason), &group)
         case .stepEnded: break
         case .shutDown:
             isLeaving = true
@@ -178,7 +181,9 @@ extension TargetRunner {
             work.expectStreams()
             step(&group) { try await .stateArrived($0.receiveState()) }
         case .restore: step(&group) { try await .restored($0.restore()) }
-        case .fetch: step(&group) { try await .fetched($0.fetchMemory()) }
+        case .fetch:
+            step(&group, failure: { .fetchFailed($0) }) { try await .fetched($0.fetchMemory()) }
+        case .endFetch: work.endFetch()
         case .stopSteps: await steps.stopAll()
         case .discard:
             step(&group) {
@@ -221,6 +226,7 @@ extension TargetRunner {
 
     private func step(
         _ group: inout DiscardingTaskGroup,
+        failure: @escaping @Sendable (GodwitError) -> TargetEvent = { .stepFailed($0) },
         _ body: @escaping @Sendable (TargetWork) async throws -> TargetEvent
     ) {
         let (work, inbox) = (work, job.inbox)
@@ -234,7 +240,7 @@ extension TargetRunner {
                 let error = GodwitError.wrapping(error, in: "the migration")
                 if error.code == .linkLost { try? await Task.sleep(for: .milliseconds(200)) }
                 guard !Task.isCancelled else { return }
-                inbox.post(.event(.stepFailed(error)))
+                inbox.post(.event(failure(error)))
             }
         }
     }

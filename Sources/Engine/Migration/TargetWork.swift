@@ -8,6 +8,8 @@ final class TargetWork: Sendable {
     let equipment: Equipment
     let logger: Logger
     private let known: Mutex<TargetContext>
+    /// No page comes any more.
+    private let lastPage = Latch()
 
     init(job: TargetJob, context: TargetContext, equipment: Equipment, logger: Logger) {
         self.job = job
@@ -197,18 +199,34 @@ final class TargetWork: Sendable {
             try await driver.lacksMemory(definition)
         else { return nil }
         job.desk.expect(Self.pages)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: MemoryReport.Fetch?.self) { group in
             for channel in 0..<StreamHello.Purpose.pageChannels {
                 group.addTask { [desk = job.desk] in
                     await desk.takeEach(.pages(channel)) { stream in
                         try await driver.fetchMemory(definition, channel: channel, over: stream)
                     }
+                    return nil
                 }
             }
+            group.addTask { try await driver.waitForMemory(definition) }
+            group.addTask { [lastPage] in
+                await lastPage.wait()
+                try await Task.sleep(for: Self.settling)
+                throw GodwitError.originalGone
+            }
             defer { group.cancelAll() }
-            return try await driver.waitForMemory(definition)
+            while let fetch = try await group.next() {
+                if let fetch { return fetch }
+            }
+            throw CancellationError()
         }
     }
+
+    /// Lets the fetch end with what has come.
+    func endFetch() { lastPage.open() }
+
+    /// In which pages that have come are all in their places.
+    private static let settling = Duration.seconds(2)
 
     private static let pages = (0..<StreamHello.Purpose.pageChannels).map {
         StreamHello.Purpose.pages($0)

@@ -77,7 +77,9 @@ package struct PrecopyPolicy: Sendable {
                 .anotherRound, "the first round sends \(size(found))", prediction: predicted)
         }
         if rounds.isEmpty, options.atDeadline == .postcopy {
-            return giveUp("no rounds are allowed", predicted)
+            return PrecopyVerdict(
+                .postcopy, "no rounds are allowed, so that \(size(found)) follow the instance",
+                prediction: cost.total)
         }
         predictions.append(predicted)
         if let ending = goalReached(found, predicted) ?? limitReached(predicted, elapsed) {
@@ -138,7 +140,8 @@ extension PrecopyPolicy {
             case .abort: .abort
             }
         let reason = "\(why) with \(milliseconds(predicted)) of downtime still predicted"
-        return PrecopyVerdict(step, reason, prediction: predicted)
+        return PrecopyVerdict(
+            step, reason, prediction: step == .postcopy ? cost.total : predicted)
     }
 
     private mutating func stalled(_ predicted: Double) -> PrecopyVerdict? {

@@ -7,7 +7,8 @@ package struct PrecopyVerdict: Codable, Equatable, Sendable {
     package let step: Step
     /// A sentence for people.
     package let reason: String
-    /// Milliseconds of downtime if the instance were frozen now.
+    /// Milliseconds of downtime if the instance were frozen now; for post-copy without the time
+    /// for its memory, which follows.
     package let prediction: Double
     /// The part of its processor time that the instance should be left with, so that rounds shrink;
     /// nil for no change.

@@ -24,6 +24,7 @@ extension Message {
         case .finished(let receipt), .running(let receipt):
             try bounded(receipt.milliseconds.count, by: Limit.reportParts, "parts of a receipt")
             try bounded(Array(receipt.milliseconds.keys), "a part of a receipt")
+            try receipt.loss?.checkBounds()
         case .declined(let reason), .abort(let reason), .lost(let reason): try reason.checkBounds()
         case .custody, .acknowledged, .closed, .inquire, .restoring: break
         }

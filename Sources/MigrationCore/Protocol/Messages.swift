@@ -35,6 +35,8 @@ package struct Envelope: Codable, Equatable, Sendable {
 /// `running` comes before `finished` where the instance runs and memory still has to follow: the
 /// source keeps the frozen original and serves its pages until it hears `finished`.
 ///
+/// `lost` comes where that memory is out of reach for good. It is not undone without a person.
+///
 /// Before custody is offered the source may say `abort` and the target `declined` at any moment.
 /// After a broken link or a restart the source says `inquire`, or `acknowledged` if it has the
 /// receipt.
@@ -56,7 +58,8 @@ package enum Message: Codable, Equatable, Sendable {
     /// The instance runs on the target and lacks memory that the source still has.
     case running(Receipt)
     /// It ran on the target and cannot go on there: memory that it lacked is out of reach for good.
-    /// A person decides whether the original, which is older, goes on instead.
+    /// A person decides whether the original, which is older, goes on instead: `abort` then asks
+    /// for `declined`, and `acknowledged` says that both are given up.
     case lost(GodwitError)
 
     /// The message's name as the protocol's description spells it.
@@ -140,14 +143,21 @@ package struct Receipt: Codable, Equatable, Sendable {
     package var milliseconds: [String: Double]
     /// How the memory came that followed the instance; nil if all had come before it ran.
     package var fetched: MemoryReport.Fetch?
+    /// Why there is no instance any more: the target has lost it, and a person has given it up. Only
+    /// the source writes such a receipt, and for itself.
+    package var loss: GodwitError?
 
     package init(
         name: InstanceName, isRunning: Bool, milliseconds: [String: Double],
-        fetched: MemoryReport.Fetch? = nil
+        fetched: MemoryReport.Fetch? = nil, loss: GodwitError? = nil
     ) {
         self.name = name
         self.isRunning = isRunning
         self.milliseconds = milliseconds
         self.fetched = fetched
+        self.loss = loss
     }
+
+    /// What whoever waits is told once the original has ended.
+    var outcome: Outcome { loss.map { .notMoved($0) } ?? .moved(self) }
 }

@@ -36,6 +36,9 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         self.keepsDefinition = keepsDefinition
         self.memory = memory
     }
+
+    /// Whether memory may follow the instance.
+    package var wantsPostcopy: Bool { mode == .live && memory.atDeadline == .postcopy }
 }
 
 /// What a migration will do, before it does any of it. `--dry-run` prints this value and stops.
@@ -104,7 +107,7 @@ package struct Plan: Codable, Equatable, Sendable {
                 offer.capabilities.knows(.memoryRounds)
                     && (1...Limit.memoryStreams).contains(streams)
             case .holdPackets: offer.capabilities.knows(.packetHold)
-            case .fetchMemory: offer.capabilities.knows(.postcopy)
+            case .fetchMemory: offer.options.wantsPostcopy && offer.capabilities.knows(.postcopy)
             case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
             }
         }

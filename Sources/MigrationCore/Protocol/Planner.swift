@@ -44,31 +44,26 @@ package enum Planner {
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         return volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
-            + [.handOver] + (wantsPostcopy(offer) ? [.fetchMemory] : [])
+            + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
             + [.restore, .endOriginal]
-    }
-
-    private static func wantsPostcopy(_ offer: Offer) -> Bool {
-        offer.options.mode == .live && offer.options.memory.atDeadline == .postcopy
     }
 
     private static func missingAbilities(
         _ offer: Offer, _ abilities: [Capabilities.Feature]
     ) -> [Finding] {
-        guard wantsPostcopy(offer) else { return [] }
+        guard offer.options.wantsPostcopy else { return [] }
         let needed: [Capabilities.Feature] = [.memoryRounds, .postcopy]
-        let lacking =
-            needed.allSatisfy(offer.capabilities.knows)
-            ? (needed.allSatisfy(abilities.contains) ? nil : "target") : "source"
-        return lacking.map { side in
-            [
-                Finding(
-                    "postcopy",
-                    cause: "the \(side) cannot have memory follow an instance",
-                    cure: "bring both hosts up to date, or move without post-copy"
-                )
-            ]
-        } ?? []
+        let sides = [
+            ("source", needed.allSatisfy(offer.capabilities.knows)),
+            ("target", needed.allSatisfy(abilities.contains)),
+        ]
+        return sides.filter { !$0.1 }.map { side, _ in
+            Finding(
+                "postcopy",
+                cause: "the \(side) cannot have memory follow an instance",
+                cure: "bring the \(side) up to date, or move without post-copy"
+            )
+        }
     }
 
     /// The first method that the source offers and the target's pool knows, for each volume.

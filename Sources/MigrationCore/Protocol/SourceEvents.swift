@@ -42,7 +42,8 @@ package enum SourceAction: Equatable, Sendable {
     /// Deltas and process state, side by side.
     case sendState
     /// Give the target the pages that it asks for, until the step is ended; asked again while it
-    /// runs, it is one step. It never reports.
+    /// runs, it is one step. It never reports, and goes on when the link breaks. After a restart
+    /// it may be asked although nothing is owed to the target.
     case servePages
     /// End every running step; none of them reports any more.
     case stopSteps

@@ -29,7 +29,10 @@ package struct SourceMachine: Equatable, Sendable {
         /// The instance runs on the target and lacks memory that only the original has.
         case serving(Receipt)
         /// The instance has run on the target and is lost there: a person decides.
-        case deciding(GodwitError)
+        ///
+        /// - Parameter keeps: whether one has decided for the original, and the target has to
+        ///   promise first that nothing of the instance can run there.
+        case deciding(GodwitError, keeps: Bool)
         case confirming(Receipt)
         case acknowledging(Receipt)
         /// A dry run has its answer; the instance is unlocked.
@@ -43,6 +46,8 @@ package struct SourceMachine: Equatable, Sendable {
     package private(set) var isLinked = false
     package let name: InstanceName
     private let capabilities: Capabilities
+    /// Whether memory may follow the instance; after a restart the target has to tell.
+    private var canServe = true
     /// Whether the step that serves pages may run.
     private var isServing = false
 
@@ -75,7 +80,7 @@ package struct SourceMachine: Equatable, Sendable {
             return (machine, [.endOriginal])
         case .ended(let receipt):
             machine.state = .acknowledging(receipt)
-            return (machine, [.connect, .conclude(.moved(receipt))])
+            return (machine, [.connect, .conclude(receipt.outcome)])
         case .reverting(let reason):
             machine.state = .reverting(reason)
             return (machine, [.revert])
@@ -167,7 +172,7 @@ package struct SourceMachine: Equatable, Sendable {
         case (.confirming(let receipt), .originalEnded):
             state = .acknowledging(receipt)
             let next: SourceAction = isLinked ? .send(.acknowledged) : .connect
-            return [.record(.ended(receipt)), next, .conclude(.moved(receipt))]
+            return [.record(.ended(receipt)), next, .conclude(receipt.outcome)]
         case (.reverting(let reason), .reverted):
             return close(.notMoved(reason), telling: true)
         case (.withdrawing(let plan), .reverted):
@@ -226,14 +231,18 @@ package struct SourceMachine: Equatable, Sendable {
         guard canResolve else { return [] }
         switch (state, resolution) {
         case (.acknowledging(let receipt), .gone):
-            return close(.moved(receipt), telling: false)
+            return close(receipt.outcome, telling: false)
         case (.acknowledging, .keepHere):
             return []  // There is nothing left to keep.
-        case (.deciding, .keepHere) where isLinked:
+        case (.deciding(let reason, _), .keepHere) where isLinked:
             // It answers `declined` once nothing of the instance can run there.
+            state = .deciding(reason, keeps: true)
             return [.send(.abort(.keptByPerson))]
         case (_, .keepHere):
             return turnBack(.keptByPerson, telling: [])
+        case (.deciding(let reason, _), .gone):
+            return confirm(
+                Receipt(name: name, isRunning: false, milliseconds: [:], loss: reason))
         case (_, .gone):
             return confirm(Receipt(name: name, isRunning: true, milliseconds: [:]))
         }
@@ -260,21 +269,25 @@ extension SourceMachine {
             return compare(acceptance, own: own, arrived: arrived)
         case (.handingOver, .finished(let receipt)), (.serving, .finished(let receipt)):
             return confirm(receipt)
+        case (.handingOver, .restoring) where canServe:
+            return serve()  // The restore itself may wait for pages.
         case (.handingOver, .running(let receipt)):
             state = .serving(receipt)
             return serve()
         case (.handingOver, .lost(let reason)), (.serving, .lost(let reason)):
-            state = .deciding(reason)
+            state = .deciding(reason, keeps: false)
             return []
+        case (.deciding(_, keeps: true), .lost):
+            return [.send(.abort(.keptByPerson))]  // It has not heard it yet.
         case (.handingOver, .declined(let reason)), (.serving, .declined(let reason)),
             (.deciding, .declined(let reason)):
             return turnBack(reason, telling: [])
         case (.acknowledging(let receipt), .closed):
-            return close(.moved(receipt), telling: false)
+            return close(receipt.outcome, telling: false)
         case (.acknowledging, .finished):
             return [.send(.acknowledged)]  // It has not heard it yet.
         case (.acknowledging, .declined(let reason)):
-            // Only after a person said `gone` of an instance that the target did not have.
+            // Only after a person said `gone` of an instance that the target did not have whole.
             return close(.notMoved(reason), telling: true)
         case (.handingOver, _), (.serving, _), (.deciding, _), (.confirming, _),
             (.acknowledging, _), (.withdrawing, _), (.reverting, _), (.closed, _):
@@ -329,9 +342,9 @@ extension SourceMachine {
         guard own == arrived else { return revert(.difference(own: own, arrived: arrived)) }
         precondition(canCancel, "custody is offered once, and only while it is ours")
         state = .handingOver
+        canServe = acceptance.plan.canFetch
         // The target may ask for pages as soon as it has custody.
-        return [.record(.custodyOffered), .send(.custody)]
-            + (acceptance.plan.canFetch ? serve() : [])
+        return [.record(.custodyOffered), .send(.custody)] + (canServe ? serve() : [])
     }
 
     private mutating func serve() -> [SourceAction] {
@@ -345,48 +358,5 @@ extension SourceMachine {
         let stop: [SourceAction] = isServing ? [.stopSteps] : []
         isServing = false
         return [.record(.confirmed(receipt))] + stop + [.endOriginal]
-    }
-}
-
-extension GodwitError {
-    package static func refusal(_ findings: [Finding]) -> GodwitError {
-        GodwitError(
-            .refused,
-            "the move was refused before anything was touched",
-            remedy: "cure what is listed and start the move again",
-            findings: Array(findings.prefix(Limit.findings))
-        )
-    }
-
-    static let originalGone = GodwitError(
-        .memoryDiffers,
-        "the instance lacks memory that was given up on the source",
-        remedy: "start the instance anew"
-    )
-
-    static let keptByPerson = GodwitError(
-        .cancelled,
-        "a person decided that the instance stays on the source",
-        remedy: "make sure that it does not run on the target"
-    )
-
-    static func nonsense(_ message: Message, in phase: Phase) -> GodwitError {
-        GodwitError(
-            .protocolViolation,
-            "the peer said \(message.word) during \(phase.title)",
-            remedy: "run the same version of godwit on both hosts and report this"
-        )
-    }
-
-    static func difference(own: Digests, arrived: Digests) -> GodwitError {
-        precondition(own != arrived, "nothing differs")
-        let all = Set(own.volumes.keys).union(arrived.volumes.keys)
-        let names = all.filter { own.volumes[$0] != arrived.volumes[$0] }.sorted()
-        let what = names.isEmpty ? "the process state" : "volume \(names.joined(separator: ", "))"
-        return GodwitError(
-            .volumeDiffers,
-            "\(what) arrived on the target with another digest than it has here",
-            remedy: "start the move again; if it happens twice, check the disks of both hosts"
-        )
     }
 }

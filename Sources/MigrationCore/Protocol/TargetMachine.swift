@@ -24,10 +24,11 @@ package struct TargetMachine: Equatable, Sendable {
         case preparing(Acceptance)
         case receiving(Acceptance)
         case arrived(Acceptance)
-        /// - Parameter lacks: whether memory follows that is not here yet.
-        case restoring(lacks: Bool, fetched: MemoryReport.Fetch?)
+        case restoring(Memory)
         /// The instance runs, and memory that it lacks is on its way.
         case fetching(Receipt)
+        /// The same, and a person has let go of the original: what is here is all that there is.
+        case orphaned(Receipt)
         /// The instance has run and cannot go on here: a person decides.
         case lost(GodwitError)
         case finished(Receipt)
@@ -37,8 +38,16 @@ package struct TargetMachine: Equatable, Sendable {
         case closed
     }
 
+    /// What is known of an instance's memory while it is restored.
+    package enum Memory: Equatable, Sendable {
+        case complete(MemoryReport.Fetch?)
+        case onItsWay
+        /// It will never be complete. Whether the instance has run by then, the restore knows.
+        case outOfReach(GodwitError)
+    }
+
     package private(set) var state = State.idle
-    private let capabilities: Capabilities
+    let capabilities: Capabilities
 
     package init(capabilities: Capabilities = .own) {
         precondition(capabilities.oldestVersion <= capabilities.newestVersion)
@@ -100,7 +109,18 @@ package struct TargetMachine: Equatable, Sendable {
     package var canCancel: Bool {
         switch state {
         case .idle, .checking, .preparing, .receiving, .arrived: true
-        case .restoring, .fetching, .lost, .finished, .discarding, .cleaning, .declined, .closed:
+        case .restoring, .fetching, .orphaned, .lost, .finished, .discarding, .cleaning, .declined,
+            .closed:
+            false
+        }
+    }
+
+    /// Whether a person may give up what is here, although it may have run.
+    package var canGiveUp: Bool {
+        switch state {
+        case .restoring(.onItsWay), .fetching, .orphaned, .lost: true
+        case .idle, .checking, .preparing, .receiving, .arrived, .restoring, .finished, .discarding,
+            .cleaning, .declined, .closed:
             false
         }
     }
@@ -110,7 +130,7 @@ package struct TargetMachine: Equatable, Sendable {
         case .idle: .begin
         case .checking, .preparing: .prepare
         case .receiving, .arrived: .perform
-        case .restoring, .fetching, .lost, .discarding, .cleaning, .declined: .finish
+        case .restoring, .fetching, .orphaned, .lost, .discarding, .cleaning, .declined: .finish
         case .finished, .closed: .confirm
         }
     }
@@ -134,7 +154,9 @@ package struct TargetMachine: Equatable, Sendable {
                 )
             )
         case .cancelled(let reason): giveUp(reason)
+        case .givenUp(let reason): canGiveUp ? discard(reason) : []
         case .stepFailed(let reason): stepFailed(reason)
+        case .fetchFailed(let reason): fetchFailed(reason)
         case .checked(let findings, let plan): checked(findings, plan)
         case .prepared, .stateArrived, .restored, .fetched, .discarded, .cleaned:
             advanced(event)
@@ -151,15 +173,18 @@ package struct TargetMachine: Equatable, Sendable {
         case (.receiving(let acceptance), .stateArrived(let digests)):
             state = .arrived(acceptance)
             return [.send(.arrived(digests))]
-        case (.restoring(lacks: true, _), .restored(let receipt)):
+        case (.restoring(.complete(let fetched)), .restored(let receipt)):
+            return finish(receipt, fetched)
+        case (.restoring(.onItsWay), .restored(let receipt)):
             state = .fetching(receipt)
             return [.record(.running(receipt)), .send(.running(receipt))]
-        case (.restoring(lacks: false, let fetched), .restored(let receipt)):
-            return finish(receipt, fetched)
-        case (.restoring, .fetched(let fetched)):
-            state = .restoring(lacks: false, fetched: fetched)
+        case (.restoring(.outOfReach(let reason)), .restored): return lose(reason)
+        case (.restoring(.onItsWay), .fetched(let fetched)):
+            state = .restoring(.complete(fetched))
             return []
-        case (.fetching(let receipt), .fetched(let fetched)): return finish(receipt, fetched)
+        case (.fetching(let receipt), .fetched(let fetched)),
+            (.orphaned(let receipt), .fetched(let fetched)):
+            return finish(receipt, fetched)
         case (.discarding(let reason), .discarded):
             state = .cleaning(reason)
             return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
@@ -187,13 +212,30 @@ package struct TargetMachine: Equatable, Sendable {
 
     private mutating func stepFailed(_ reason: GodwitError) -> [TargetAction] {
         switch state {
-        case .restoring: return discard(reason)
-        case .fetching:
-            // It has run, so that giving it back would undo what clients have seen.
-            state = .lost(reason)
-            return [.stopSteps, .record(.lost(reason)), .send(.lost(reason))]
-        default: return giveUp(reason)
+        case .restoring(.outOfReach(let cause)): discard(cause)
+        case .restoring: discard(reason)
+        case .fetching: lose(reason)
+        default: giveUp(reason)
         }
+    }
+
+    private mutating func fetchFailed(_ reason: GodwitError) -> [TargetAction] {
+        switch state {
+        case .restoring(.onItsWay):
+            // The restore may have ended in this moment, and clients may have seen the instance.
+            state = .restoring(.outOfReach(reason))
+            return []
+        case .fetching: return lose(reason)
+        case .orphaned: return discard(.originalGone)
+        case .discarding, .cleaning, .declined, .closed: return []
+        default: preconditionFailure("the target's own fetch failed in \(state)")
+        }
+    }
+
+    /// It has run, so that giving it back would undo what clients have seen.
+    private mutating func lose(_ reason: GodwitError) -> [TargetAction] {
+        state = .lost(reason)
+        return [.stopSteps, .record(.lost(reason)), .send(.lost(reason))]
     }
 
     private mutating func checked(_ findings: [Finding], _ plan: Plan?) -> [TargetAction] {
@@ -230,15 +272,22 @@ package struct TargetMachine: Equatable, Sendable {
                 .send(.declined(reason)),
             ]
         case .preparing, .receiving, .arrived: return discard(reason)
-        case .restoring, .fetching, .lost, .finished, .discarding, .cleaning, .declined, .closed:
+        case .restoring, .fetching, .orphaned, .lost, .finished, .discarding, .cleaning, .declined,
+            .closed:
             return []
         }
     }
 
     private mutating func discard(_ reason: GodwitError) -> [TargetAction] {
         precondition(phase < .confirm, "what is finished is not discarded")
+        let before = state
         state = .discarding(reason)
-        return [.stopSteps, .discard]
+        switch before {
+        // A restart must not go on with what is half discarded, and nothing but a person's word
+        // brought it here.
+        case .fetching, .orphaned: return [.record(.lost(reason)), .stopSteps, .discard]
+        default: return [.stopSteps, .discard]
+        }
     }
 }
 
@@ -265,7 +314,8 @@ extension TargetMachine {
             state = .checking(offer)
             return [.check(offer)]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
-        case .checking, .preparing, .receiving, .arrived, .restoring, .fetching, .lost, .finished,
+        case .checking, .preparing, .receiving, .arrived, .restoring, .fetching, .orphaned, .lost,
+            .finished,
             .discarding, .closed:
             return []  // A repetition.
         }
@@ -281,11 +331,11 @@ extension TargetMachine {
         switch state {
         case .arrived(let acceptance):
             let canFetch = acceptance.plan.canFetch
-            state = .restoring(lacks: canFetch, fetched: nil)
+            state = .restoring(canFetch ? .onItsWay : .complete(nil))
             return [.record(.taken), .restore] + (canFetch ? [.fetch] : [])
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // A repetition, or answered soon.
-        case .restoring, .fetching, .lost, .finished, .closed, .discarding: return []
+        case .restoring, .fetching, .orphaned, .lost, .finished, .closed, .discarding: return []
         case .idle, .checking, .preparing, .receiving:
             return giveUp(.nonsense(.custody, in: phase))
         }
@@ -304,8 +354,11 @@ extension TargetMachine {
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // Said before the receipt only if a person decided; `finished` or `declined` is said soon.
         case .restoring, .discarding: return []
-        // A person has let go of the original, whose pages will not come any more.
-        case .fetching: return discard(.originalGone)
+        // The last page may have come, and it is not told yet.
+        case .fetching(let receipt):
+            state = .orphaned(receipt)
+            return [.endFetch]
+        case .orphaned: return [.endFetch]
         case .lost(let reason): return discard(reason)
         }
     }
@@ -321,46 +374,12 @@ extension TargetMachine {
                 )
             )
         case .restoring: return [.send(.restoring)]
-        case .fetching(let receipt): return [.send(.running(receipt))]
+        case .fetching(let receipt), .orphaned(let receipt): return [.send(.running(receipt))]
         case .lost(let reason): return [.send(.lost(reason))]
         case .finished(let receipt): return [.send(.finished(receipt))]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         case .closed: return [.send(.closed)]
         case .discarding: return []  // `declined` follows as soon as nothing can run here.
         }
-    }
-
-    private func incompatibility(of peer: Capabilities) -> Finding? {
-        let newest = min(peer.newestVersion, capabilities.newestVersion)
-        guard newest >= max(peer.oldestVersion, capabilities.oldestVersion) else {
-            return Finding(
-                "protocol",
-                cause:
-                    "the source speaks \(peer.oldestVersion) to \(peer.newestVersion), the "
-                    + "target \(capabilities.oldestVersion) to \(capabilities.newestVersion)",
-                cure: "bring the older of the two hosts up to date"
-            )
-        }
-        let known = Set(capabilities.features.map(\.name))
-        let missing = peer.features.filter { $0.isMandatory && !known.contains($0.name) }
-        guard missing.isEmpty else {
-            let names = missing.map(\.name).sorted().joined(separator: ", ")
-            return Finding(
-                "protocol",
-                cause: "the target does not know the mandatory feature \(names)",
-                cure: "bring the target up to date, or move without that feature"
-            )
-        }
-        return nil
-    }
-
-    private func agree(with offer: Offer, on plan: Plan) -> Acceptance? {
-        guard incompatibility(of: offer.capabilities) == nil else { return nil }
-        let known = Set(capabilities.features.map(\.name))
-        return Acceptance(
-            version: min(offer.capabilities.newestVersion, capabilities.newestVersion),
-            features: offer.capabilities.features.map(\.name).filter(known.contains),
-            plan: plan
-        )
     }
 }
