@@ -142,65 +142,57 @@ extension OracleProgram {
             live(write_main_region, 2000);
         }
 
-        /* A zombie that nobody waits for, and a task that stands by SIGSTOP. */
-        static int zombie, stopped;
-        static struct task *stopped_task;
-        static uint64_t compare_children(void) {
-            uint64_t wrong = 0;
+        /* A tree of tasks, with a zombie that nobody waits for. */
+        static int zombie;
+        static uint64_t compare_zombie(void) {
             siginfo_t info = {0};
-            if (waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-                info.si_status != 42 || state_of(zombie) != 'Z') {
-                say("the zombie is %c with status %d", state_of(zombie), info.si_status);
-                wrong++;
+            int result = waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOHANG | WNOWAIT);
+            if (result == 0 && info.si_status == 42 && state_of(zombie) == 'Z') return 0;
+            say("the zombie is %c with status %d", state_of(zombie), info.si_status);
+            return 1;
+        }
+        static void part_tree(void) {
+            if ((zombie = fork()) == 0) _exit(42);
+            main_region = private_region("tree", 512);
+            extra_check = compare_zombie;
+            for (int depth = 0, i = 0; i < 2 && depth < 4; i++) {
+                int pid = new_task("tree");
+                if (pid < 0) die("fork");
+                if (pid != 0) continue;
+                /* In the child, which has the same to do below itself. */
+                if (depth++ == 1 && setsid() < 0) die("setsid");
+                main_region = private_region("tree", 512);
+                i = -1;
             }
-            if (state_of(stopped) != 'T') {
-                say("the stopped task is %c", state_of(stopped));
-                wrong++;
-            }
+            live(write_main_region, 4000);
+        }
+
+        /* A task that stands by SIGSTOP whenever it need not answer. */
+        static int stopped;
+        static struct task *stopped_task;
+        static uint64_t compare_stopped(void) {
+            uint64_t wrong = state_of(stopped) != 'T';
+            if (wrong) say("the stopped task is %c", state_of(stopped));
             kill(stopped, SIGCONT);
             double end = wall() + 10;
             while (stopped_task->verified != control->question && wall() < end) nap(1000);
             while (state_of(stopped) != 'T' && wall() < end) nap(1000);
             return wrong;
         }
-        static void stopped_life(void) {
-            main_region = private_region("stopped", 512);
-            for (;;) {
+        static void part_stopped(void) {
+            stopped = new_task("stopped");
+            if (stopped < 0) die("fork");
+            main_region = private_region(stopped ? "beside the stopped" : "stopped", 512);
+            while (stopped == 0) {
                 raise(SIGSTOP);
                 answer();
                 /* Not by `enter`: all others stand. */
                 write_some(main_region, 64);
             }
-        }
-        static void tree_life(int depth) {
-            main_region = private_region("tree", 512);
-            for (int i = 0; i < 2 && depth < 3; i++) {
-                int pid = new_task("tree");
-                if (pid < 0) die("fork");
-                if (pid != 0) continue;
-                /* In the child, which has the same to do below itself. */
-                if (depth++ == 0 && setsid() < 0) die("setsid");
-                main_region = private_region("tree", 512);
-                i = -1;
-            }
-            live(write_main_region, 4000);
-        }
-        static void part_tree(void) {
-            if ((zombie = fork()) == 0) _exit(42);
-            stopped = new_task("stopped");
-            if (stopped == 0) stopped_life();
-            for (int i = 0; i < most_tasks; i++)
-                if (control->tasks[i].pid == stopped) stopped_task = control->tasks + i;
-            while (!stopped_task || state_of(stopped) != 'T') {
-                nap(1000);
-                for (int i = 0; i < most_tasks; i++)
-                    if (control->tasks[i].pid == stopped) stopped_task = control->tasks + i;
-            }
-            main_region = private_region("root of the tree", 512);
-            int pid = new_task("tree");
-            if (pid < 0) die("fork");
-            if (pid == 0) tree_life(0);
-            extra_check = compare_children;
+            stopped_task = control->tasks;
+            while (stopped_task->pid != stopped) stopped_task++;
+            while (state_of(stopped) != 'T') nap(1000);
+            extra_check = compare_stopped;
             live(write_main_region, 4000);
         }
 
@@ -212,6 +204,7 @@ extension OracleProgram {
             {"file", part_file, 0}, {"huge", part_huge, 0}, {"locked", part_locked, 0},
             {"guards", part_guards, 0}, {"seccomp", part_seccomp, 0},
             {"mappings", part_mappings, 0}, {"tree", part_tree, 0}, {"hugetlb", part_hugetlb, 1},
+            {"stopped", part_stopped, 1},
         };
         enum { lost_task = 1000000 };
         static uint64_t checked_pages, answering_tasks;

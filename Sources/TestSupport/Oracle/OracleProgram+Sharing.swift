@@ -173,20 +173,31 @@ extension OracleProgram {
 
         static struct region *locked, *locked_lazily, *at_times_locked;
         static int is_locked;
+        /* Whether the mapping at the address has one of the flags of proc_pid_smaps(5). */
+        static int has_flag(const void *at, const char *flag) {
+            FILE *file = fopen("/proc/self/smaps", "r");
+            char line[400];
+            int is_there = 0, found = -1;
+            while (file && found < 0 && fgets(line, sizeof line, file)) {
+                unsigned long start, end;
+                if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+                    is_there = start <= (uintptr_t)at && (uintptr_t)at < end;
+                if (is_there && !strncmp(line, "VmFlags:", 8)) found = strstr(line + 8, flag) != NULL;
+            }
+            if (file) fclose(file);
+            return found;
+        }
         static uint64_t compare_locks(void) {
-            char text[4096];
-            int file = open("/proc/self/status", O_RDONLY);
-            ssize_t length = read(file, text, sizeof text - 1);
-            close(file);
-            if (length < 0) return 1;
-            text[length] = 0;
-            char *line = strstr(text, "VmLck:");
-            unsigned long found = line ? strtoul(line + 6, NULL, 10) : 0;
-            unsigned long expected = 4ul * (locked->pages + locked_lazily->pages +
-                                            (is_locked ? at_times_locked->pages : 0));
-            if (found == expected) return 0;
-            say("%lu kB are locked, not %lu", found, expected);
-            return 1;
+            struct region *all[] = {locked, locked_lazily, at_times_locked};
+            uint64_t wrong = 0;
+            for (int i = 0; i < 3; i++)
+                for (uint32_t n = 0; n < all[i]->pages; n += all[i]->pages - 1) {
+                    int expected = i < 2 || is_locked;
+                    if (has_flag(all[i]->at + (size_t)n * page, " lo") == expected) continue;
+                    say("%s page %u is%s locked", all[i]->name, n, expected ? " not" : "");
+                    wrong++;
+                }
+            return wrong;
         }
         static void locked_step(void) {
             write_some(locked, 2);

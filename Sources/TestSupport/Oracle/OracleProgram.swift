@@ -25,13 +25,15 @@ package enum OracleProgram {
     }
 }
 
-/// What the program does; `all` is everything at once but huge pages of hugetlbfs.
+/// What the program does; `all` is everything at once but the last two.
 package enum OracleVariant: String, CaseIterable, Codable, Sendable {
     case threads, forks, storm, race, shared, memfd, file, huge, locked, guards, seccomp, mappings
     case tree, all
     /// Needs pages that the host has set aside (`vm.nr_hugepages`).
     case hugetlb
+    /// Has a task that a signal stopped; hosts with version 1 control groups refuse it.
+    case stopped
 
     /// Those that need nothing from the host.
-    package static let usual = allCases.filter { $0 != .hugetlb }
+    package static let usual = allCases.filter { ![.hugetlb, .stopped].contains($0) }
 }

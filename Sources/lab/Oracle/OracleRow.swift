@@ -15,7 +15,7 @@ struct OracleRow: Codable {
     /// How many tasks were tracked in which way, over all moves.
     private(set) var trackers: [String: Int] = [:]
     /// Why none better was taken.
-    private(set) var reasons: Set<String> = []
+    private(set) var reasons: [String: Int] = [:]
     private(set) var movesWithoutRounds = 0
     private(set) var downtimes: [Double] = []
     var repliesLost = 0
@@ -32,7 +32,9 @@ struct OracleRow: Codable {
         if (report.memory?.pagesAhead ?? 0) == 0 { movesWithoutRounds += 1 }
         for use in report.memory?.trackers ?? [] {
             trackers[use.name, default: 0] += use.tasks
-            if use.reason != "the best there is" { reasons.insert("\(use.name): \(use.reason)") }
+            if use.reason != "the best there is" {
+                reasons["\(use.name): \(use.reason)", default: 0] += use.tasks
+            }
         }
     }
 
