@@ -82,6 +82,17 @@ package struct Oracle: Sendable {
         let words = ["exec", Self.name, "--", "/bin/busybox", "cat", OracleProgram.explanations]
         return try await lab.godwit(host, words).text.split(separator: "\n").map(String.init)
     }
+
+    /// What the CRIU of a host has said about its last failure.
+    package func criuErrors(on host: String) -> [String] {
+        let logs = Lab.stateDirectory + "/logs/migrations/" + Self.name
+        return ["dump", "restore"].flatMap { action in
+            let path = lab.host(host).path("\(logs)-\(action).log")
+            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            let errors = text.split(separator: "\n").filter { $0.contains("Error (") }
+            return errors.suffix(5).map { "\(host) \(action): \($0)" }
+        }
+    }
 }
 
 extension MemoryReport {

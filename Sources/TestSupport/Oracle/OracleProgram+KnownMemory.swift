@@ -148,18 +148,16 @@ extension OracleProgram {
             return turn ? mix(mix((uint64_t)r->salt << 32 | m->id) + turn * words + index) | 1 : 0;
         }
         static void through_the_kernel(uint64_t *at, const uint64_t *content) {
-            static __thread int pipes[2];
-            static __thread int owner;
-            if (owner != getpid()) {
-                if (pipe2(pipes, O_CLOEXEC) < 0) die("pipe");
-                owner = getpid();
-            }
+            int pipes[2];
+            if (pipe2(pipes, O_CLOEXEC) < 0) die("pipe");
             if (write(pipes[1], content, page) != page) die("write to a pipe");
             for (ssize_t done = 0; done < page;) {
                 ssize_t count = read(pipes[0], (char *)at + done, (size_t)(page - done));
                 if (count <= 0) die("read from a pipe into memory");
                 done += count;
             }
+            close(pipes[0]);
+            close(pipes[1]);
         }
         static void write_page(struct region *r, uint32_t n) {
             struct meta *m = r->metas + n;

@@ -155,7 +155,7 @@ extension OracleProgram {
             if ((zombie = fork()) == 0) _exit(42);
             main_region = private_region("tree", 512);
             extra_check = compare_zombie;
-            for (int depth = 0, i = 0; i < 2 && depth < 4; i++) {
+            for (int depth = 0, i = 0; i < 2 && depth < 3; i++) {
                 int pid = new_task("tree");
                 if (pid < 0) die("fork");
                 if (pid != 0) continue;

@@ -80,7 +80,10 @@ struct OracleRun {
         var row = OracleRow(variant: variant)
         do {
             let client = try await Counting(client: oracle.lab.client, address: Oracle.address)
-            do { try await moveAndVerify(oracle, &row) } catch { row.failure = "\(error)" }
+            do { try await moveAndVerify(oracle, &row) } catch {
+                row.failure = "\(error)"
+                row.explanations += ["a", "b"].flatMap(oracle.criuErrors)
+            }
             let testimony = try await client.finish()
             row.repliesLost = testimony.repliesLost
             row.connectionAlive = testimony.connectionAlive
