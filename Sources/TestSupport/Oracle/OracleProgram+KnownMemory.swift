@@ -20,6 +20,7 @@ extension OracleProgram {
         #include <string.h>
         #include <sys/mman.h>
         #include <sys/prctl.h>
+        #include <sys/ptrace.h>
         #include <sys/socket.h>
         #include <sys/syscall.h>
         #include <sys/uio.h>

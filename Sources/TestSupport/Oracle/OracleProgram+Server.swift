@@ -26,6 +26,9 @@ extension OracleProgram {
                 if (madvise(at, page, MADV_DONTNEED) < 0) die("MADV_DONTNEED");
                 renew(m, opened);
             } else if (m->state == opened) {
+                /* Read, so that it is there: the kernel does not tell a userfaultfd of guards, and a page
+                 * that arrives takes a guard's place. */
+                (void)*(volatile char *)at;
                 if (guard(r, n, 102 /* GUARD_INSTALL */) == 0) renew(m, guarded);
             } else if (m->state == guarded) {
                 if (guard(r, n, 103 /* GUARD_REMOVE */) < 0) die("MADV_GUARD_REMOVE");
@@ -196,6 +199,23 @@ extension OracleProgram {
             live(write_main_region, 4000);
         }
 
+        /* Two that cannot be moved. */
+        static void part_userfaultfd(void) {
+            main_region = private_region("with a userfaultfd", 64);
+            if (syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* USER_MODE_ONLY */) < 0) die("userfaultfd");
+            live(write_main_region, 4000);
+        }
+        static void part_traced(void) {
+            main_region = private_region("tracing", 64);
+            int pid = fork();
+            while (pid == 0) {
+                ptrace(PTRACE_TRACEME, 0, 0, 0);
+                raise(SIGTRAP);
+            }
+            if (pid < 0 || waitpid(pid, NULL, 0) != pid) die("trace");
+            live(write_main_region, 4000);
+        }
+
         /* ---- The first task: it answers over TCP in redis's manner. ---- */
 
         static const struct part { const char *name; void (*live)(void); int is_alone; } parts[] = {
@@ -204,7 +224,8 @@ extension OracleProgram {
             {"file", part_file, 0}, {"huge", part_huge, 0}, {"locked", part_locked, 0},
             {"guards", part_guards, 0}, {"seccomp", part_seccomp, 0},
             {"mappings", part_mappings, 0}, {"tree", part_tree, 0}, {"hugetlb", part_hugetlb, 1},
-            {"stopped", part_stopped, 1},
+            {"stopped", part_stopped, 1}, {"userfaultfd", part_userfaultfd, 1},
+            {"traced", part_traced, 1},
         };
         enum { lost_task = 1000000 };
         static uint64_t checked_pages, answering_tasks;
@@ -314,6 +335,8 @@ extension OracleProgram {
             }
             signal(SIGCHLD, SIG_IGN);
             main_region = private_region("main", 256);
+            for (int i = 1; i < most_tasks; i++)
+                while (control->tasks[i].pid && control->tasks[i].verified != control->question) nap(500);
             control->stop = 0;
             serve();
         }

@@ -25,7 +25,8 @@ package enum OracleProgram {
     }
 }
 
-/// What the program does; `all` is everything at once but the last two.
+/// What the program does; `all` is everything at once that needs nothing from the host and is
+/// moved.
 package enum OracleVariant: String, CaseIterable, Codable, Sendable {
     case threads, forks, storm, race, shared, memfd, file, huge, locked, guards, seccomp, mappings
     case tree, all
@@ -33,7 +34,11 @@ package enum OracleVariant: String, CaseIterable, Codable, Sendable {
     case hugetlb
     /// Has a task that a signal stopped; hosts with version 1 control groups refuse it.
     case stopped
+    /// Refused everywhere.
+    case userfaultfd, traced
 
-    /// Those that need nothing from the host.
-    package static let usual = allCases.filter { ![.hugetlb, .stopped].contains($0) }
+    /// Those that need nothing from the host and are moved.
+    package static let usual = allCases.filter {
+        ![.hugetlb, .stopped, .userfaultfd, .traced].contains($0)
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import LinuxHost
 import MigrationCore
 import TestSupport
 import Testing
@@ -7,12 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct HostOracleTests {
     @Test(arguments: OracleVariant.usual)
     func `all memory arrives there and back`(variant: OracleVariant) async throws {
-        let root =
-            FileManager.default.temporaryDirectory.path
-            + "/godwit-oracle-\(getpid())-\(variant.rawValue)"
-        defer { try? FileManager.default.removeItem(atPath: root) }
-        try await Oracle.makeRoot(at: root)
-        try await Oracle.with(variant, root: root) { oracle in
+        try await with(variant) { oracle in
             var last = try await oracle.verify()
             #expect(last.wrong == 0 && last.checked > 0)
             for (source, target) in [("a", "b"), ("b", "a")] {
@@ -27,5 +23,35 @@ import Testing
                 last = answer
             }
         }
+    }
+
+    @Test(arguments: [OracleVariant.userfaultfd, .traced, .stopped])
+    func `what CRIU could not take is refused with the reason`(
+        variant: OracleVariant
+    ) async throws {
+        try await with(variant) { oracle in
+            let words = ["move", Oracle.name, "host-b:"]
+            let refusal = try await oracle.lab.godwit("a", words)
+            if refusal.status.isSuccess {
+                let version = try CgroupMounts.current().version
+                #expect(variant == .stopped && version == 2)
+            } else {
+                #expect(refusal.errorText.contains("(\(variant.rawValue))"))
+                #expect(refusal.errorText.contains("before anything was touched"))
+            }
+            let answer = try await oracle.verify()
+            #expect(answer.wrong == 0 && answer.checked > 0)
+        }
+    }
+
+    private func with(
+        _ variant: OracleVariant, _ body: (Oracle) async throws -> Void
+    ) async throws {
+        let root =
+            FileManager.default.temporaryDirectory.path
+            + "/godwit-oracle-\(getpid())-\(variant.rawValue)"
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try await Oracle.makeRoot(at: root)
+        try await Oracle.with(variant, root: root, body)
     }
 }
