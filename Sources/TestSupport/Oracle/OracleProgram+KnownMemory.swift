@@ -66,7 +66,8 @@ extension OracleProgram {
         }
         static __thread uint64_t chance_state;
         static uint32_t chance(uint32_t limit) {
-            if (!chance_state) chance_state = (uint64_t)(wall() * 1e6) * 31 + (uintptr_t)&chance_state;
+            if (!chance_state)
+                chance_state = (uint64_t)(wall() * 1e6) * 31 + (uintptr_t)&chance_state;
             return (uint32_t)(mix(chance_state++) >> 32) % limit;
         }
         static void say(const char *format, ...) {
@@ -88,15 +89,16 @@ extension OracleProgram {
             _exit(91);
         }
         static void *map(size_t pages, int flags) {
-            void *at = mmap(NULL, pages * page, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+            int rights = PROT_READ | PROT_WRITE;
+            void *at = mmap(NULL, pages * page, rights, flags | MAP_ANONYMOUS, -1, 0);
             if (at == MAP_FAILED) die("mmap");
             return at;
         }
 
         /* ---- Memory that is known. ---- */
 
-        /* What a page is for its task: the last two are mapped for writing, but the very last cannot be
-         * accessed. */
+        /* What a page is for its task: the last two are mapped for writing, but the very last
+         * cannot be accessed. */
         enum { gone, closed, readable, opened, guarded };
         struct meta { uint32_t id, version; uint8_t state; };
         struct region {
@@ -111,8 +113,8 @@ extension OracleProgram {
         static int region_count;
         static _Atomic uint32_t next_id;
 
-        /* Versions travel otherwise than the pages they tell of: those of private memory are shared,
-         * those of shared memory are private. */
+        /* Versions travel otherwise than the pages they tell of: those of private memory are
+         * shared, those of shared memory are private. */
         static struct meta *make_metas(uint32_t pages, int is_shared) {
             size_t bytes = pages * sizeof(struct meta);
             return map((bytes + page - 1) / page, is_shared ? MAP_PRIVATE : MAP_SHARED);
@@ -178,7 +180,8 @@ extension OracleProgram {
         }
         static void write_some(struct region *r, int count) {
             while (count-- > 0) {
-                uint32_t n = r->first + r->stride * chance((r->pages - r->first - 1) / r->stride + 1);
+                uint32_t own = (r->pages - r->first - 1) / r->stride + 1;
+                uint32_t n = r->first + r->stride * chance(own);
                 if (r->metas[n].state == opened) write_page(r, n);
             }
         }
@@ -218,7 +221,8 @@ extension OracleProgram {
                 int middle = (low + high) / 2;
                 if (mappings[middle].end <= address) low = middle + 1; else high = middle;
             }
-            return low < mapping_count && mappings[low].start <= address ? mappings[low].rights : NULL;
+            int is_there = low < mapping_count && mappings[low].start <= address;
+            return is_there ? mappings[low].rights : NULL;
         }
         static int can_read(void *at) {
             char byte;
@@ -246,7 +250,7 @@ extension OracleProgram {
             say("%s page %u at %p id %u version %u state %d: "
                 "%u words differ from %u on, %u are zero, %s %u",
                 r->name, n, (const void *)at, m.id, version, m.state, wrongs, first, zeros,
-                older.version && !differs(r, &older, at) ? "it is version" : "no version before, not",
+                older.version && !differs(r, &older, at) ? "it is version" : "no version down to",
                 older.version);
         }
         static int wrong_page(struct region *r, uint32_t n) {
@@ -254,7 +258,9 @@ extension OracleProgram {
             char *at = r->at + (size_t)n * page;
             const char *rights = rights_at((uintptr_t)at);
             static const char *const expected[] = {"", "---", "r--", "rw-", "rw-"};
-            if (m->state == gone ? rights != NULL : !rights || memcmp(rights, expected[m->state], 3)) {
+            int is_right = m->state == gone ? !rights
+                                            : rights && !memcmp(rights, expected[m->state], 3);
+            if (!is_right) {
                 say("%s page %u at %p has the rights %.4s, not %s", r->name, n, at,
                     rights ? rights : "none", expected[m->state]);
                 return 1;

@@ -26,8 +26,8 @@ extension OracleProgram {
                 if (madvise(at, page, MADV_DONTNEED) < 0) die("MADV_DONTNEED");
                 renew(m, opened);
             } else if (m->state == opened) {
-                /* Read, so that it is there: the kernel does not tell a userfaultfd of guards, and a page
-                 * that arrives takes a guard's place. */
+                /* Read, so that it is there: the kernel does not tell a userfaultfd of guards, and
+                 * a page that arrives takes a guard's place. */
                 (void)*(volatile char *)at;
                 if (guard(r, n, 102 /* GUARD_INSTALL */) == 0) renew(m, guarded);
             } else if (m->state == guarded) {
@@ -44,7 +44,7 @@ extension OracleProgram {
                 write_page(stack_down, stack_top);
             }
         }
-        /* What a child gets of `wiped` and `kept_back`, which must not depend on where it is forked. */
+        /* What a child gets of `wiped` and `kept_back` must not depend on where it is forked. */
         static uint64_t compare_in_child(void) {
             int pid = fork(), status = 0;
             if (pid < 0) return 1;
@@ -95,14 +95,14 @@ extension OracleProgram {
             live(guards_step, 2000);
         }
 
-        /* A filter that ends the task, or answers with an error, for every call that is not its own. */
+        /* A filter that ends the task, or answers with an error, for each call it does not know. */
         static void filter(uint32_t otherwise) {
             static const int known[] = {
                 SYS_read, SYS_write, SYS_open, SYS_openat, SYS_close, SYS_nanosleep,
                 SYS_clock_nanosleep, SYS_restart_syscall, SYS_mprotect, SYS_process_vm_readv,
                 SYS_mincore, SYS_futex,
-                SYS_exit, SYS_exit_group, SYS_getpid, SYS_rt_sigreturn, SYS_clock_gettime, SYS_pipe2,
-                SYS_rt_sigprocmask, SYS_madvise, SYS_munmap, SYS_mmap,
+                SYS_exit, SYS_exit_group, SYS_getpid, SYS_rt_sigreturn, SYS_clock_gettime,
+                SYS_pipe2, SYS_rt_sigprocmask, SYS_madvise, SYS_munmap, SYS_mmap,
             };
             enum { count = sizeof known / sizeof *known };
             struct sock_filter program[count + 3] = {
@@ -126,7 +126,8 @@ extension OracleProgram {
         static void part_seccomp(void) {
             int pid = new_task("filtered with an answer");
             if (pid < 0) die("fork");
-            main_region = private_region(pid ? "filtered to death" : "filtered with an answer", 1024);
+            const char *name = pid ? "filtered to death" : "filtered with an answer";
+            main_region = private_region(name, 1024);
             if (pid == 0) extra_check = compare_filter;
             start(thread_life, main_region);
             filter(pid == 0 ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_KILL_PROCESS);
@@ -202,7 +203,8 @@ extension OracleProgram {
         /* Two that cannot be moved. */
         static void part_userfaultfd(void) {
             main_region = private_region("with a userfaultfd", 64);
-            if (syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* USER_MODE_ONLY */) < 0) die("userfaultfd");
+            int flags = O_CLOEXEC | 1 /* USER_MODE_ONLY */;
+            if (syscall(SYS_userfaultfd, flags) < 0) die("userfaultfd");
             live(write_main_region, 4000);
         }
         static void part_traced(void) {
@@ -330,13 +332,13 @@ extension OracleProgram {
                 /* One after the other: each has made its memory when it answers. */
                 struct task *task = control->tasks + 1;
                 while (task->pid != pid) task++;
-                for (uint32_t question = control->question + 1; task->verified != question; nap(500))
-                    control->question = question;
+                uint32_t question = control->question + 1;
+                while (task->verified != question) { control->question = question; nap(500); }
             }
             signal(SIGCHLD, SIG_IGN);
             main_region = private_region("main", 256);
-            for (int i = 1; i < most_tasks; i++)
-                while (control->tasks[i].pid && control->tasks[i].verified != control->question) nap(500);
+            for (struct task *t = control->tasks + 1; t < control->tasks + most_tasks; t++)
+                while (t->pid && t->verified != control->question) nap(500);
             control->stop = 0;
             serve();
         }

@@ -11,7 +11,8 @@ extension OracleProgram {
                 while (race_turn == seen) { if (!race_done) nap(500); }
                 seen = race_turn;
                 char *left = race_zone->at + (size_t)(seen % race_pairs) * 2 * race_pages * page;
-                for (uint32_t i = chance(200); i > 0; i--) atomic_signal_fence(memory_order_seq_cst);
+                for (uint32_t i = chance(200); i > 0; i--)
+                    atomic_signal_fence(memory_order_seq_cst);
                 if (munmap(left, race_pages * page) < 0) die("munmap in a race");
                 race_done = 2;
             }
@@ -34,7 +35,7 @@ extension OracleProgram {
                 else renew(r->metas + left + i, gone);
                 renew(r->metas + right + i, gone);
             }
-            /* The right side returns empty; the left keeps what it got, to be found wrong or not. */
+            /* The right side returns anew; the left keeps what it got, to be found wrong or not. */
             uint32_t again = stays ? right : left;
             map_at(r->at + (size_t)again * page, stays ? race_pages : 2 * race_pages);
             for (uint32_t n = again; n < right + race_pages; n++) {
@@ -145,8 +146,8 @@ extension OracleProgram {
             write_some(huge, 4);
             if (chance(40) == 0) {
                 uint32_t from = chance(huge->pages - 40), count = 1 + chance(40);
-                if (madvise(huge->at + (size_t)from * page, count * (size_t)page, MADV_DONTNEED) < 0)
-                    die("madvise");
+                char *at = huge->at + (size_t)from * page;
+                if (madvise(at, count * (size_t)page, MADV_DONTNEED) < 0) die("madvise");
                 fresh(huge, from, count, opened);
             }
         }
@@ -182,7 +183,8 @@ extension OracleProgram {
                 unsigned long start, end;
                 if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
                     is_there = start <= (uintptr_t)at && (uintptr_t)at < end;
-                if (is_there && !strncmp(line, "VmFlags:", 8)) found = strstr(line + 8, flag) != NULL;
+                if (is_there && !strncmp(line, "VmFlags:", 8))
+                    found = strstr(line + 8, flag) != NULL;
             }
             if (file) fclose(file);
             return found;

@@ -223,7 +223,8 @@ extension OracleProgram {
 
         static int all_mapped(struct region *r, uint32_t from, uint32_t count, int same) {
             for (uint32_t n = from; n < from + count; n++)
-                if (!r->metas[n].state || (same && r->metas[n].state != r->metas[from].state)) return 0;
+                if (!r->metas[n].state || (same && r->metas[n].state != r->metas[from].state))
+                    return 0;
             return 1;
         }
         static int is_mapped(void *at) {
@@ -239,13 +240,14 @@ extension OracleProgram {
             if (munmap(new, n * (size_t)page) < 0) die("munmap");
             fresh(to, at, n, gone);
             int keeps = chance(4) == 0;
-            void *made = mremap(old, n * (size_t)page, n * (size_t)page,
-                                MREMAP_MAYMOVE | MREMAP_FIXED | (keeps ? 4 /* DONTUNMAP */ : 0), new);
+            int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keeps ? 4 /* DONTUNMAP */ : 0);
+            void *made = mremap(old, n * (size_t)page, n * (size_t)page, flags, new);
             for (uint32_t i = 0; i < n; i++) {
                 if (made == MAP_FAILED && !is_mapped(new + (size_t)i * page)) continue;
                 int state = r->metas[from + i].state;
                 to->metas[at + i] = r->metas[from + i];
-                renew(r->metas + from + i, keeps && is_mapped(old + (size_t)i * page) ? state : gone);
+                int stays = keeps && is_mapped(old + (size_t)i * page);
+                renew(r->metas + from + i, stays ? state : gone);
             }
         }
         static void storm_op(struct region **own) {
@@ -277,7 +279,8 @@ extension OracleProgram {
             case 7:
                 if (!all_mapped(r, from, count, 0)) return;
                 if (madvise(at, size, MADV_DONTNEED) < 0) die("madvise");
-                for (uint32_t n = from; n < from + count; n++) renew(r->metas + n, r->metas[n].state);
+                for (uint32_t n = from; n < from + count; n++)
+                    renew(r->metas + n, r->metas[n].state);
                 return;
             }
             for (uint32_t n = from; n < from + count; n++)

@@ -18,6 +18,8 @@ struct OracleRow: Codable {
     private(set) var reasons: [String: Int] = [:]
     private(set) var movesWithoutRounds = 0
     private(set) var downtimes: [Double] = []
+    /// The parts of the longest.
+    private(set) var longestParts: [String: Double] = [:]
     var repliesLost = 0
     var connectionAlive = false
     var failure: String?
@@ -27,7 +29,9 @@ struct OracleRow: Codable {
 
     mutating func add(_ report: MigrationReport) {
         moves += 1
-        downtimes.append(report.downtimeMilliseconds ?? 0)
+        let downtime = report.downtimeMilliseconds ?? 0
+        if downtime >= downtimes.max() ?? 0 { longestParts = report.downtime }
+        downtimes.append(downtime)
         pagesCarried.append(report.memory?.pagesCarried ?? 0)
         if (report.memory?.pagesAhead ?? 0) == 0 { movesWithoutRounds += 1 }
         for use in report.memory?.trackers ?? [] {

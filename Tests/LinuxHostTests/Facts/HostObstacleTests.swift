@@ -209,7 +209,8 @@ private struct Subject {
     }
 }
 
-/// A process and all below it, parents first. `/proc/PID/task/TID/children` may leave some out (proc(5)).
+/// A process and all below it, parents first. `/proc/PID/task/TID/children` may leave some out
+/// (proc(5)).
 private func descendants(of pid: Int32) -> [Int32] {
     let all = ProcessTable.all()
     func family(_ pid: Int32) -> [Int32] {
