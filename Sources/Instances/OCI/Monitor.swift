@@ -99,8 +99,9 @@ package enum Monitor {
     private static func reason(
         of error: any Error, _ serving: Task<GodwitError?, Never>?
     ) async -> any Error {
-        guard let reason = await serving?.value, reason.code != .cancelled,
-            reason.code != .internalFault
+        // That CRIU has ended (`toolFailed`) explains nothing; why it has stands in its log.
+        guard let reason = await serving?.value,
+            ![.cancelled, .internalFault, .toolFailed].contains(reason.code)
         else { return error }
         return reason
     }

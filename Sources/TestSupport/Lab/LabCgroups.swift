@@ -34,16 +34,14 @@ package enum LabCgroups {
         }
     }
 
-    /// Removes them as far as they are empty; true when none is left. What is frozen in them is
-    /// thawed: with version 1 a frozen process does not hear that it was killed.
+    /// Removes them as far as they are empty; true when none is left. A task that was frozen when
+    /// it was killed dies only once it is thawed.
     static func remove(prefix: String) -> Bool {
         let groups = find(prefix: prefix)
         for group in groups {
-            for (file, word) in [("freezer.state", "THAWED"), ("cgroup.freeze", "0")] {
-                // Most groups have neither file.
-                let handle = FileHandle(forWritingAtPath: "\(group)/\(file)")
-                try? handle?.write(contentsOf: Data(word.utf8))
-            }
+            let state = group + "/freezer.state"
+            guard FileManager.default.fileExists(atPath: state) else { continue }
+            try? Data("THAWED".utf8).write(to: URL(filePath: state))
         }
         // SAFETY: the string lives as long as the call.
         for group in groups { unsafe rmdir(group) }
