@@ -147,15 +147,15 @@ __attribute__((constructor)) static void load(void) {
     unsetenv("GODWIT_TOUCHED");
 }
 
-/* In the instance's mount namespace CRIU gives this `/tmp/.criu.mntns.XXXXXX`. */
+/* In the instance's mount namespace CRIU gives this `/tmp/cr-tmpfs.XXXXXX` and longer ones. */
 INTERPOSED char *mkdtemp(char *template) {
     static char *(*real)(char *);
-    static const char other[] = "/dev/shm/.criu.XXXXXX";
+    static const char other[] = "/dev/shm/.XXXXXX";
     if (!real) real = (char *(*)(char *))behind("mkdtemp");
-    if (!touched || strlen(template) < sizeof other - 1) return real(template);
+    if (!touched) return real(template);
     char shared[sizeof other];
     memcpy(shared, other, sizeof other);
-    if (real(shared)) return strcpy(template, shared);
+    if (strlen(template) >= strlen(other) && real(shared)) return strcpy(template, shared);
     *touched = 1;
     return real(template);
 }

@@ -1,7 +1,7 @@
 import MigrationCore
 
-/// What stands on a stream of purpose `rest` before a delta: one byte, answered by the same, so that
-/// none of the delta has been read when the target knows of it.
+/// What stands on a stream of purpose `rest` before a delta: one byte, answered by the same, so
+/// that none of the delta has been read when the target knows of it.
 enum RestMessages {
     private static let follows: UInt8 = 1
 

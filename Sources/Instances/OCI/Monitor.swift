@@ -69,13 +69,15 @@ package enum Monitor {
         }
     }
 
-    /// Tasks of their own: they go on beside the wait for the instance's end.
+    /// Tasks that nobody waits for here: they go on beside the wait for the instance's end.
     ///
     /// An instance that cannot have all of its memory must not go on with zeros in its place.
     private static func serve(
         _ server: LazyPagesServer, _ fetch: MemoryFetch?, _ record: RuntimeRecord
     ) -> Task<GodwitError?, Never> {
+        // A task of its own: it ends with the server.
         if let fetch { Task { try? await blocking { fetch.accept() } } }
+        // A task of its own: see above.
         return Task {
             do {
                 let report = try await server.run()

@@ -38,8 +38,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         case memory(Int)
         /// That the instance is frozen, and the packets that the source has kept since.
         case packets
-        /// Pages that the instance lacks while it runs on the target, numbered from 0: those that it
-        /// waits for, and the rest. A newer one takes the place of one that broke.
+        /// Pages that the instance lacks while it runs on the target, numbered from 0: those that
+        /// it waits for, and the rest. A newer one takes the place of one that broke.
         case pages(Int)
     }
 

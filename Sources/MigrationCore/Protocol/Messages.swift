@@ -143,8 +143,8 @@ package struct Receipt: Codable, Equatable, Sendable {
     package var milliseconds: [String: Double]
     /// How the memory came that followed the instance; nil if all had come before it ran.
     package var fetched: MemoryReport.Fetch?
-    /// Why there is no instance any more: the target has lost it, and a person has given it up. Only
-    /// the source writes such a receipt, and for itself.
+    /// Why there is no instance any more: the target has lost it, and a person has given it up.
+    /// Only the source writes such a receipt, and for itself.
     package var loss: GodwitError?
 
     package init(

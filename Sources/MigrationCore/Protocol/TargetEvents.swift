@@ -11,8 +11,8 @@ package enum TargetEvent: Equatable, Sendable {
     /// All memory that was to follow is here; nil if there was none. May come before `restored`.
     case fetched(MemoryReport.Fetch?)
     case stepFailed(GodwitError)
-    /// The instance can never have all of its memory: what kept it here has ended, or the source has
-    /// nothing to give any more. A broken link is no failure.
+    /// The instance can never have all of its memory: what kept it here has ended, or the source
+    /// has nothing to give any more. A broken link is no failure.
     case fetchFailed(GodwitError)
     /// The newest connection on which the source spoke of this migration is closed or dead.
     case linkLost

@@ -4,10 +4,10 @@ import Synchronization
 /// One restored address space: which of its pages still lie in the store, or have not come there
 /// yet, and where they belong.
 ///
-/// A page is *owed* until it has come from the source, *pending* until someone claims it, and then *on its way* until the claim is settled.
-/// Whoever places pages does it, from claim to settlement, inside `gate.reading`; whoever reads
-/// events, and so lets the process go on with what it does to its memory, inside `gate.writing`: no
-/// page is ever placed where it belonged before an event.
+/// A page is *owed* until it has come from the source, *pending* until someone claims it, and then
+/// *on its way* until the claim is settled. Whoever places pages does it, from claim to settlement,
+/// inside `gate.reading`; whoever reads events, and so lets the process go on with what it does to
+/// its memory, inside `gate.writing`: no page is ever placed where it belonged before an event.
 final class AddressSpace: Sendable {
     /// Pages that one thread is about to place.
     struct Claim: Equatable, Sendable {

@@ -6,7 +6,8 @@ import Synchronization
 /// Gives a restored instance its memory: takes the place of `criu lazy-pages`, answers page faults
 /// from a store and fills in everything else behind them, from threads of its own.
 ///
-/// Pages that are *owed* have not come yet when the instance runs: `fetcher` asks the source for them.
+/// Pages that are *owed* have not come yet when the instance runs: `fetcher` asks the source for
+/// them.
 ///
 /// Life: `init` listens, so that runc may be started; `run` serves; `complete` says that the store
 /// has all it will have, before which no task runs; `run` returns when every page has been placed.

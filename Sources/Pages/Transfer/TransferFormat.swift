@@ -36,18 +36,18 @@ import MigrationCore
 /// rounds.
 ///
 /// Rounds come first, the last of them marked; then `covered`, `present` and `owed`, each ascending
-/// by task and page; then `end`. What is said of a range of 2 MiB always goes by the same stream, whatever
-/// the task, so that no page is overtaken by an older version of itself. A repeated page is what
-/// the same stream has brought, and the target still keeps, for that address.
+/// by task and page; then `end`. What is said of a range of 2 MiB always goes by the same stream,
+/// whatever the task, so that no page is overtaken by an older version of itself. A repeated page
+/// is what the same stream has brought, and the target still keeps, for that address.
 ///
 /// `present` says what the frozen tasks have in their tables: what came once and is not named is
 /// gone, and zero. Its windows (first page to end) cover all pages of a task; tasks not named have
 /// ended. The target applies it once all streams have brought their last round.
 ///
 /// `owed` names pages that are present and have not travelled: the target fetches them later, on
-/// streams of `PageServer`. Such a stream begins like the others (as stream 0 of 1); then the target
-/// says `request`s, and the source answers each in turn with `pages`, none of them repeated, and
-/// `round`, with the request's number from 1.
+/// streams of `PageServer`. Such a stream begins like the others (as stream 0 of 1); then the
+/// target says `request`s, and the source answers each in turn with `pages`, none of them repeated,
+/// and `round`, with the request's number from 1.
 ///
 /// The digest is XXH3 with 128 bits over all records before `end`, heads included, where each page
 /// of content stands by its own hash of 128 bits: so it holds what the pages are and not how they

@@ -55,8 +55,8 @@ package struct DirtyPages: Equatable, Sendable {
 ///
 /// During the rounds `keep`, `keepZeros` and `repeatPage` come from several threads at once, but
 /// never for pages of one range of 2 MiB (the same addresses in all tasks) at the same time. After
-/// the last round one thread calls `cover` for all tasks, then `retain` window by window, then `owe`
-/// for all tasks, then `retain(only: tasks)` once.
+/// the last round one thread calls `cover` for all tasks, then `retain` window by window, then
+/// `owe` for all tasks, then `retain(only: tasks)` once.
 package protocol PageSink: Sendable {
     /// - Parameter content: a whole number of pages, which belong to `address` and what follows;
     ///   valid during the call, not aligned.

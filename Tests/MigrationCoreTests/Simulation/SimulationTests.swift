@@ -102,7 +102,8 @@ private struct Census: CustomStringConvertible {
         if world.target.isLost { lost += 1 }
     }
 
-    /// Every kind of end came at least once in a hundred worlds (a person's decision in five hundred).
+    /// Every kind of end came at least once in a hundred worlds (a person's decision in five
+    /// hundred).
     var isBroad: Bool {
         min(moved, notMoved, burnt, followed) * 100 >= played && resolved * 500 >= played
             && lost * 100 >= played

@@ -75,7 +75,10 @@ final class LazyHost: Sendable {
         var command = runc.checkpoint(
             label, images: base + "/images", work: base + "/work", keepsConnections: true,
             log: base + "/log")
-        if hides { command.environment = Criu.hiding(file, mark: file + ".touched", library: Self.library) }
+        if hides {
+            command.environment = Criu.hiding(
+                file, mark: file + ".touched", library: Self.library)
+        }
         let began = ContinuousClock.now
         let result = try await command.run()
         let took = ContinuousClock.now - began

@@ -8,8 +8,8 @@ import Synchronization
 ///
 ///     source ══ TLS ══ daemon ── `pages`, a socket ── keeper
 ///
-/// A connection begins with one byte: the number of a channel, or `watches`. All connections end when
-/// no page is left to come, or when the keeper dies.
+/// A connection begins with one byte: the number of a channel, or `watches`. All connections end
+/// when no page is left to come, or when the keeper dies.
 final class MemoryFetch: Sendable {
     static let watches: UInt8 = 0xFF
 
