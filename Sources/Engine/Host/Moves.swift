@@ -190,7 +190,8 @@ extension HostService {
             )
         }
         do { _ = try await job.outcome() } catch let error as GodwitError {
-            guard resolution == .keepHere, error.code == .cancelled else { throw error }
+            // What is given up may have been lost before: that is what the person knows.
+            guard resolution == .gone || error.code == .cancelled else { throw error }
         }
     }
 }
