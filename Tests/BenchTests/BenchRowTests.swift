@@ -74,6 +74,11 @@ import lab
         #expect(!own.isGood)
     }
 
+    @Test func `memory for both hosts is asked for before a case begins`() {
+        let item = BenchCase(way: .godwit, mebibytes: 8192, rate: 0)
+        #expect(item.neededMebibytes == 20 * 1024)
+    }
+
     @Test func `slow ways are measured at fewer sizes and rates`() {
         let plan = BenchPlan(
             sizes: [64, 256, 1024, 8192], rates: [0, 5000, 50_000], ways: BenchWay.allCases,

@@ -61,6 +61,10 @@ package struct BenchCase: Equatable, Sendable {
     package init(way: BenchWay, mebibytes: Int, rate: Int) {
         (self.way, self.mebibytes, self.rate) = (way, mebibytes, rate)
     }
+
+    /// What has to be free on a machine that carries both hosts: the workload, its pages on the
+    /// target before they are placed, and 4 GiB for everything else.
+    package var neededMebibytes: Int { 2 * mebibytes + 4096 }
 }
 
 /// What is measured in one run, in this order.
