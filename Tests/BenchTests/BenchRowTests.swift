@@ -89,9 +89,9 @@ import lab
         }
         #expect(ways(64, 0) == allButIncus)
         #expect(ways(256, 5000) == BenchWay.allCases)
-        #expect(ways(1024, 0) == [.godwit, .noHold, .stopAndCopy])
+        #expect(ways(1024, 0) == allButIncus.filter { !$0.isPeer })
         #expect(ways(1024, 5000) == allButIncus)
-        #expect(ways(8192, 5000) == [.godwit, .stopAndCopy])
+        #expect(ways(8192, 5000) == [.godwit, .stopAndCopy, .postCopy, .hybrid])
         #expect(ways(8192, 50_000) == [.godwit])
     }
 }

@@ -80,9 +80,13 @@ struct BenchCommand: AsyncParsableCommand {
 
     private func plan() async -> BenchPlan {
         var present: [BenchWay] = []
+        let help = try? await Command(Lab.builtGodwit, ["move", "--help"]).check()
+        let knowsPostCopy = help?.contains("--postcopy") ?? false
         for way in ways.split(separator: ",").compactMap({ BenchWay(rawValue: String($0)) }) {
             if let tool = await way.scripts?.missingTool() {
                 say("left out: \(way.title), for there is no \(tool) here (scripts/setup-peers)")
+            } else if way.needsPostCopy, !knowsPostCopy {
+                say("left out: \(way.title), which this program does not know")
             } else {
                 present.append(way)
             }

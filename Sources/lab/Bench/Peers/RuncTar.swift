@@ -18,7 +18,8 @@ extension PeerScripts {
             listen: """
                 lay
                 serve_files
-                background images socat -b 1048576 -u TCP-LISTEN:9999,reuseaddr EXEC:"tar -C $images -xf -"
+                background images socat -b 1048576 -u \\
+                    TCP-LISTEN:9999,reuseaddr EXEC:"tar -C $images -xf -"
                 listening 9999
                 \(listen)
                 """,
