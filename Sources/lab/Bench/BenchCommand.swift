@@ -57,6 +57,12 @@ struct BenchCommand: AsyncParsableCommand {
         var failures: [String] = []
         say(BenchRow.head)
         for item in await plan().cases {
+            if let free = freeMebibytes(), free < item.neededMebibytes {
+                say(
+                    "left out: \(item.way.rawValue) at \(item.mebibytes) MiB, \(item.rate) pages/s,"
+                        + " which needs \(item.neededMebibytes) MiB, and \(free) MiB are available")
+                continue
+            }
             do {
                 let row = try await BenchRun(root: root, item: item, moves: moves).run()
                 report.add(row)
@@ -74,9 +80,13 @@ struct BenchCommand: AsyncParsableCommand {
 
     private func plan() async -> BenchPlan {
         var present: [BenchWay] = []
+        let help = try? await Command(Lab.builtGodwit, ["move", "--help"]).check()
+        let knowsPostCopy = help?.contains("--postcopy") ?? false
         for way in ways.split(separator: ",").compactMap({ BenchWay(rawValue: String($0)) }) {
             if let tool = await way.scripts?.missingTool() {
                 say("left out: \(way.title), for there is no \(tool) here (scripts/setup-peers)")
+            } else if way.needsPostCopy, !knowsPostCopy {
+                say("left out: \(way.title), which this program does not know")
             } else {
                 present.append(way)
             }
@@ -89,6 +99,14 @@ struct BenchCommand: AsyncParsableCommand {
     /// Unbuffered: rows show as they come, also where they go into a file.
     private func say(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+
+    /// Nil where the kernel does not tell.
+    private func freeMebibytes() -> Int? {
+        let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+            .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }
+            .map { $0 / 1024 }
     }
 
     private func numbers(_ text: String) -> [Int] {

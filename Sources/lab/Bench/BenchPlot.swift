@@ -153,6 +153,8 @@ extension BenchWay {
         case .godwit: ("#0550ae", "#6cb6ff")
         case .noHold: ("#1b7c83", "#39c5cf")
         case .stopAndCopy: ("#6e7781", "#9ea7b3")
+        case .postCopy: ("#cf222e", "#ff938a")
+        case .hybrid: ("#a475f9", "#b392f0")
         case .pageServer: ("#953800", "#f69d50")
         case .runcTar: ("#8250df", "#dcbdfb")
         case .lxc: ("#4d7f17", "#8ddb8c")

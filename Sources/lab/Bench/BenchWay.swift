@@ -8,6 +8,10 @@ package enum BenchWay: String, CaseIterable, Codable, Sendable {
     case noHold = "no-hold"
     /// All memory travels in the freeze.
     case stopAndCopy = "stop-and-copy"
+    /// All memory follows once it runs on the target.
+    case postCopy = "post-copy"
+    /// One round before that.
+    case hybrid
     case pageServer = "page-server"
     case runcTar = "runc-tar"
     case lxc = "lxc-rsync"
@@ -19,6 +23,8 @@ package enum BenchWay: String, CaseIterable, Codable, Sendable {
         case .godwit: "godwit"
         case .noHold: "no hold"
         case .stopAndCopy: "stop and copy"
+        case .postCopy: "post-copy"
+        case .hybrid: "hybrid"
         case .pageServer: "CRIU page server"
         case .runcTar: "runc and tar"
         case .lxc: "LXC and rsync"
@@ -33,16 +39,21 @@ package enum BenchWay: String, CaseIterable, Codable, Sendable {
         case .godwit: []
         case .noHold: ["--no-hold"]
         case .stopAndCopy: ["--rounds", "0"]
+        case .postCopy: ["--postcopy"]
+        case .hybrid: ["--rounds", "1", "--at-deadline", "postcopy"]
         case .pageServer, .runcTar, .lxc, .podman, .incus: nil
         }
     }
+
+    /// Whether the program must know post-copy.
+    var needsPostCopy: Bool { self == .postCopy || self == .hybrid }
 
     package var isPeer: Bool { options == nil }
 
     /// The scripts of another system; nil for Godwit.
     var scripts: PeerScripts? {
         switch self {
-        case .godwit, .noHold, .stopAndCopy: nil
+        case .godwit, .noHold, .stopAndCopy, .postCopy, .hybrid: nil
         case .pageServer: .pageServer
         case .runcTar: .runcTar
         case .lxc: .lxc
@@ -61,6 +72,10 @@ package struct BenchCase: Equatable, Sendable {
     package init(way: BenchWay, mebibytes: Int, rate: Int) {
         (self.way, self.mebibytes, self.rate) = (way, mebibytes, rate)
     }
+
+    /// What has to be free on a machine that carries both hosts: the workload, its pages on the
+    /// target before they are placed, and 4 GiB for everything else.
+    package var neededMebibytes: Int { 2 * mebibytes + 4096 }
 }
 
 /// What is measured in one run, in this order.
@@ -99,8 +114,8 @@ package struct BenchPlan {
         }
         switch way {
         case .godwit: return true
-        case .stopAndCopy: return size <= allWaysUpTo || isMiddle
-        default: return size <= allWaysUpTo
+        case .noHold: return size <= allWaysUpTo
+        default: return size <= allWaysUpTo || isMiddle
         }
     }
 }

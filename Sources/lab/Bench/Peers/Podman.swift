@@ -25,7 +25,7 @@ extension PeerScripts {
         listen: """
             lay
             background images \\
-                socat -u TCP-LISTEN:9999,reuseaddr OPEN:/run/peer/pages.tar,creat,trunc
+                socat -b 1048576 -u TCP-LISTEN:9999,reuseaddr OPEN:/run/peer/pages.tar,creat,trunc
             listening 9999
             """,
         leave: """
@@ -33,7 +33,7 @@ extension PeerScripts {
                 --compress=none --export=/run/peer/pages.tar pages
             unplug
             done_with checkpoint
-            socat -u OPEN:/run/peer/pages.tar TCP:$other:9999
+            socat -b 1048576 -u OPEN:/run/peer/pages.tar TCP:$other:9999
             """,
         arrive: """
             ended images

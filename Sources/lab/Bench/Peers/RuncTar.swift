@@ -18,7 +18,8 @@ extension PeerScripts {
             listen: """
                 lay
                 serve_files
-                background images socat -u TCP-LISTEN:9999,reuseaddr EXEC:"tar -C $images -xf -"
+                background images socat -b 1048576 -u \\
+                    TCP-LISTEN:9999,reuseaddr EXEC:"tar -C $images -xf -"
                 listening 9999
                 \(listen)
                 """,
@@ -28,7 +29,7 @@ extension PeerScripts {
                 unplug
                 done_with checkpoint
                 rsync -a --delete $files/rootfs/ rsync://$other:8873/x$files/rootfs/ &
-                tar -C $images -cf - . | socat -u - TCP:$other:9999
+                tar -C $images -cf - . | socat -b 1048576 -u - TCP:$other:9999
                 wait $!
                 """,
             arrive: """
