@@ -43,8 +43,8 @@ package struct Cgroup: Sendable {
         return events.split(separator: "\n").contains("frozen 1")
     }
 
-    /// A process that a signal had stopped when it was frozen, where it cannot be traced until it is
-    /// thawed: in version 1.
+    /// A process that a signal had stopped when it was frozen, where it cannot be traced until it
+    /// is thawed: in version 1.
     package var untraceable: Int32? {
         guard mounts.version == 1 else { return nil }
         return processes().first { SmallFile.word("/proc/\($0)/wchan") == "do_signal_stop" }
