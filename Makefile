@@ -30,9 +30,11 @@ host: build
 demo: deps build
 	$(BIN)/lab demo
 
-# A client's view of moves by memory size and write rate; figures go to .results/bench.json.
+# A client's view of moves by memory size and write rate, beside other systems; figures go to
+# .results/bench.json. BENCH adds to the command line, e.g. BENCH="--sizes 64 --document".
 bench: deps build
-	$(BIN)/lab bench
+	scripts/setup-peers
+	$(BIN)/lab bench $(BENCH)
 
 fmt:
 	$(SWIFT) format --in-place --parallel --recursive $(FOLDERS)

@@ -128,6 +128,7 @@ let package = Package(
         ),
         tests("API", ["API", "MigrationCore", nioCore, nioPosix]),
         tests("Program", ["godwit", "MigrationCore", "API"]),
+        tests("Bench", ["lab"]),
         tests("Tidy", []),
         tests("Host", ["MigrationCore", "LinuxHost"]),
     ],

@@ -100,11 +100,28 @@ int godwit_uffd_register(int uffd, uint64_t start, uint64_t length) {
     return ioctl(uffd, UFFDIO_REGISTER, &range) < 0 ? errno : 0;
 }
 
-int godwit_listen_in(int directory, const char *name, mode_t mode) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+static int address_in(int directory, const char *name, struct sockaddr_un *address) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int length = snprintf(
-        address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, name);
-    if (length < 0 || (size_t)length >= sizeof address.sun_path) return -ENAMETOOLONG;
+        address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory, name);
+    return length < 0 || (size_t)length >= sizeof address->sun_path ? -ENAMETOOLONG : 0;
+}
+
+int godwit_connect_in(int directory, const char *name) {
+    struct sockaddr_un address;
+    if (address_in(directory, name, &address)) return -ENAMETOOLONG;
+    int connecting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connecting < 0) return -errno;
+    if (connect(connecting, (const struct sockaddr *)&address, sizeof address) == 0)
+        return connecting;
+    int error = errno;
+    close(connecting);
+    return -error;
+}
+
+int godwit_listen_in(int directory, const char *name, mode_t mode) {
+    struct sockaddr_un address;
+    if (address_in(directory, name, &address)) return -ENAMETOOLONG;
     if (unlinkat(directory, name, 0) < 0 && errno != ENOENT) return -errno;
     int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listening < 0) return -errno;

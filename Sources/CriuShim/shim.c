@@ -5,7 +5,12 @@
  * The pages stand in the file that GODWIT_HIDDEN_PAGES names, one range a line, `PID START END`: a
  * decimal pid as CRIU knows the process, hexadecimal addresses, the end excluded; sorted by pid and
  * start, and apart from each other. Anything wrong with the file ends CRIU: with half of the ranges
- * it would leave out pages that nobody carries. */
+ * it would leave out pages that nobody carries.
+ *
+ * Such a dump leaves the instance's files alone where it can, so that they may travel beside it: CRIU's
+ * temporary mount points go to /dev/shm instead of /tmp. Where it cannot, it sets the first byte of the
+ * file that GODWIT_TOUCHED names to 1: hard links to deleted files that are still open are files of the
+ * instance. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,6 +48,8 @@ static const char agreed = 'y';
 static struct hidden *ranges;
 static size_t range_count;
 static int is_restoring;
+/* Shared with the processes that CRIU forks, in whichever mount namespace they are. */
+static volatile char *touched;
 
 typedef long real_syscall(long, long, long, long, long, long, long);
 typedef int real_ioctl(int, unsigned long, ...);
@@ -54,10 +62,10 @@ static void *behind(const char *name) {
     return found;
 }
 
-static long call(long number, long a, long b, long c, long d) {
+static long call(long number, long a, long b, long c, long d, long e) {
     static real_syscall *real;
     if (!real) real = (real_syscall *)behind("syscall");
-    return real(number, a, b, c, d, 0, 0);
+    return real(number, a, b, c, d, e, 0);
 }
 
 static int control(int descriptor, unsigned long request, void *argument) {
@@ -116,15 +124,45 @@ static void read_ranges(const char *path) {
     free(text);
 }
 
+static void share_mark(const char *path) {
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || ftruncate(file, 1)) fail("the mark cannot be made");
+    void *mark = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mark == MAP_FAILED) fail("the mark cannot be mapped");
+    touched = mark;
+    close(file);
+}
+
 /* Does something in CRIU alone, neither in runc nor in what CRIU starts. */
 __attribute__((constructor)) static void load(void) {
     if (strcmp(program_invocation_short_name, "criu")) return;
     const char *path = getenv("GODWIT_HIDDEN_PAGES");
     if (path) read_ranges(path);
+    const char *mark = getenv("GODWIT_TOUCHED");
+    if (mark) share_mark(mark);
     is_restoring = getenv("GODWIT_LAZY_RESTORE") != NULL;
     unsetenv("LD_PRELOAD");
     unsetenv("GODWIT_HIDDEN_PAGES");
     unsetenv("GODWIT_LAZY_RESTORE");
+    unsetenv("GODWIT_TOUCHED");
+}
+
+/* In the instance's mount namespace CRIU gives this `/tmp/cr-tmpfs.XXXXXX` and longer ones. */
+INTERPOSED char *mkdtemp(char *template) {
+    static char *(*real)(char *);
+    static const char other[] = "/dev/shm/.XXXXXX";
+    if (!real) real = (char *(*)(char *))behind("mkdtemp");
+    if (!touched) return real(template);
+    char shared[sizeof other];
+    memcpy(shared, other, sizeof other);
+    if (strlen(template) >= strlen(other) && real(shared)) return strcpy(template, shared);
+    *touched = 1;
+    return real(template);
+}
+
+INTERPOSED int linkat(int from, const char *path, int to, const char *other, int flags) {
+    if (touched) *touched = 1;
+    return (int)call(SYS_linkat, from, (long)path, to, (long)other, flags);
 }
 
 /* The process whose pagemap the descriptor is; 0 if it is another file. */
@@ -202,7 +240,7 @@ INTERPOSED int ioctl(int descriptor, unsigned long request, ...) {
 
 /* For kernels before 6.7: eight bytes a page, zero for a page that is not there. */
 INTERPOSED ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t offset) {
-    ssize_t count = call(SYS_pread64, descriptor, (long)buffer, (long)size, offset);
+    ssize_t count = call(SYS_pread64, descriptor, (long)buffer, (long)size, offset, 0);
     if (count <= 0 || !range_count) return count;
     unsigned long pid = owner(descriptor);
     if (!pid) return count;
@@ -228,7 +266,7 @@ INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
     size_t length = strlen(path);
     if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img"))
         image_directory = directory;
-    return (int)call(SYS_openat, directory, (long)path, flags | O_LARGEFILE, mode);
+    return (int)call(SYS_openat, directory, (long)path, flags | O_LARGEFILE, mode, 0);
 }
 
 static int receive_descriptor(int from) {
@@ -270,7 +308,7 @@ static int device(void) {
 /* userfaultfd(2) wants CAP_SYS_PTRACE on the host, which a task in a user namespace has not; the
  * device gives the same to whoever holds it. */
 static long new_userfaultfd(long flags) {
-    long result = call(SYS_userfaultfd, flags, 0, 0, 0);
+    long result = call(SYS_userfaultfd, flags, 0, 0, 0, 0);
     if (result >= 0 || errno != EPERM || image_directory < 0) return result;
     int from = device();
     if (from < 0) {

@@ -13,7 +13,7 @@ struct Main: AsyncParsableCommand {
         subcommands: [
             DemoCommand.self, BenchCommand.self, VerifyCommand.self, UpCommand.self,
             DownCommand.self, EnterCommand.self,
-            WitnessCommand.self, SummaryCommand.self,
+            WitnessCommand.self, SummaryCommand.self, OracleCommand.self, AskCommand.self,
         ]
     )
 }

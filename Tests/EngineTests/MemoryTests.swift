@@ -40,6 +40,19 @@ import Testing
         }
     }
 
+    /// The delta travels beside the dump; a dump that changes files has another one follow it.
+    @Test(arguments: [false, true])
+    func `what a dump changes in the files follows it`(isTouched: Bool) async throws {
+        try await run("a", "b") { world in
+            world.a.driver.state.withLock { $0.dumpsTouchFiles = isTouched }
+            _ = try await world.move()
+            try await world.settled()
+            try world.expectOneCopy(on: world.b)
+            #expect(world.a.pool.faults.count("sendAfterCheckpoint") == (isTouched ? 2 : 1))
+            #expect(world.b.pool.faults.count("receiveAfterCheckpoint") == (isTouched ? 2 : 1))
+        }
+    }
+
     @Test func `a cold move sends no memory`() async throws {
         try await run("a", "b") { world in
             let report = try await world.move { $0.mode = .cold }

@@ -51,6 +51,48 @@ import Testing
         #expect(plan?.startsOnTarget == false)
     }
 
+    private func postcopy(
+        mode: MoveOptions.Mode = .live, source: Capabilities = .own,
+        target: [Capabilities.Feature] = [.memoryRounds, .postcopy]
+    ) throws -> (findings: [Finding], plan: Plan?) {
+        var offer = try offer(mode: mode)
+        offer.options.memory = Sample.postcopy
+        offer.capabilities = source
+        return Planner.plan(offer, findings: [], abilities: target, methods: methods)
+    }
+
+    @Test func `memory follows after custody where it is asked for and both hosts can`() throws {
+        let (findings, plan) = try postcopy()
+        #expect(findings.isEmpty)
+        #expect(
+            plan?.steps == [
+                .sendVolume("web", .rsync), .sendMemory(streams: 2), .freeze,
+                .sendDelta("web", .rsync), .sendCheckpoint, .handOver, .fetchMemory, .restore,
+                .endOriginal,
+            ]
+        )
+        let unasked = Planner.plan(
+            try offer(), findings: [], abilities: [.memoryRounds, .postcopy], methods: methods)
+        #expect(unasked.plan?.canFetch == false)
+        #expect(try postcopy(mode: .cold, target: []).plan?.canFetch == false)
+    }
+
+    @Test func `post-copy that one side can not do is refused with that side named`() throws {
+        for feature in [Capabilities.Feature.memoryRounds, .postcopy] {
+            let source = try postcopy(source: Capabilities.own.without(feature))
+            #expect(source.findings.map(\.check) == ["postcopy"])
+            #expect(source.findings.first?.cause.contains("the source") == true)
+            #expect(source.plan == nil)
+            let target = try postcopy(
+                target: [.memoryRounds, .postcopy].filter { $0 != feature })
+            #expect(target.findings.map(\.check) == ["postcopy"])
+            #expect(target.findings.first?.cause.contains("the target") == true)
+            #expect(target.plan == nil)
+        }
+        let both = try postcopy(source: Capabilities.own.without(.postcopy), target: [])
+        #expect(both.findings.map(\.check) == ["postcopy", "postcopy"])
+    }
+
     @Test func `a new name becomes the plan's`() throws {
         var offer = try offer()
         offer.options.newName = try InstanceName("shop")

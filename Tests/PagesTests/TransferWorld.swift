@@ -13,6 +13,7 @@ final class TestSink: PageSink {
     private struct State {
         var pages: [TaskID: [UInt64: [UInt8]]] = [:]
         var covered: [TaskID: [PageRun]] = [:]
+        var owed: [TaskID: [PageRun]] = [:]
         var windows: [TaskID: UInt64] = [:]
         var count = 0
     }
@@ -24,6 +25,7 @@ final class TestSink: PageSink {
 
     var pages: [TaskID: [UInt64: [UInt8]]] { state.withLock { $0.pages.filter { !$1.isEmpty } } }
     var covered: [TaskID: [PageRun]] { state.withLock { $0.covered } }
+    var owed: [TaskID: [PageRun]] { state.withLock { $0.owed } }
 
     func keep(_ content: UnsafeRawBufferPointer, of task: TaskID, at address: UInt64) throws {
         precondition(content.count > 0 && content.count % pageSize == 0)
@@ -78,6 +80,10 @@ final class TestSink: PageSink {
                     || runs.contains { ($0.address..<$0.end).contains(address) }
             }
         }
+    }
+
+    func owe(_ runs: [PageRun], of task: TaskID) throws {
+        state.withLock { $0.owed[task, default: []] += runs }
     }
 
     func retain(only tasks: Set<TaskID>) throws {

@@ -38,6 +38,8 @@ int godwit_uffd_register(int uffd, uint64_t start, uint64_t length);
 /* A listening stream socket `name` in `directory`, close-on-exec, in place of an older one: a
  * descriptor, or minus an errno. The path may be longer than sockaddr_un's. */
 int godwit_listen_in(int directory, const char *name, mode_t mode);
+/* A stream socket connected to that name, close-on-exec: a descriptor, or minus an errno. */
+int godwit_connect_in(int directory, const char *name);
 /* accept4(2), close-on-exec: a descriptor, or minus an errno. */
 int godwit_accept(int listening);
 /* One byte and the descriptor with it: 0 or an errno; `descriptor` is -1 if none came, and the

@@ -92,10 +92,10 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
-        guard request.memory.atDeadline != .postcopy, !request.memory.throttle else {
+        guard !request.memory.throttle else {
             throw GodwitError(
                 .badRequest,
-                "this version neither moves by post-copy nor slows an instance down",
+                "this version does not slow an instance down",
                 remedy: "let the deadline freeze the instance, or abort the move"
             )
         }
@@ -159,7 +159,25 @@ extension HostService {
         return nil
     }
 
+    /// Ends what runs on this target without all of its memory, or is lost here.
+    private func giveUp(_ arriving: InstanceRecord) async throws {
+        let name = arriving.definition.name
+        guard let lock = arriving.lock, let job = targets[lock],
+            await job.giveUp(
+                GodwitError(.cancelled, "a person has given up \(name) on the target"))
+        else {
+            throw GodwitError(
+                .busy,
+                "instance \(name) is arriving and does not lack memory",
+                remedy: "cancel the migration, or wait for its end"
+            )
+        }
+    }
+
     package func resolve(_ name: InstanceName, _ resolution: Resolution) async throws {
+        if let arriving = try store.instance(name), arriving.isArriving, resolution == .gone {
+            return try await giveUp(arriving)
+        }
         let record = try record(name)
         guard let lock = record.lock, let job = sources[lock] else {
             throw GodwitError(.notFound, "no migration has instance \(name) now")
@@ -172,7 +190,8 @@ extension HostService {
             )
         }
         do { _ = try await job.outcome() } catch let error as GodwitError {
-            guard resolution == .keepHere, error.code == .cancelled else { throw error }
+            // What is given up may have been lost before: that is what the person knows.
+            guard resolution == .gone || error.code == .cancelled else { throw error }
         }
     }
 }

@@ -157,6 +157,12 @@ final class Ledger: Sendable {
         }
     }
 
+    /// Memory that came after the instance ran.
+    func fetched(_ receipt: Receipt) {
+        guard let fetch = receipt.fetched else { return }
+        book.withLock { $0.report.memory?.fetch = fetch }
+    }
+
     func set(_ status: MigrationReport.Status) { book.withLock { $0.report.status = status } }
 
     func conclude(_ outcome: Outcome) {

@@ -114,7 +114,7 @@ extension Equipment {
 
     private func capabilities(of driver: any Checkpointable) async -> Capabilities {
         let abilities = await abilities(of: driver)
-        return [.memoryRounds, .packetHold].filter { !abilities.contains($0) }
+        return [.memoryRounds, .postcopy, .packetHold].filter { !abilities.contains($0) }
             .reduce(.own) { $0.without($1) }
     }
 
@@ -123,7 +123,7 @@ extension Equipment {
     func abilities(of driver: any Checkpointable) async -> [Capabilities.Feature] {
         var features: [Capabilities.Feature] = []
         if let driver = driver as? any MemoryMoving, await driver.canMoveMemory {
-            features.append(.memoryRounds)
+            features += [.memoryRounds, .postcopy]
         }
         if driver is any PacketHolding { features.append(.packetHold) }
         return features

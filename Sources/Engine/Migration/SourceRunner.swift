@@ -13,6 +13,7 @@ final class SourceRunner {
     private var link: Link?
     private var links = 0
     private var isConnecting = false
+    private var isServing = false
     private var isLeaving = false
     private var lastRecord: SourceRecord?
     private let logger: Logger
@@ -65,7 +66,8 @@ final class SourceRunner {
         if case .closed = machine.state { return true }
         guard isLeaving, link == nil else { return false }
         switch machine.state {
-        case .handingOver, .acknowledging: return true  // The journal remembers.
+        // The journal remembers.
+        case .handingOver, .serving, .deciding, .acknowledging: return true
         default: return false
         }
     }
@@ -100,8 +102,8 @@ final class SourceRunner {
     private func handle(_ event: SourceEvent, _ group: inout DiscardingTaskGroup) async throws {
         let actions = machine.handle(event)
         let isNew = job.ledger.enter(machine.phase)
-        if machine.state == .handingOver {
-            job.ledger.set(machine.isLinked ? .running : .undecided)
+        if machine.phase == .finish {
+            job.ledger.set(machine.canResolve ? .undecided : .running)
         }
         if isNew {
             logger.info("entered a phase", metadata: ["phase": "\(machine.phase.title)"])
@@ -113,8 +115,9 @@ final class SourceRunner {
     private func note(_ message: Message) {
         switch message {
         case .arrived: job.ledger.stateArrived()
-        case .finished(let receipt) where machine.state == .handingOver:
-            job.ledger.finished(receipt)
+        case .finished(let receipt), .running(let receipt):
+            if machine.state == .handingOver { job.ledger.finished(receipt) }
+            job.ledger.fetched(receipt)
         default: break
         }
     }
@@ -186,9 +189,10 @@ extension SourceRunner {
                 return .frozen
             }
         case .sendState: step(&group) { try await .stateSent($0.sendState()) }
+        case .servePages: servePages(&group)
         case .stopSteps:
             await steps.stopAll()
-            isConnecting = false
+            (isConnecting, isServing) = (false, false)
         case .revert:
             step(&group) {
                 try await $0.revert()
@@ -253,6 +257,13 @@ extension SourceRunner {
                 inbox.post(.event(.stepFailed(.wrapping(error, in: "connecting"))))
             }
         }
+    }
+
+    private func servePages(_ group: inout DiscardingTaskGroup) {
+        guard !isServing else { return }
+        isServing = true
+        let work = work
+        steps.start(in: &group) { await work.servePages() }
     }
 
     private func step(

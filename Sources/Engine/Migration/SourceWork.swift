@@ -63,11 +63,17 @@ final class SourceWork: Sendable {
         }
         for step in acceptance.plan.steps {
             switch step {
-            case .sendDelta(let volume, _): _ = try await open(.delta(volume))
+            case .sendDelta(let volume, _):
+                _ = try await open(.delta(volume))
+                if knowsEarlyDelta(acceptance) { _ = try await open(.rest(volume)) }
             case .sendCheckpoint: _ = try await open(.checkpoint)
             case .holdPackets:
                 try await packetDriver()?.prepareHold(definition)
                 _ = try await open(.packets)
+            case .fetchMemory:
+                for channel in 0..<StreamHello.Purpose.pageChannels {
+                    _ = try await open(.pages(channel))
+                }
             case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
             }
         }
@@ -111,58 +117,62 @@ final class SourceWork: Sendable {
         let memory = try await captureMemory()
         async let rest: Void = finishMemory()
         async let packets: Void = sendPackets()
-        if acceptance.plan.steps.contains(.sendCheckpoint) {
-            try await job.ledger.timing("checkpoint") { try await dump(without: memory) }
-            try Task.checkCancellation()
+        // A dump with memory aside touches files only where it says so.
+        let isEarly = memory != nil && knowsEarlyDelta(acceptance)
+        async let early: Void = sendDeltas(acceptance.plan, mapped: mapped, if: isEarly)
+        let isTouched = try await dumpIfPlanned(acceptance.plan, without: memory)
+        async let images = sendImages(acceptance.plan)
+        try await early
+        var digests = Digests(volumes: [:], checkpoint: nil)
+        for case .sendDelta(let volume, let method) in acceptance.plan.steps {
+            if isTouched || !isEarly {
+                let purpose: StreamHello.Purpose = isEarly ? .rest(volume) : .delta(volume)
+                try await sendDelta(volume, by: method, mapped: mapped, on: purpose)
+            }
+            digests.volumes[volume] = try await digest(of: volume, mapped: mapped)
         }
-        let digests = try await sendFrozen(acceptance.plan, mapped: mapped)
+        digests.checkpoint = try await images
         try await rest
         try await packets
         job.ledger.stateSent()
         return digests
     }
 
-    private func sendFrozen(_ plan: Plan, mapped: Set<String>) async throws -> Digests {
-        try await withThrowingTaskGroup(of: (String?, String).self) { group in
-            for step in plan.steps {
-                switch step {
-                case .sendDelta(let volume, let method):
-                    group.addTask {
-                        (volume, try await self.sendDelta(volume, by: method, mapped: mapped))
-                    }
-                case .sendCheckpoint:
-                    group.addTask { (nil, try await self.sendCheckpoint()) }
-                case .sendVolume, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
-                    .endOriginal:
-                    break
-                }
-            }
-            var digests = Digests(volumes: [:], checkpoint: nil)
-            for try await (volume, digest) in group {
-                if let volume {
-                    digests.volumes[volume] = digest
-                } else {
-                    digests.checkpoint = digest
-                }
-            }
-            return digests
+    private func knowsEarlyDelta(_ acceptance: Acceptance) -> Bool {
+        acceptance.features.contains(Capabilities.Feature.earlyDelta.name)
+    }
+
+    private func sendDeltas(_ plan: Plan, mapped: Set<String>, if isWanted: Bool) async throws {
+        for case .sendDelta(let volume, let method) in plan.steps where isWanted {
+            try await sendDelta(volume, by: method, mapped: mapped, on: .delta(volume))
         }
     }
 
+    private func sendImages(_ plan: Plan) async throws -> String? {
+        plan.steps.contains(.sendCheckpoint) ? try await sendCheckpoint() : nil
+    }
+
     private func sendDelta(
-        _ volume: String,
-        by method: VolumeMethod,
-        mapped: Set<String>
-    ) async throws -> String {
+        _ volume: String, by method: VolumeMethod, mapped: Set<String>,
+        on purpose: StreamHello.Purpose
+    ) async throws {
         let pool = try pool()
-        let stream = try standing(.delta(volume))
+        let stream = try standing(purpose)
         try await job.ledger.timing("delta") {
+            if case .rest = purpose { try await RestMessages.announce(on: stream) }
             try await pool.sendAfterCheckpoint(volume, by: method, mapped: mapped, over: stream) {
                 [job] in job.ledger.sent($0, as: "delta", of: volume)
             }
         }
-        let digest = try await pool.digest(of: volume, mapped: mapped)
-        await settle(stream, .delta(volume))
+        await settle(stream, purpose)
+    }
+
+    /// What stands here now; the target hears that no more is to come.
+    private func digest(of volume: String, mapped: Set<String>) async throws -> String {
+        let digest = try await pool().digest(of: volume, mapped: mapped)
+        if let stream = kept.withLock({ $0.streams[.rest(volume)] }) {
+            await settle(stream, .rest(volume))
+        }
         return digest
     }
 
@@ -256,12 +266,55 @@ extension SourceWork {
         for (purpose, stream) in streams { await settle(stream, purpose) }
     }
 
-    private func dump(without memory: CarriedMemory?) async throws {
+    /// Gives the target the pages that it lacks, over streams that are opened again whenever they
+    /// break, until it is cancelled.
+    func servePages() async {
+        if let report = kept.withLock({ $0.memory?.report }), report.verdict?.step != .postcopy {
+            return
+        }
+        await withDiscardingTaskGroup { group in
+            for channel in 0..<StreamHello.Purpose.pageChannels {
+                group.addTask { await self.servePages(.pages(channel)) }
+            }
+        }
+    }
+
+    private func servePages(_ purpose: StreamHello.Purpose) async {
+        try? await persistently("serving pages", logger) {
+            guard let driver = try driver() as? any MemoryMoving else { return }
+            while !Task.isCancelled {
+                let standing = kept.withLock { $0.streams.removeValue(forKey: purpose) }
+                let stream = if let standing { standing } else { try await open(purpose) }
+                do { try await driver.servePages(definition, over: stream) } catch {
+                    await stream.cancel()
+                    throw error
+                }
+                await settle(stream, purpose)
+                try await Task.sleep(for: Self.pageRetry)
+            }
+        }
+    }
+
+    /// Before a stream that the target has ended is opened again.
+    private static let pageRetry = Duration.milliseconds(200)
+
+    /// - Returns: whether it may have changed the instance's files.
+    private func dumpIfPlanned(_ plan: Plan, without memory: CarriedMemory?) async throws -> Bool {
+        guard plan.steps.contains(.sendCheckpoint) else { return false }
+        let isTouched = try await job.ledger.timing("checkpoint") {
+            try await dump(without: memory)
+        }
+        try Task.checkCancellation()
+        return isTouched
+    }
+
+    private func dump(without memory: CarriedMemory?) async throws -> Bool {
         let driver = try driver()
         guard let memory, let driver = driver as? any MemoryMoving else {
-            return try await driver.dump(definition, options: options)
+            try await driver.dump(definition, options: options)
+            return true
         }
-        try await driver.dump(definition, options: options, without: memory)
+        return try await driver.dump(definition, options: options, without: memory)
     }
 }
 

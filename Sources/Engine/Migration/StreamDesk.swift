@@ -3,13 +3,22 @@ import Synchronization
 
 /// Where the streams of one migration, as its source opens them, meet the steps that take them.
 final class StreamDesk: Sendable {
-    private struct Slot {
-        let arrivals: AsyncStream<any ByteStream>
-        let arrived: AsyncStream<any ByteStream>.Continuation
+    private struct Arrival {
+        let stream: any ByteStream
         let released = Latch()
-        var stream: (any ByteStream)?
+    }
 
-        init() { (arrivals, arrived) = AsyncStream.makeStream() }
+    private struct Slot {
+        let arrivals: AsyncStream<Arrival>
+        let arrived: AsyncStream<Arrival>.Continuation
+        /// A newer stream takes the place of an older one.
+        let isRepeated: Bool
+        var newest: Arrival?
+
+        init(isRepeated: Bool) {
+            self.isRepeated = isRepeated
+            (arrivals, arrived) = AsyncStream.makeStream()
+        }
     }
 
     private let slots = Mutex<[StreamHello.Purpose: Slot]>([:])
@@ -17,7 +26,9 @@ final class StreamDesk: Sendable {
     /// From now on one stream is welcome for each purpose.
     func expect(_ purposes: [StreamHello.Purpose]) {
         slots.withLock { slots in
-            for purpose in purposes where slots[purpose] == nil { slots[purpose] = Slot() }
+            for purpose in purposes where slots[purpose] == nil {
+                slots[purpose] = Slot(isRepeated: purpose.isPages)
+            }
         }
     }
 
@@ -25,14 +36,18 @@ final class StreamDesk: Sendable {
     ///
     /// - Returns: false, at once, if no such stream is expected.
     func bring(_ stream: any ByteStream, for purpose: StreamHello.Purpose) async -> Bool {
+        let arrival = Arrival(stream: stream)
         let slot: Slot? = slots.withLock { slots in
-            guard let slot = slots[purpose], slot.stream == nil else { return nil }
-            slots[purpose]?.stream = stream
+            guard let slot = slots[purpose], slot.newest == nil || slot.isRepeated else {
+                return nil
+            }
+            slots[purpose]?.newest = arrival
             return slot
         }
         guard let slot else { return false }
-        slot.arrived.yield(stream)
-        await slot.released.wait()
+        await slot.newest?.stream.cancel()
+        slot.arrived.yield(arrival)
+        await arrival.released.wait()
         return true
     }
 
@@ -44,13 +59,30 @@ final class StreamDesk: Sendable {
         guard let slot = slots.withLock({ $0[purpose] }) else {
             preconditionFailure("a stream is taken that was not expected")
         }
-        defer { slot.released.open() }
-        for await stream in slot.arrivals {
-            let value = try await body(stream)
-            await stream.settle()
+        for await arrival in slot.arrivals {
+            defer { arrival.released.open() }
+            let value = try await body(arrival.stream)
+            await arrival.stream.settle()
             return value
         }
         throw CancellationError()
+    }
+
+    /// Lets the body have one stream after the other, each until the body is done with it or a
+    /// newer one comes, until the caller is cancelled.
+    func takeEach(
+        _ purpose: StreamHello.Purpose, _ body: (any ByteStream) async throws -> Void
+    ) async {
+        precondition(purpose.isPages)
+        guard let slot = slots.withLock({ $0[purpose] }) else {
+            preconditionFailure("a stream is taken that was not expected")
+        }
+        for await arrival in slot.arrivals {
+            // It comes again for what is left to do.
+            try? await body(arrival.stream)
+            await arrival.stream.cancel()
+            arrival.released.open()
+        }
     }
 
     /// Cuts whatever stands here; nothing is expected any more.
@@ -61,8 +93,12 @@ final class StreamDesk: Sendable {
         }
         for slot in slots {
             slot.arrived.finish()
-            await slot.stream?.cancel()
-            slot.released.open()
+            await slot.newest?.stream.cancel()
+            slot.newest?.released.open()
         }
     }
+}
+
+extension StreamHello.Purpose {
+    fileprivate var isPages: Bool { if case .pages = self { true } else { false } }
 }

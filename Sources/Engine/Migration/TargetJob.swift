@@ -9,6 +9,8 @@ enum TargetInput: Sendable {
     case message(Message, link: Int)
     case linkEnded(Int)
     case cancel(GodwitError, Reply?)
+    /// A person gives up what runs here without all of its memory, or is lost here.
+    case giveUp(GodwitError, Reply)
     case stepEnded
     case shutDown
 }
@@ -36,6 +38,11 @@ final class TargetJob: Sendable {
 
     func cancel(_ reason: GodwitError) async -> Bool {
         await withCheckedContinuation { inbox.post(.cancel(reason, Reply($0))) }
+    }
+
+    /// Asks the runner to give the copy up, and whether that is a person's to say now.
+    func giveUp(_ reason: GodwitError) async -> Bool {
+        await withCheckedContinuation { inbox.post(.giveUp(reason, Reply($0))) }
     }
 
     func post(_ message: Message, over link: Link) {

@@ -58,8 +58,15 @@ final class TargetRunner {
             ? try await persistently("looking for the instance", logger) {
                 try await work.completeReceipt()
             } : nil
+        let lacksMemory =
+            complete == nil
+            ? false
+            : try await persistently("looking for its memory", logger) {
+                try await work.lacksMemory()
+            }
         let actions: [TargetAction]
-        (machine, actions) = TargetMachine.resume(from: record, complete: complete)
+        (machine, actions) = TargetMachine.resume(
+            from: record, complete: complete, lacksMemory: lacksMemory)
         try await perform(actions, &group)
         // The machine concludes when the restore ends; a restart may have come in between.
         if case .finished(let receipt) = machine.state { conclude(.moved(receipt)) }
@@ -106,6 +113,9 @@ final class TargetRunner {
         case .cancel(let reason, let reply):
             reply?.answer(machine.canCancel)
             try await handle(.cancelled(reason), &group)
+        case .giveUp(let reason, let reply):
+            reply.answer(machine.canGiveUp)
+            try await handle(.givenUp(reason), &group)
         case .stepEnded: break
         case .shutDown:
             isLeaving = true
@@ -171,6 +181,9 @@ extension TargetRunner {
             work.expectStreams()
             step(&group) { try await .stateArrived($0.receiveState()) }
         case .restore: step(&group) { try await .restored($0.restore()) }
+        case .fetch:
+            step(&group, failure: { .fetchFailed($0) }) { try await .fetched($0.fetchMemory()) }
+        case .endFetch: work.endFetch()
         case .stopSteps: await steps.stopAll()
         case .discard:
             step(&group) {
@@ -202,7 +215,7 @@ extension TargetRunner {
             case .prepared, .taken:
                 try await handle(.stepFailed(.wrapping(error, in: "the journal")), &group)
                 return false
-            case .finished, .declined, .cleaned, .closed:
+            case .running, .lost, .finished, .declined, .cleaned, .closed:
                 try await persistently("writing the journal", logger) {
                     try store.append(record, to: id, work.context)
                 }
@@ -213,6 +226,7 @@ extension TargetRunner {
 
     private func step(
         _ group: inout DiscardingTaskGroup,
+        failure: @escaping @Sendable (GodwitError) -> TargetEvent = { .stepFailed($0) },
         _ body: @escaping @Sendable (TargetWork) async throws -> TargetEvent
     ) {
         let (work, inbox) = (work, job.inbox)
@@ -226,7 +240,7 @@ extension TargetRunner {
                 let error = GodwitError.wrapping(error, in: "the migration")
                 if error.code == .linkLost { try? await Task.sleep(for: .milliseconds(200)) }
                 guard !Task.isCancelled else { return }
-                inbox.post(.event(.stepFailed(error)))
+                inbox.post(.event(failure(error)))
             }
         }
     }

@@ -8,6 +8,8 @@ final class TargetWork: Sendable {
     let equipment: Equipment
     let logger: Logger
     private let known: Mutex<TargetContext>
+    /// No page comes any more.
+    private let lastPage = Latch()
 
     init(job: TargetJob, context: TargetContext, equipment: Equipment, logger: Logger) {
         self.job = job
@@ -88,10 +90,12 @@ final class TargetWork: Sendable {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
             case .sendVolume(let volume, _): [.volume(volume)]
-            case .sendDelta(let volume, _): [.delta(volume)]
+            case .sendDelta(let volume, _):
+                [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
             case .sendMemory(let streams): (0..<streams).map { .memory($0) }
             case .holdPackets: [.packets]
+            case .fetchMemory: Self.pages
             case .freeze, .handOver, .restore, .endOriginal: []
             }
         }
@@ -118,8 +122,8 @@ final class TargetWork: Sendable {
                     group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.receiveCheckpoint()) }
-                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .restore,
-                    .endOriginal:
+                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .fetchMemory,
+                    .restore, .endOriginal:
                     break
                 }
             }
@@ -135,6 +139,8 @@ final class TargetWork: Sendable {
         }
     }
 
+    private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
+
     private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
         let definition = definition
         let pool = try equipment.pool(definition.pool)
@@ -146,6 +152,11 @@ final class TargetWork: Sendable {
             _ = try await pool.digest(of: here, mapped: [])
         }
         try await job.desk.take(.delta(volume)) { stream in
+            try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
+        }
+        guard knowsEarlyDelta else { return try await pool.digest(of: here, mapped: []) }
+        try await job.desk.take(.rest(volume)) { stream in
+            guard try await RestMessages.isAnnounced(on: stream) else { return }
             try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
         }
         return try await pool.digest(of: here, mapped: [])
@@ -176,6 +187,58 @@ final class TargetWork: Sendable {
                 try await driver.receiveMemory(definition, from: streams)
             }
         }
+    }
+
+    /// Has the pages come that were left for later; also after a restart, and over streams that the
+    /// source opens again.
+    ///
+    /// - Returns: nil if there are none.
+    func fetchMemory() async throws -> MemoryReport.Fetch? {
+        let definition = definition
+        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving,
+            try await driver.lacksMemory(definition)
+        else { return nil }
+        job.desk.expect(Self.pages)
+        return try await withThrowingTaskGroup(of: MemoryReport.Fetch?.self) { group in
+            for channel in 0..<StreamHello.Purpose.pageChannels {
+                group.addTask { [desk = job.desk] in
+                    await desk.takeEach(.pages(channel)) { stream in
+                        try await driver.fetchMemory(definition, channel: channel, over: stream)
+                    }
+                    return nil
+                }
+            }
+            group.addTask { try await driver.waitForMemory(definition) }
+            group.addTask { [lastPage] in
+                await lastPage.wait()
+                try await Task.sleep(for: Self.settling)
+                throw GodwitError.originalGone
+            }
+            defer { group.cancelAll() }
+            while let fetch = try await group.next() {
+                if let fetch { return fetch }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Lets the fetch end with what has come.
+    func endFetch() { lastPage.open() }
+
+    /// In which pages that have come are all in their places.
+    private static let settling = Duration.seconds(2)
+
+    private static let pages = (0..<StreamHello.Purpose.pageChannels).map {
+        StreamHello.Purpose.pages($0)
+    }
+
+    /// Whether pages of what a restart finds restored were left for later.
+    func lacksMemory() async throws -> Bool {
+        let definition = definition
+        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
+            return false
+        }
+        return try await driver.lacksMemory(definition)
     }
 
     /// Takes all streams at once.

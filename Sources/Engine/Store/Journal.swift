@@ -99,7 +99,7 @@ extension StateStore {
         let isSettled =
             switch record {
             case .cleaned, .closed: true
-            case .prepared, .taken, .finished, .declined: false
+            case .prepared, .taken, .running, .lost, .finished, .declined: false
             }
         try write { database in
             try append(database, id, .target, record, context, isSettled: isSettled)
@@ -225,7 +225,7 @@ extension StateStore {
         let entry: JournalEntry<TargetRecord, TargetContext> = try entry(row)
         let isUnderWay =
             switch entry.record {
-            case .prepared, .taken, .declined: true
+            case .prepared, .taken, .running, .lost, .declined: true
             case .finished, .cleaned, .closed: false
             }
         return isUnderWay || reserved.contains(entry.migration.text) ? entry : nil

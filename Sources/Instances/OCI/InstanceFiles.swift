@@ -20,6 +20,14 @@ struct InstanceFiles: Equatable, Sendable {
     var dumping: String { "\(directory)/dumping" }
     /// What a dump leaves out, see `Criu.hiddenPages`.
     var hiddenPages: String { "\(directory)/hidden" }
+    /// Whether that dump has changed the instance's files, see `Criu.hiding`.
+    var touched: String { "\(directory)/touched" }
+    /// Where the keeper of an arriving instance's memory listens for streams of pages; there while
+    /// pages are to come.
+    static let pages = "pages"
+    /// There once pages were left for later, and what has come of it.
+    var lacking: String { "\(directory)/lacking" }
+    var fetched: String { "\(directory)/fetched" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }
@@ -29,6 +37,10 @@ struct InstanceFiles: Equatable, Sendable {
     /// CRIU's whole log of the last run of its kind.
     func criuLog(_ action: String) -> String {
         "\(logDirectory)/migrations/\(name)-\(action).log"
+    }
+
+    func connectToPages() throws -> Descriptor {
+        try Descriptor.connected(to: Self.pages, in: directory)
     }
 
     func number(in file: String) -> Int32? { SmallFile.word(file).flatMap { Int32($0) } }

@@ -47,7 +47,10 @@ package enum Monitor {
         do {
             let record = try RuntimeRecord.read(path)
             let server = try keeper?.serve(record)
-            let serving = server.map { serve($0, record) }
+            let fetch = server.flatMap { server in
+                keeper?.listener.map { MemoryFetch(server, $0, record.files) }
+            }
+            let serving = server.map { serve($0, fetch, record) }
             let output: Descriptor
             do { output = try await launch(action, record, isLazy: server != nil) } catch {
                 serving?.cancel()
@@ -66,15 +69,19 @@ package enum Monitor {
         }
     }
 
-    /// A task of its own: it goes on beside the wait for the instance's end.
+    /// Tasks that nobody waits for here: they go on beside the wait for the instance's end.
     ///
     /// An instance that cannot have all of its memory must not go on with zeros in its place.
     private static func serve(
-        _ server: LazyPagesServer, _ record: RuntimeRecord
+        _ server: LazyPagesServer, _ fetch: MemoryFetch?, _ record: RuntimeRecord
     ) -> Task<GodwitError?, Never> {
-        Task {
+        // A task of its own: it ends with the server.
+        if let fetch { Task { try? await blocking { fetch.accept() } } }
+        // A task of its own: see above.
+        return Task {
             do {
-                _ = try await server.run()
+                let report = try await server.run()
+                fetch?.end(report, failure: nil)
                 return nil
             } catch {
                 let name = record.definition.name
@@ -84,6 +91,7 @@ package enum Monitor {
                 // After the report of the restore nobody listens any more: it stands beside CRIU's.
                 let text = "\(reason.message)\n\(reason.cause ?? "")\n"
                 try? SmallFile.replace(record.files.criuLog("memory"), with: Array(text.utf8))
+                fetch?.end(nil, failure: reason)
                 return reason
             }
         }
@@ -93,8 +101,9 @@ package enum Monitor {
     private static func reason(
         of error: any Error, _ serving: Task<GodwitError?, Never>?
     ) async -> any Error {
-        guard let reason = await serving?.value, reason.code != .cancelled,
-            reason.code != .internalFault
+        // That CRIU has ended (`toolFailed`) explains nothing; why it has stands in its log.
+        guard let reason = await serving?.value,
+            ![.cancelled, .internalFault, .toolFailed].contains(reason.code)
         else { return error }
         return reason
     }

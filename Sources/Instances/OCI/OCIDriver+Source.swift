@@ -72,11 +72,7 @@ extension OCIDriver: Checkpointable {
     ) async throws {
         precondition(options.mode == .live)
         let files = files(definition)
-        guard try cgroup(definition).isFrozen else {
-            throw GodwitError(
-                .internalFault,
-                "the instance \(definition.name) is not frozen, a checkpoint must be")
-        }
+        try requireDumpable(definition)
         await waitForDump(files)
         for directory in [files.images, files.work] {
             try SmallFile.remove(directory)
@@ -100,6 +96,20 @@ extension OCIDriver: Checkpointable {
             throw error
         }
         CriuFailure.keepLog(files, action: "dump")
+    }
+
+    private func requireDumpable(_ definition: InstanceDefinition) throws {
+        let cgroup = try cgroup(definition)
+        guard cgroup.isFrozen else {
+            throw GodwitError(
+                .internalFault,
+                "the instance \(definition.name) is not frozen, a checkpoint must be")
+        }
+        // It was no obstacle yet when the move began.
+        guard let process = cgroup.untraceable else { return }
+        throw GodwitError(
+            .checkpointFailed, "process \(process) was stopped by a signal before it was frozen",
+            remedy: "let it go on (kill -CONT) or end it, and move again")
     }
 
     package func end(_ definition: InstanceDefinition) async throws {

@@ -43,6 +43,13 @@ package struct Cgroup: Sendable {
         return events.split(separator: "\n").contains("frozen 1")
     }
 
+    /// A process that a signal had stopped when it was frozen, where it cannot be traced until it
+    /// is thawed: in version 1.
+    package var untraceable: Int32? {
+        guard mounts.version == 1 else { return nil }
+        return processes().first { SmallFile.word("/proc/\($0)/wchan") == "do_signal_stop" }
+    }
+
     /// Whether the group was told to freeze, though tasks may still be on their way.
     package var isFreezing: Bool {
         mounts.version == 2

@@ -56,6 +56,9 @@ struct Scene {
     /// The mounts of all mount namespaces of the instance.
     let mountIDs: Set<Int>
     let ghostLimit: ByteCount
+    /// Version 1 control groups freeze a task so deep that it never answers `PTRACE_SEIZE` if it
+    /// was stopped before: CRIU would wait for ever.
+    let hasOldFreezer = (try? CgroupMounts.current().version) == 1
 
     /// Namespaces that CRIU takes only from the first process; mount and network may be nested.
     static let single = ["user", "pid", "ipc", "uts", "cgroup", "time"]

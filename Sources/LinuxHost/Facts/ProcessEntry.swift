@@ -27,6 +27,9 @@ struct ProcessEntry {
     private func ownObstacles(in scene: Scene) -> [(ObstacleKind, String)] {
         var found: [(ObstacleKind, String)] = []
         if status.tracer != 0 { found.append((.traced, "is traced by process \(status.tracer)")) }
+        if status.isStopped, scene.hasOldFreezer {
+            found.append((.stopped, "was stopped by a signal"))
+        }
         guard let first = scene.first else { return found }
         if pid != first.pid, !scene.pids.contains(status.parent) {
             found.append((.outsideProcess, "is no descendant of the instance's first process"))
@@ -90,6 +93,8 @@ package func mapping(_ line: Substring) -> (range: Substring, path: Substring)? 
 package struct ProcessStatus: Equatable {
     package private(set) var name = "unknown"
     package private(set) var hasEnded = false
+    /// By a signal, not by who traces it.
+    package private(set) var isStopped = false
     package private(set) var parent: Int32 = 0
     package private(set) var tracer: Int32 = 0
     /// Outermost first.
@@ -103,7 +108,9 @@ package struct ProcessStatus: Equatable {
             let numbers = value.split { $0 == "\t" || $0 == " " }.compactMap { Int32($0) }
             switch line[..<colon] {
             case "Name": name = String(value.prefix(64))
-            case "State": hasEnded = value.hasPrefix("Z") || value.hasPrefix("X")
+            case "State":
+                hasEnded = value.hasPrefix("Z") || value.hasPrefix("X")
+                isStopped = value.hasPrefix("T")
             case "PPid": parent = numbers.first ?? 0
             case "TracerPid": tracer = numbers.first ?? 0
             case "NSpid": pids = numbers

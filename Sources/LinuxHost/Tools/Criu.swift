@@ -29,8 +29,11 @@ extension Criu {
 
     /// For a dump that leaves out the memory listed in a file, see `hiddenPages`. If the library
     /// does not come into effect CRIU dumps everything.
-    package static func hiding(_ file: String, library: String) -> [String: String] {
-        ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": file]
+    ///
+    /// - Parameter mark: a file that does not exist; afterwards its first byte is 0 if the dump has
+    ///   left the instance's files alone. If the library does not come into effect there is none.
+    package static func hiding(_ file: String, mark: String, library: String) -> [String: String] {
+        ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": file, "GODWIT_TOUCHED": mark]
     }
 
     /// For a restore with our page server: tasks in a user namespace get their userfaultfds, and

@@ -35,6 +35,16 @@ package struct LocalListener: Sendable {
 }
 
 extension Descriptor {
+    /// A stream socket that is connected to who listens under a name in a directory.
+    package static func connected(to name: String, in directory: String) throws -> Descriptor {
+        let folder = try Descriptor.open(directory, O_PATH_DIRECTORY)
+        let number = unsafe godwit_connect_in(folder.number, name)
+        guard number >= 0 else {
+            throw GodwitError.kernel("connect to \(directory)/\(name)", code: -number)
+        }
+        return Descriptor(taking: number)
+    }
+
     /// The descriptor that travels with the next byte of a local socket; nil if none does.
     ///
     /// - Throws: `linkLost` at the end of the stream.

@@ -26,6 +26,7 @@ package enum ObstacleKind: String, CaseIterable, Sendable {
     case anonymousFile = "anonymous-file"
     case socketFamily = "socket-family"
     case traced = "traced"
+    case stopped = "stopped"
     case childNamespace = "child-namespace"
     case leakedDescriptor = "leaked-descriptor"
     case deletedFile = "deleted-file"
@@ -43,6 +44,8 @@ package enum ObstacleKind: String, CaseIterable, Sendable {
             "let the program use TCP, UDP or Unix sockets (Go: GODEBUG=multipathtcp=0), "
                 + "or move with --cold"
         case .traced: "detach the debugger and try again"
+        case .stopped:
+            "let it go on (kill -CONT) or end it, move with --cold, or use version 2 control groups"
         case .childNamespace:
             "end the container or sandbox inside the instance, or move with --cold"
         case .leakedDescriptor: "start the instance again without handing the file to it"

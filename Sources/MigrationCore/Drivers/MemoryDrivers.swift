@@ -17,14 +17,31 @@ package protocol MemoryMoving: Checkpointable {
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession
     /// Source: like `dump`, without the memory that a session carries.
+    ///
+    /// - Returns: whether the dump may have changed the instance's files.
     func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws
+    ) async throws -> Bool
+
+    /// Source: gives the target pages of the frozen instance that it asks for, until it asks for no
+    /// more. Nothing of a session is needed, so that a daemon that was restarted can do it.
+    func servePages(_ definition: InstanceDefinition, over stream: any ByteStream) async throws
 
     /// Target: receives all rounds and keeps the pages in memory until `restore` hands them over.
     /// Returns when source and target agree that all is here.
     func receiveMemory(_ definition: InstanceDefinition, from streams: [any ByteStream])
         async throws
+    /// Target: whether pages of the instance that has arrived (and may run) were left for later.
+    func lacksMemory(_ definition: InstanceDefinition) async throws -> Bool
+    /// Target: asks for such pages over one of `StreamHello.Purpose.pageChannels` streams, until
+    /// none is left or the stream breaks.
+    func fetchMemory(
+        _ definition: InstanceDefinition, channel: Int, over stream: any ByteStream
+    ) async throws
+    /// Target: waits until no page is left to come.
+    ///
+    /// - Throws: if the instance can never have all of its memory; nothing of it runs any more.
+    func waitForMemory(_ definition: InstanceDefinition) async throws -> MemoryReport.Fetch
 }
 
 /// One instance's memory on its way from the source.
@@ -37,7 +54,8 @@ package protocol MemorySession: Sendable {
     func sendRounds() async throws
     /// Looks a last time at the frozen instance; nothing of the watching remains in its tasks then.
     func capture() async throws -> CarriedMemory
-    /// Sends what `capture` found and returns when the target has confirmed all.
+    /// Sends what `capture` found (only where it lies, if the policy's verdict is post-copy), and
+    /// returns when the target has confirmed all.
     func finish() async throws
     /// Leaves nothing of the watching behind, whatever has happened.
     func close() async

@@ -23,16 +23,24 @@ package protocol MessageChannel: Sendable {
 /// The first thing that is said on a connection between hosts.
 package struct StreamHello: Codable, Hashable, Sendable {
     package enum Purpose: Codable, Hashable, Sendable {
+        /// How many streams of pages there are.
+        package static let pageChannels = 2
+
         case control
         /// The first pass of a volume, while the instance runs.
         case volume(String)
         /// What changed in a volume, after the freeze.
         case delta(String)
+        /// What the dump has changed in it after that; without a byte if nothing.
+        case rest(String)
         case checkpoint
         /// Pages of the running and then of the frozen instance, numbered from 0.
         case memory(Int)
         /// That the instance is frozen, and the packets that the source has kept since.
         case packets
+        /// Pages that the instance lacks while it runs on the target, numbered from 0: those that
+        /// it waits for, and the rest. A newer one takes the place of one that broke.
+        case pages(Int)
     }
 
     package let version: Int

@@ -40,6 +40,30 @@ package struct MemoryReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// Memory that came after the instance ran on the target.
+    package struct Fetch: Codable, Equatable, Sendable {
+        /// Pages that were still to come when the instance was restored.
+        package var owedPages: UInt64
+        /// Pages with content that came because the instance touched them, or their neighbours.
+        package var pagesByFault: UInt64
+        package var pagesInBackground: UInt64
+        /// Faults that had to wait for the source.
+        package var stalls: UInt64
+        /// From the restore to the last page.
+        package var milliseconds: Double
+
+        package init(
+            owedPages: UInt64, pagesByFault: UInt64, pagesInBackground: UInt64, stalls: UInt64,
+            milliseconds: Double
+        ) {
+            self.owedPages = owedPages
+            self.pagesByFault = pagesByFault
+            self.pagesInBackground = pagesInBackground
+            self.stalls = stalls
+            self.milliseconds = milliseconds
+        }
+    }
+
     /// The first round and the latest ones, `Limit.roundsReported` in all.
     package private(set) var rounds: [Round] = []
     package private(set) var roundsLeftOut = 0
@@ -49,6 +73,8 @@ package struct MemoryReport: Codable, Equatable, Sendable {
     /// Milliseconds from the freeze until the instance ran on the target, for the prediction in
     /// `verdict` to be held against.
     package var outcome: Double?
+    /// Nil without post-copy.
+    package var fetch: Fetch?
 
     package init() {}
 

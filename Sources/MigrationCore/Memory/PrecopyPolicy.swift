@@ -8,6 +8,7 @@
 /// |----------------------------------------------------|--------------------------------------|
 /// | nothing is left to send                            | freeze                               |
 /// | nothing has been sent yet, and rounds are allowed  | another round                        |
+/// | no rounds are allowed, `atDeadline` is postcopy    | post-copy                            |
 /// | the prediction is within the budget                | freeze                               |
 /// | the fixed cost alone is above it, the rest is small| freeze                               |
 /// | the deadline is reached                            | as `atDeadline` says                 |
@@ -75,6 +76,11 @@ package struct PrecopyPolicy: Sendable {
             return PrecopyVerdict(
                 .anotherRound, "the first round sends \(size(found))", prediction: predicted)
         }
+        if rounds.isEmpty, options.atDeadline == .postcopy {
+            return PrecopyVerdict(
+                .postcopy, "no rounds are allowed, so that \(size(found)) follow the instance",
+                prediction: cost.total)
+        }
         predictions.append(predicted)
         if let ending = goalReached(found, predicted) ?? limitReached(predicted, elapsed) {
             return ending
@@ -134,7 +140,8 @@ extension PrecopyPolicy {
             case .abort: .abort
             }
         let reason = "\(why) with \(milliseconds(predicted)) of downtime still predicted"
-        return PrecopyVerdict(step, reason, prediction: predicted)
+        return PrecopyVerdict(
+            step, reason, prediction: step == .postcopy ? cost.total : predicted)
     }
 
     private mutating func stalled(_ predicted: Double) -> PrecopyVerdict? {

@@ -7,7 +7,8 @@ package struct PrecopyVerdict: Codable, Equatable, Sendable {
     package let step: Step
     /// A sentence for people.
     package let reason: String
-    /// Milliseconds of downtime if the instance were frozen now.
+    /// Milliseconds of downtime if the instance were frozen now; for post-copy without the time
+    /// for its memory, which follows.
     package let prediction: Double
     /// The part of its processor time that the instance should be left with, so that rounds shrink;
     /// nil for no change.
@@ -49,7 +50,7 @@ package struct FreezeCost: Codable, Equatable, Sendable {
         let part = { report.downtime[$0] ?? 0 }
         let restore = part("restore") + part("network")
         // Pages travel beside these; only what they took longer is theirs.
-        let beside = part("checkpoint") + max(part("delta"), part("images"))
+        let beside = max(part("delta"), part("checkpoint") + part("images"))
         let waited = max(0, part("memory") - beside)
         self.init(
             freeze: freeze, dump: max(0, total - freeze - restore - waited), restore: restore,

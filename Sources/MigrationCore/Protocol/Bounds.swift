@@ -21,10 +21,11 @@ extension Message {
             try bounded(digests.volumes.count, by: Limit.volumesPerInstance, "volume digests")
             for (volume, digest) in digests.volumes { try bounded([volume, digest], "a digest") }
             try bounded([digests.checkpoint ?? ""], "a digest")
-        case .finished(let receipt):
+        case .finished(let receipt), .running(let receipt):
             try bounded(receipt.milliseconds.count, by: Limit.reportParts, "parts of a receipt")
             try bounded(Array(receipt.milliseconds.keys), "a part of a receipt")
-        case .declined(let reason), .abort(let reason): try reason.checkBounds()
+            try receipt.loss?.checkBounds()
+        case .declined(let reason), .abort(let reason), .lost(let reason): try reason.checkBounds()
         case .custody, .acknowledged, .closed, .inquire, .restoring: break
         }
     }

@@ -6,7 +6,8 @@ package enum SourceRecord: Codable, Equatable, Sendable {
     case begun
     /// Only the target's answer decides. A restart asks for it and does not thaw.
     case custodyOffered
-    /// The target runs it. A restart ends the original (again); until then its name stays taken.
+    /// The target has all of it, or a person lets go of the original. A restart ends the original
+    /// (again); until then its name stays taken.
     case confirmed(Receipt)
     /// The original is gone and its name is free: an instance of that name may have come since, so
     /// that nothing is ended any more. A restart acknowledges the receipt (again).
@@ -28,6 +29,12 @@ package enum TargetRecord: Codable, Equatable, Sendable {
     /// Custody is the target's; the restore may be under way. A restart looks whether it is
     /// complete.
     case taken
+    /// The instance has run here and lacks memory, which the source keeps. A restart goes on
+    /// fetching; nothing but a person can give the instance back any more.
+    case running(Receipt)
+    /// The instance has run here and cannot go on, or a person has given up what ran; nothing of it
+    /// may be whole. A restart waits for a person's word.
+    case lost(GodwitError)
     /// The instance is the target's for good. A restart repeats the receipt when asked.
     case finished(Receipt)
     /// Never to be taken. A restart removes what is left and repeats it when asked.

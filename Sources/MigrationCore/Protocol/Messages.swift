@@ -25,12 +25,17 @@ package struct Envelope: Codable, Equatable, Sendable {
 ///       |<-----------------------------------|
 ///       | custody                            |
 ///       |----------------------------------->|   Finish
-///       |                 finished, declined |
+///       |        running, finished, declined |
 ///       |<-----------------------------------|
 ///       | acknowledged                       |
 ///       |----------------------------------->|   Confirm
 ///       |                             closed |
 ///       |<-----------------------------------|
+///
+/// `running` comes before `finished` where the instance runs and memory still has to follow: the
+/// source keeps the frozen original and serves its pages until it hears `finished`.
+///
+/// `lost` comes where that memory is out of reach for good. It is not undone without a person.
 ///
 /// Before custody is offered the source may say `abort` and the target `declined` at any moment.
 /// After a broken link or a restart the source says `inquire`, or `acknowledged` if it has the
@@ -50,6 +55,12 @@ package enum Message: Codable, Equatable, Sendable {
     case inquire
     /// The target has custody and is not done with the restore.
     case restoring
+    /// The instance runs on the target and lacks memory that the source still has.
+    case running(Receipt)
+    /// It ran on the target and cannot go on there: memory that it lacked is out of reach for good.
+    /// A person decides whether the original, which is older, goes on instead: `abort` then asks
+    /// for `declined`, and `acknowledged` says that both are given up.
+    case lost(GodwitError)
 
     /// The message's name as the protocol's description spells it.
     package var word: String {
@@ -66,6 +77,8 @@ package enum Message: Codable, Equatable, Sendable {
         case .abort: "abort"
         case .inquire: "inquire"
         case .restoring: "restoring"
+        case .running: "running"
+        case .lost: "lost"
         }
     }
 }
@@ -128,10 +141,23 @@ package struct Receipt: Codable, Equatable, Sendable {
     package var isRunning: Bool
     /// Where the time on the target went, in milliseconds, by part (`restore`, `network`).
     package var milliseconds: [String: Double]
+    /// How the memory came that followed the instance; nil if all had come before it ran.
+    package var fetched: MemoryReport.Fetch?
+    /// Why there is no instance any more: the target has lost it, and a person has given it up.
+    /// Only the source writes such a receipt, and for itself.
+    package var loss: GodwitError?
 
-    package init(name: InstanceName, isRunning: Bool, milliseconds: [String: Double]) {
+    package init(
+        name: InstanceName, isRunning: Bool, milliseconds: [String: Double],
+        fetched: MemoryReport.Fetch? = nil, loss: GodwitError? = nil
+    ) {
         self.name = name
         self.isRunning = isRunning
         self.milliseconds = milliseconds
+        self.fetched = fetched
+        self.loss = loss
     }
+
+    /// What whoever waits is told once the original has ended.
+    var outcome: Outcome { loss.map { .notMoved($0) } ?? .moved(self) }
 }

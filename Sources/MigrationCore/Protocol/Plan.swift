@@ -36,6 +36,9 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         self.keepsDefinition = keepsDefinition
         self.memory = memory
     }
+
+    /// Whether memory may follow the instance.
+    package var wantsPostcopy: Bool { mode == .live && memory.atDeadline == .postcopy }
 }
 
 /// What a migration will do, before it does any of it. `--dry-run` prints this value and stops.
@@ -56,6 +59,8 @@ package struct Plan: Codable, Equatable, Sendable {
         case sendCheckpoint
         /// Both sides' digests are compared, then custody is offered and taken.
         case handOver
+        /// Memory that has not travelled by then follows once the instance runs on the target.
+        case fetchMemory
         /// The target lets the instance run (or holds it, if it was to be paused or was stopped).
         case restore
         /// The source ends its frozen original.
@@ -85,6 +90,9 @@ package struct Plan: Codable, Equatable, Sendable {
         self.warnings = warnings
     }
 
+    /// Whether memory may follow the instance.
+    package var canFetch: Bool { steps.contains(.fetchMemory) }
+
     /// Whether this is a plan for what was offered: the operator's options, the right name, and no
     /// volume or method that the source does not have.
     package func isAnswer(to offer: Offer) -> Bool {
@@ -99,6 +107,7 @@ package struct Plan: Codable, Equatable, Sendable {
                 offer.capabilities.knows(.memoryRounds)
                     && (1...Limit.memoryStreams).contains(streams)
             case .holdPackets: offer.capabilities.knows(.packetHold)
+            case .fetchMemory: offer.options.wantsPostcopy && offer.capabilities.knows(.postcopy)
             case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
             }
         }
@@ -134,7 +143,10 @@ package struct Capabilities: Codable, Equatable, Sendable {
     package static let own = Capabilities(
         oldestVersion: 1,
         newestVersion: 1,
-        features: [Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold]
+        features: [
+            Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
+            .earlyDelta,
+        ]
     )
 
     package func knows(_ feature: Feature) -> Bool {
@@ -158,6 +170,10 @@ package struct Capabilities: Codable, Equatable, Sendable {
 extension Capabilities.Feature {
     /// The instance's memory travels in rounds while it runs.
     package static let memoryRounds = Self("memory-rounds")
+    /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
+    package static let earlyDelta = Self("early-delta")
+    /// Memory may follow the instance when it runs on the target already.
+    package static let postcopy = Self("postcopy")
     /// What arrives for the instance while it stands still is delivered when it runs again.
     package static let packetHold = Self("packet-hold")
 }

@@ -15,7 +15,7 @@ package enum Planner {
     ) -> (findings: [Finding], plan: Plan?) {
         var findings = Array((findings + excess(of: offer)).prefix(Limit.findings))
         let agreed = agree(offer, methods: methods)
-        findings += agreed.findings
+        findings += agreed.findings + missingAbilities(offer, abilities)
         guard !findings.contains(where: { $0.weight == .refusal }) else { return (findings, nil) }
         let plan = Plan(
             steps: steps(of: offer, volumes: agreed.volumes, abilities: abilities),
@@ -44,7 +44,26 @@ package enum Planner {
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         return volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
-            + [.handOver, .restore, .endOriginal]
+            + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
+            + [.restore, .endOriginal]
+    }
+
+    private static func missingAbilities(
+        _ offer: Offer, _ abilities: [Capabilities.Feature]
+    ) -> [Finding] {
+        guard offer.options.wantsPostcopy else { return [] }
+        let needed: [Capabilities.Feature] = [.memoryRounds, .postcopy]
+        let sides = [
+            ("source", needed.allSatisfy(offer.capabilities.knows)),
+            ("target", needed.allSatisfy(abilities.contains)),
+        ]
+        return sides.filter { !$0.1 }.map { side, _ in
+            Finding(
+                "postcopy",
+                cause: "the \(side) cannot have memory follow an instance",
+                cure: "bring the \(side) up to date, or move without post-copy"
+            )
+        }
     }
 
     /// The first method that the source offers and the target's pool knows, for each volume.

@@ -41,6 +41,10 @@ package enum SourceAction: Equatable, Sendable {
     case freeze
     /// Deltas and process state, side by side.
     case sendState
+    /// Give the target the pages that it asks for, until the step is ended; asked again while it
+    /// runs, it is one step. It never reports, and goes on when the link breaks. After a restart
+    /// it may be asked although nothing is owed to the target.
+    case servePages
     /// End every running step; none of them reports any more.
     case stopSteps
     /// Thaw, remove what was made, unlock; may be asked twice. It also ends tools that an earlier

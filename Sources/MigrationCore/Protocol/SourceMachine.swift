@@ -9,6 +9,7 @@
 /// | before `begun`              | nothing          | nothing: the instance was never touched      |
 /// | while state travels         | begun            | thaws, cleans up; the target undoes its half |
 /// | after custody was offered   | custodyOffered   | asks the target, and obeys its answer        |
+/// | while it serves pages       | custodyOffered   | asks the target, and serves again            |
 /// | while the original is ended | confirmed        | ends it (again), then acknowledges           |
 /// | before `closed` is heard    | ended            | acknowledges (again)                         |
 /// | while it reverts            | reverting        | reverts (again)                              |
@@ -25,6 +26,13 @@ package struct SourceMachine: Equatable, Sendable {
         /// Digests of what stands here, and of what the target says has arrived.
         case transferring(Acceptance, own: Digests?, arrived: Digests?)
         case handingOver
+        /// The instance runs on the target and lacks memory that only the original has.
+        case serving(Receipt)
+        /// The instance has run on the target and is lost there: a person decides.
+        ///
+        /// - Parameter keeps: whether one has decided for the original, and the target has to
+        ///   promise first that nothing of the instance can run there.
+        case deciding(GodwitError, keeps: Bool)
         case confirming(Receipt)
         case acknowledging(Receipt)
         /// A dry run has its answer; the instance is unlocked.
@@ -38,6 +46,10 @@ package struct SourceMachine: Equatable, Sendable {
     package private(set) var isLinked = false
     package let name: InstanceName
     private let capabilities: Capabilities
+    /// Whether memory may follow the instance; after a restart the target has to tell.
+    private var canServe = true
+    /// Whether the step that serves pages may run.
+    private var isServing = false
 
     package init(name: InstanceName, capabilities: Capabilities = .own) {
         precondition(capabilities.oldestVersion <= capabilities.newestVersion)
@@ -68,7 +80,7 @@ package struct SourceMachine: Equatable, Sendable {
             return (machine, [.endOriginal])
         case .ended(let receipt):
             machine.state = .acknowledging(receipt)
-            return (machine, [.connect, .conclude(.moved(receipt))])
+            return (machine, [.connect, .conclude(receipt.outcome)])
         case .reverting(let reason):
             machine.state = .reverting(reason)
             return (machine, [.revert])
@@ -84,14 +96,18 @@ package struct SourceMachine: Equatable, Sendable {
     package var canCancel: Bool {
         switch state {
         case .idle, .inspecting, .offering, .sending, .freezing, .transferring: true
-        case .handingOver, .confirming, .acknowledging, .withdrawing, .reverting, .closed: false
+        case .handingOver, .serving, .deciding, .confirming, .acknowledging, .withdrawing,
+            .reverting, .closed:
+            false
         }
     }
 
-    /// Whether a person may decide in the target's place: it has the say and cannot be reached.
+    /// Whether a person may decide in the target's place: it has the say and cannot be reached, or
+    /// it has lost the instance.
     package var canResolve: Bool {
         switch state {
-        case .handingOver, .acknowledging: !isLinked
+        case .handingOver, .serving, .acknowledging: !isLinked
+        case .deciding: true
         case .idle, .inspecting, .offering, .sending, .freezing, .transferring, .confirming,
             .withdrawing, .reverting, .closed:
             false
@@ -103,7 +119,7 @@ package struct SourceMachine: Equatable, Sendable {
         case .idle, .inspecting: .begin
         case .offering: .prepare
         case .sending, .freezing, .transferring: .perform
-        case .handingOver: .finish
+        case .handingOver, .serving, .deciding: .finish
         case .confirming, .acknowledging, .withdrawing, .reverting, .closed: .confirm
         }
     }
@@ -156,7 +172,7 @@ package struct SourceMachine: Equatable, Sendable {
         case (.confirming(let receipt), .originalEnded):
             state = .acknowledging(receipt)
             let next: SourceAction = isLinked ? .send(.acknowledged) : .connect
-            return [.record(.ended(receipt)), next, .conclude(.moved(receipt))]
+            return [.record(.ended(receipt)), next, .conclude(receipt.outcome)]
         case (.reverting(let reason), .reverted):
             return close(.notMoved(reason), telling: true)
         case (.withdrawing(let plan), .reverted):
@@ -171,7 +187,7 @@ package struct SourceMachine: Equatable, Sendable {
     private mutating func linked() -> [SourceAction] {
         switch state {
         case .offering(let offer): return [.send(.offer(offer))]
-        case .handingOver: return [.send(.inquire)]
+        case .handingOver, .serving, .deciding: return [.send(.inquire)]
         case .acknowledging: return [.send(.acknowledged)]
         case .idle, .inspecting, .sending, .freezing, .transferring, .confirming, .withdrawing,
             .reverting, .closed:
@@ -188,7 +204,7 @@ package struct SourceMachine: Equatable, Sendable {
                 remedy: "check the network between the hosts and start the move again"
             )
             return revert(reason)
-        case .handingOver, .acknowledging: return [.connect]
+        case .handingOver, .serving, .deciding, .acknowledging: return [.connect]
         case .idle, .inspecting, .confirming, .withdrawing, .reverting, .closed: return []
         }
     }
@@ -215,16 +231,18 @@ package struct SourceMachine: Equatable, Sendable {
         guard canResolve else { return [] }
         switch (state, resolution) {
         case (.acknowledging(let receipt), .gone):
-            return close(.moved(receipt), telling: false)
+            return close(receipt.outcome, telling: false)
         case (.acknowledging, .keepHere):
             return []  // There is nothing left to keep.
+        case (.deciding(let reason, _), .keepHere) where isLinked:
+            // It answers `declined` once nothing of the instance can run there.
+            state = .deciding(reason, keeps: true)
+            return [.send(.abort(.keptByPerson))]
         case (_, .keepHere):
-            let reason = GodwitError(
-                .cancelled,
-                "a person decided that the instance stays on the source",
-                remedy: "make sure that it does not run on the target"
-            )
-            return turnBack(reason, telling: [])
+            return turnBack(.keptByPerson, telling: [])
+        case (.deciding(let reason, _), .gone):
+            return confirm(
+                Receipt(name: name, isRunning: false, milliseconds: [:], loss: reason))
         case (_, .gone):
             return confirm(Receipt(name: name, isRunning: true, milliseconds: [:]))
         }
@@ -249,18 +267,31 @@ extension SourceMachine {
             return turnBack(.refusal(findings), telling: [])
         case (.transferring(let acceptance, let own, arrived: nil), .arrived(let arrived)):
             return compare(acceptance, own: own, arrived: arrived)
-        case (.handingOver, .finished(let receipt)): return confirm(receipt)
-        case (.handingOver, .declined(let reason)): return turnBack(reason, telling: [])
+        case (.handingOver, .finished(let receipt)), (.serving, .finished(let receipt)):
+            return confirm(receipt)
+        case (.handingOver, .restoring) where canServe:
+            return serve()  // The restore itself may wait for pages.
+        case (.handingOver, .running(let receipt)):
+            state = .serving(receipt)
+            return serve()
+        case (.handingOver, .lost(let reason)), (.serving, .lost(let reason)):
+            state = .deciding(reason, keeps: false)
+            return []
+        case (.deciding(_, keeps: true), .lost):
+            return [.send(.abort(.keptByPerson))]  // It has not heard it yet.
+        case (.handingOver, .declined(let reason)), (.serving, .declined(let reason)),
+            (.deciding, .declined(let reason)):
+            return turnBack(reason, telling: [])
         case (.acknowledging(let receipt), .closed):
-            return close(.moved(receipt), telling: false)
+            return close(receipt.outcome, telling: false)
         case (.acknowledging, .finished):
             return [.send(.acknowledged)]  // It has not heard it yet.
         case (.acknowledging, .declined(let reason)):
-            // Only after a person said `gone` of an instance that the target did not have.
+            // Only after a person said `gone` of an instance that the target did not have whole.
             return close(.notMoved(reason), telling: true)
-        case (.handingOver, _), (.confirming, _), (.acknowledging, _), (.withdrawing, _),
-            (.reverting, _), (.closed, _):
-            return []  // Late or repeated; only `finished` and `declined` could change anything.
+        case (.handingOver, _), (.serving, _), (.deciding, _), (.confirming, _),
+            (.acknowledging, _), (.withdrawing, _), (.reverting, _), (.closed, _):
+            return []  // Late or repeated: nothing else could change anything.
         case (_, .declined(let reason)), (_, .abort(let reason)):
             return turnBack(reason, telling: [])
         case (.sending, .accepted), (.freezing, .accepted), (.transferring, .accepted),
@@ -311,43 +342,21 @@ extension SourceMachine {
         guard own == arrived else { return revert(.difference(own: own, arrived: arrived)) }
         precondition(canCancel, "custody is offered once, and only while it is ours")
         state = .handingOver
-        return [.record(.custodyOffered), .send(.custody)]
+        canServe = acceptance.plan.canFetch
+        // The target may ask for pages as soon as it has custody.
+        return [.record(.custodyOffered), .send(.custody)] + (canServe ? serve() : [])
+    }
+
+    private mutating func serve() -> [SourceAction] {
+        isServing = true
+        return [.servePages]
     }
 
     private mutating func confirm(_ receipt: Receipt) -> [SourceAction] {
-        precondition(state == .handingOver, "a receipt without an offer")
+        precondition(phase == .finish, "a receipt without an offer")
         state = .confirming(receipt)
-        return [.record(.confirmed(receipt)), .endOriginal]
-    }
-}
-
-extension GodwitError {
-    package static func refusal(_ findings: [Finding]) -> GodwitError {
-        GodwitError(
-            .refused,
-            "the move was refused before anything was touched",
-            remedy: "cure what is listed and start the move again",
-            findings: Array(findings.prefix(Limit.findings))
-        )
-    }
-
-    static func nonsense(_ message: Message, in phase: Phase) -> GodwitError {
-        GodwitError(
-            .protocolViolation,
-            "the peer said \(message.word) during \(phase.title)",
-            remedy: "run the same version of godwit on both hosts and report this"
-        )
-    }
-
-    static func difference(own: Digests, arrived: Digests) -> GodwitError {
-        precondition(own != arrived, "nothing differs")
-        let all = Set(own.volumes.keys).union(arrived.volumes.keys)
-        let names = all.filter { own.volumes[$0] != arrived.volumes[$0] }.sorted()
-        let what = names.isEmpty ? "the process state" : "volume \(names.joined(separator: ", "))"
-        return GodwitError(
-            .volumeDiffers,
-            "\(what) arrived on the target with another digest than it has here",
-            remedy: "start the move again; if it happens twice, check the disks of both hosts"
-        )
+        let stop: [SourceAction] = isServing ? [.stopSteps] : []
+        isServing = false
+        return [.record(.confirmed(receipt))] + stop + [.endOriginal]
     }
 }

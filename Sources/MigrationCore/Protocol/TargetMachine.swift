@@ -8,7 +8,9 @@
 /// |-------------------------|------------------|----------------------------------------------------|
 /// | before `prepared`       | nothing          | nothing; asked about it, it declines for ever      |
 /// | while state arrives     | prepared         | discards, declines, cleans up                      |
-/// | while it restores       | taken            | complete: finishes; else discards and declines     |
+/// | while it restores       | taken            | complete: goes on; else discards and declines      |
+/// | while it fetches memory | running          | goes on fetching                                   |
+/// | when that is impossible | lost             | waits for a person's word at the source            |
 /// | after the restore       | finished         | repeats the receipt when asked                     |
 /// | while it cleans up      | declined         | cleans up (again), repeats it when asked           |
 /// | after that              | cleaned          | nothing; repeats `declined` when asked             |
@@ -22,7 +24,13 @@ package struct TargetMachine: Equatable, Sendable {
         case preparing(Acceptance)
         case receiving(Acceptance)
         case arrived(Acceptance)
-        case restoring
+        case restoring(Memory)
+        /// The instance runs, and memory that it lacks is on its way.
+        case fetching(Receipt)
+        /// The same, and a person has let go of the original: what is here is all that there is.
+        case orphaned(Receipt)
+        /// The instance has run and cannot go on here: a person decides.
+        case lost(GodwitError)
         case finished(Receipt)
         case discarding(GodwitError)
         case cleaning(GodwitError)
@@ -30,8 +38,16 @@ package struct TargetMachine: Equatable, Sendable {
         case closed
     }
 
+    /// What is known of an instance's memory while it is restored.
+    package enum Memory: Equatable, Sendable {
+        case complete(MemoryReport.Fetch?)
+        case onItsWay
+        /// It will never be complete. Whether the instance has run by then, the restore knows.
+        case outOfReach(GodwitError)
+    }
+
     package private(set) var state = State.idle
-    private let capabilities: Capabilities
+    let capabilities: Capabilities
 
     package init(capabilities: Capabilities = .own) {
         precondition(capabilities.oldestVersion <= capabilities.newestVersion)
@@ -40,11 +56,13 @@ package struct TargetMachine: Equatable, Sendable {
 
     /// Goes on after a restart of the daemon from what the journal says.
     ///
-    /// - Parameter complete: the receipt, if the record is `taken` and the instance is found
-    ///   restored.
+    /// - Parameters:
+    ///   - complete: the receipt, if the record is `taken` and the instance is found restored.
+    ///   - lacksMemory: whether memory has to follow that instance.
     package static func resume(
         from record: TargetRecord,
-        complete: Receipt?
+        complete: Receipt?,
+        lacksMemory: Bool = false
     ) -> (TargetMachine, [TargetAction]) {
         precondition(complete == nil || record == .taken, "only `taken` asks what is here")
         var machine = TargetMachine()
@@ -54,6 +72,9 @@ package struct TargetMachine: Equatable, Sendable {
             remedy: "start the move again"
         )
         switch (record, complete) {
+        case (.taken, let receipt?) where lacksMemory:
+            machine.state = .fetching(receipt)
+            return (machine, [.record(.running(receipt)), .fetch])
         case (.taken, let receipt?):
             machine.state = .finished(receipt)
             return (
@@ -63,6 +84,12 @@ package struct TargetMachine: Equatable, Sendable {
         case (.prepared, _), (.taken, nil):
             machine.state = .discarding(restarted)
             return (machine, [.discard])
+        case (.running(let receipt), _):
+            machine.state = .fetching(receipt)
+            return (machine, [.fetch])
+        case (.lost(let reason), _):
+            machine.state = .lost(reason)
+            return (machine, [])
         case (.finished(let receipt), _):
             machine.state = .finished(receipt)
             return (machine, [.adopt(receipt), .conclude(.moved(receipt))])
@@ -82,7 +109,19 @@ package struct TargetMachine: Equatable, Sendable {
     package var canCancel: Bool {
         switch state {
         case .idle, .checking, .preparing, .receiving, .arrived: true
-        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: false
+        case .restoring, .fetching, .orphaned, .lost, .finished, .discarding, .cleaning, .declined,
+            .closed:
+            false
+        }
+    }
+
+    /// Whether a person may give up what is here, although it may have run.
+    package var canGiveUp: Bool {
+        switch state {
+        case .restoring(.onItsWay), .fetching, .orphaned, .lost: true
+        case .idle, .checking, .preparing, .receiving, .arrived, .restoring, .finished, .discarding,
+            .cleaning, .declined, .closed:
+            false
         }
     }
 
@@ -91,7 +130,7 @@ package struct TargetMachine: Equatable, Sendable {
         case .idle: .begin
         case .checking, .preparing: .prepare
         case .receiving, .arrived: .perform
-        case .restoring, .discarding, .cleaning, .declined: .finish
+        case .restoring, .fetching, .orphaned, .lost, .discarding, .cleaning, .declined: .finish
         case .finished, .closed: .confirm
         }
     }
@@ -115,9 +154,12 @@ package struct TargetMachine: Equatable, Sendable {
                 )
             )
         case .cancelled(let reason): giveUp(reason)
-        case .stepFailed(let reason): state == .restoring ? discard(reason) : giveUp(reason)
+        case .givenUp(let reason): canGiveUp ? discard(reason) : []
+        case .stepFailed(let reason): stepFailed(reason)
+        case .fetchFailed(let reason): fetchFailed(reason)
         case .checked(let findings, let plan): checked(findings, plan)
-        case .prepared, .stateArrived, .restored, .discarded, .cleaned: advanced(event)
+        case .prepared, .stateArrived, .restored, .fetched, .discarded, .cleaned:
+            advanced(event)
         }
     }
 
@@ -131,12 +173,18 @@ package struct TargetMachine: Equatable, Sendable {
         case (.receiving(let acceptance), .stateArrived(let digests)):
             state = .arrived(acceptance)
             return [.send(.arrived(digests))]
-        case (.restoring, .restored(let receipt)):
-            state = .finished(receipt)
-            return [
-                .record(.finished(receipt)), .adopt(receipt), .send(.finished(receipt)),
-                .conclude(.moved(receipt)),
-            ]
+        case (.restoring(.complete(let fetched)), .restored(let receipt)):
+            return finish(receipt, fetched)
+        case (.restoring(.onItsWay), .restored(let receipt)):
+            state = .fetching(receipt)
+            return [.record(.running(receipt)), .send(.running(receipt))]
+        case (.restoring(.outOfReach(let reason)), .restored): return lose(reason)
+        case (.restoring(.onItsWay), .fetched(let fetched)):
+            state = .restoring(.complete(fetched))
+            return []
+        case (.fetching(let receipt), .fetched(let fetched)),
+            (.orphaned(let receipt), .fetched(let fetched)):
+            return finish(receipt, fetched)
         case (.discarding(let reason), .discarded):
             state = .cleaning(reason)
             return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
@@ -148,6 +196,46 @@ package struct TargetMachine: Equatable, Sendable {
         default:
             preconditionFailure("the target's own \(event) in \(state)")
         }
+    }
+
+    private mutating func finish(
+        _ receipt: Receipt, _ fetched: MemoryReport.Fetch?
+    ) -> [TargetAction] {
+        var receipt = receipt
+        receipt.fetched = fetched
+        state = .finished(receipt)
+        return [
+            .record(.finished(receipt)), .adopt(receipt), .send(.finished(receipt)),
+            .conclude(.moved(receipt)),
+        ]
+    }
+
+    private mutating func stepFailed(_ reason: GodwitError) -> [TargetAction] {
+        switch state {
+        case .restoring(.outOfReach(let cause)): discard(cause)
+        case .restoring: discard(reason)
+        case .fetching: lose(reason)
+        default: giveUp(reason)
+        }
+    }
+
+    private mutating func fetchFailed(_ reason: GodwitError) -> [TargetAction] {
+        switch state {
+        case .restoring(.onItsWay):
+            // The restore may have ended in this moment, and clients may have seen the instance.
+            state = .restoring(.outOfReach(reason))
+            return []
+        case .fetching: return lose(reason)
+        case .orphaned: return discard(.originalGone)
+        case .discarding, .cleaning, .declined, .closed: return []
+        default: preconditionFailure("the target's own fetch failed in \(state)")
+        }
+    }
+
+    /// It has run, so that giving it back would undo what clients have seen.
+    private mutating func lose(_ reason: GodwitError) -> [TargetAction] {
+        state = .lost(reason)
+        return [.stopSteps, .record(.lost(reason)), .send(.lost(reason))]
     }
 
     private mutating func checked(_ findings: [Finding], _ plan: Plan?) -> [TargetAction] {
@@ -184,14 +272,22 @@ package struct TargetMachine: Equatable, Sendable {
                 .send(.declined(reason)),
             ]
         case .preparing, .receiving, .arrived: return discard(reason)
-        case .restoring, .finished, .discarding, .cleaning, .declined, .closed: return []
+        case .restoring, .fetching, .orphaned, .lost, .finished, .discarding, .cleaning, .declined,
+            .closed:
+            return []
         }
     }
 
     private mutating func discard(_ reason: GodwitError) -> [TargetAction] {
-        precondition(canCancel || state == .restoring, "what is finished is not discarded")
+        precondition(phase < .confirm, "what is finished is not discarded")
+        let before = state
         state = .discarding(reason)
-        return [.stopSteps, .discard]
+        switch before {
+        // A restart must not go on with what is half discarded, and nothing but a person's word
+        // brought it here.
+        case .fetching, .orphaned: return [.record(.lost(reason)), .stopSteps, .discard]
+        default: return [.stopSteps, .discard]
+        }
     }
 }
 
@@ -204,8 +300,9 @@ extension TargetMachine {
         case .custody: return takeCustody()
         case .acknowledged: return acknowledged()
         case .inquire: return inquired()
-        case .abort(let reason): return giveUp(reason)
-        case .accepted, .refused, .arrived, .finished, .declined, .closed, .restoring:
+        case .abort(let reason): return aborted(reason)
+        case .accepted, .refused, .arrived, .finished, .declined, .closed, .restoring,
+            .running, .lost:
             return giveUp(.nonsense(message, in: phase))
         }
     }
@@ -217,20 +314,28 @@ extension TargetMachine {
             state = .checking(offer)
             return [.check(offer)]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
-        case .checking, .preparing, .receiving, .arrived, .restoring, .finished, .discarding,
-            .closed:
+        case .checking, .preparing, .receiving, .arrived, .restoring, .fetching, .orphaned, .lost,
+            .finished,
+            .discarding, .closed:
             return []  // A repetition.
         }
     }
 
+    /// Of what is lost here only the source says so, in a person's name.
+    private mutating func aborted(_ reason: GodwitError) -> [TargetAction] {
+        if case .lost = state { return discard(reason) }
+        return giveUp(reason)
+    }
+
     private mutating func takeCustody() -> [TargetAction] {
         switch state {
-        case .arrived:
-            state = .restoring
-            return [.record(.taken), .restore]
+        case .arrived(let acceptance):
+            let canFetch = acceptance.plan.canFetch
+            state = .restoring(canFetch ? .onItsWay : .complete(nil))
+            return [.record(.taken), .restore] + (canFetch ? [.fetch] : [])
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // A repetition, or answered soon.
-        case .restoring, .finished, .closed, .discarding: return []
+        case .restoring, .fetching, .orphaned, .lost, .finished, .closed, .discarding: return []
         case .idle, .checking, .preparing, .receiving:
             return giveUp(.nonsense(.custody, in: phase))
         }
@@ -249,6 +354,12 @@ extension TargetMachine {
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         // Said before the receipt only if a person decided; `finished` or `declined` is said soon.
         case .restoring, .discarding: return []
+        // The last page may have come, and it is not told yet.
+        case .fetching(let receipt):
+            state = .orphaned(receipt)
+            return [.endFetch]
+        case .orphaned: return [.endFetch]
+        case .lost(let reason): return discard(reason)
         }
     }
 
@@ -263,44 +374,12 @@ extension TargetMachine {
                 )
             )
         case .restoring: return [.send(.restoring)]
+        case .fetching(let receipt), .orphaned(let receipt): return [.send(.running(receipt))]
+        case .lost(let reason): return [.send(.lost(reason))]
         case .finished(let receipt): return [.send(.finished(receipt))]
         case .cleaning(let reason), .declined(let reason): return [.send(.declined(reason))]
         case .closed: return [.send(.closed)]
         case .discarding: return []  // `declined` follows as soon as nothing can run here.
         }
-    }
-
-    private func incompatibility(of peer: Capabilities) -> Finding? {
-        let newest = min(peer.newestVersion, capabilities.newestVersion)
-        guard newest >= max(peer.oldestVersion, capabilities.oldestVersion) else {
-            return Finding(
-                "protocol",
-                cause:
-                    "the source speaks \(peer.oldestVersion) to \(peer.newestVersion), the "
-                    + "target \(capabilities.oldestVersion) to \(capabilities.newestVersion)",
-                cure: "bring the older of the two hosts up to date"
-            )
-        }
-        let known = Set(capabilities.features.map(\.name))
-        let missing = peer.features.filter { $0.isMandatory && !known.contains($0.name) }
-        guard missing.isEmpty else {
-            let names = missing.map(\.name).sorted().joined(separator: ", ")
-            return Finding(
-                "protocol",
-                cause: "the target does not know the mandatory feature \(names)",
-                cure: "bring the target up to date, or move without that feature"
-            )
-        }
-        return nil
-    }
-
-    private func agree(with offer: Offer, on plan: Plan) -> Acceptance? {
-        guard incompatibility(of: offer.capabilities) == nil else { return nil }
-        let known = Set(capabilities.features.map(\.name))
-        return Acceptance(
-            version: min(offer.capabilities.newestVersion, capabilities.newestVersion),
-            features: offer.capabilities.features.map(\.name).filter(known.contains),
-            plan: plan
-        )
     }
 }

@@ -1,12 +1,13 @@
 import LinuxHost
 import Synchronization
 
-/// One restored address space: which of its pages still lie in the store, and where they belong.
+/// One restored address space: which of its pages still lie in the store, or have not come there
+/// yet, and where they belong.
 ///
-/// A page is *pending* until someone claims it, and then *on its way* until the claim is settled.
-/// Whoever places pages does it, from claim to settlement, inside `gate.reading`; whoever reads
-/// events, and so lets the process go on with what it does to its memory, inside `gate.writing`: no
-/// page is ever placed where it belonged before an event.
+/// A page is *owed* until it has come from the source, *pending* until someone claims it, and then
+/// *on its way* until the claim is settled. Whoever places pages does it, from claim to settlement,
+/// inside `gate.reading`; whoever reads events, and so lets the process go on with what it does to
+/// its memory, inside `gate.writing`: no page is ever placed where it belonged before an event.
 final class AddressSpace: Sendable {
     /// Pages that one thread is about to place.
     struct Claim: Equatable, Sendable {
@@ -19,6 +20,8 @@ final class AddressSpace: Sendable {
     /// What a fault needs.
     enum Need: Equatable {
         case content(Claim)
+        /// Pages that the source still has, from the faulting one on.
+        case owed(ChunkPages)
         case onItsWay
         /// So many pages from the faulting one on that have no content.
         case zeros(Int)
@@ -28,8 +31,16 @@ final class AddressSpace: Sendable {
         var map = AddressMap()
         /// By chunk index; no set is empty.
         var pending: [UInt64: PageSet] = [:]
+        /// The same of pages that are still to come.
+        var owed: [UInt64: PageSet] = [:]
         var claims: [Claim] = []
         var isGone = false
+
+        /// Whether anything of the chunk is still to be placed.
+        func needs(_ index: UInt64) -> Bool {
+            pending[index] != nil || owed[index] != nil
+                || claims.contains { $0.key.index == index }
+        }
     }
 
     /// The task whose pages these were: of a child, that of the parent.
@@ -57,32 +68,79 @@ final class AddressSpace: Sendable {
     }
 
     /// Nothing is left to place.
-    var isDone: Bool { state.withLock { $0.pending.isEmpty && $0.claims.isEmpty } }
+    var isDone: Bool {
+        state.withLock { $0.pending.isEmpty && $0.owed.isEmpty && $0.claims.isEmpty }
+    }
     var isGone: Bool { state.withLock { $0.isGone } }
-    var pendingPages: Int { state.withLock { $0.pending.values.reduce(0) { $0 + $1.count } } }
-    var pendingChunks: [UInt64: Int] { state.withLock { $0.pending.mapValues(\.count) } }
-
-    /// What the store has for this address space, of which the rest is not taken over: it has been
-    /// unmapped or emptied already.
-    func expect(_ content: [UInt64: PageSet]) {
+    var pendingPages: Int {
         state.withLock { state in
-            precondition(state.pending.isEmpty && state.claims.isEmpty)
+            (Array(state.pending.values) + state.owed.values).reduce(0) { $0 + $1.count }
+        }
+    }
+    var pendingChunks: [UInt64: Int] { state.withLock { $0.pending.mapValues(\.count) } }
+    /// The chunks of which anything is still to be placed.
+    var neededChunks: Set<UInt64> {
+        state.withLock { Set($0.pending.keys).union($0.owed.keys) }
+    }
+
+    /// What the store has for this address space and what is still to come, of which the rest is
+    /// not taken over: it has been unmapped or emptied already.
+    func expect(_ content: [UInt64: PageSet], owed: [UInt64: PageSet]) {
+        state.withLock { state in
+            precondition(state.pending.isEmpty && state.owed.isEmpty && state.claims.isEmpty)
             for (index, pages) in content {
-                let key = ChunkKey(task: task, index: index)
-                var wanted = pages
-                for run in pages.runs {
-                    var page = run.lowerBound
-                    while page < run.upperBound {
-                        let origin = key.address(of: page)
-                        let count = state.map.piece(from: origin).map {
-                            pageCount($0.now.upperBound - $0.now.lowerBound)
-                        }
-                        if count == nil { wanted.remove(page..<page + 1) }
-                        page += min(count ?? 1, run.upperBound - page)
-                    }
-                }
-                if !wanted.isEmpty { state.pending[index] = wanted }
+                state.pending[index] = mapped(pages, index, state.map)
             }
+            for (index, pages) in owed { state.owed[index] = mapped(pages, index, state.map) }
+        }
+    }
+
+    /// Those of a chunk's pages that have a place; nil if none has.
+    private func mapped(_ pages: PageSet, _ index: UInt64, _ map: AddressMap) -> PageSet? {
+        let key = ChunkKey(task: task, index: index)
+        var wanted = pages
+        for run in pages.runs {
+            var page = run.lowerBound
+            while page < run.upperBound {
+                let count = map.piece(from: key.address(of: page)).map {
+                    pageCount($0.now.upperBound - $0.now.lowerBound)
+                }
+                if count == nil { wanted.remove(page..<page + 1) }
+                page += min(count ?? 1, run.upperBound - page)
+            }
+        }
+        return wanted.isEmpty ? nil : wanted
+    }
+
+    /// Pages that were owed have come into the store, or are zero. Only inside `gate.reading`, so
+    /// that a child either is there already or lacks what its parent lacks afterwards.
+    ///
+    /// - Returns: whether any was owed here, and whether the chunk is needed no more.
+    func arrived(_ part: ChunkPages, areZero: Bool) -> (isAwaited: Bool, isUnneeded: Bool) {
+        state.withLock { state in
+            let index = part.key.index
+            guard var owed = state.owed[index] else { return (false, false) }
+            let came = owed.intersection(PageSet(part.pages))
+            guard !came.isEmpty else { return (false, false) }
+            owed = owed.subtracting(came)
+            state.owed[index] = owed.isEmpty ? nil : owed
+            if !areZero {
+                state.pending[index] = (state.pending[index] ?? PageSet()).union(came)
+            }
+            return (true, !state.needs(index))
+        }
+    }
+
+    /// Pages that are owed here and not excepted, of one chunk.
+    func nextOwed(except asked: (ChunkKey) -> PageSet) -> ChunkPages? {
+        state.withLock { state in
+            for (index, pages) in state.owed {
+                let key = ChunkKey(task: task, index: index)
+                if let run = pages.subtracting(asked(key)).firstRun() {
+                    return ChunkPages(key: key, pages: run)
+                }
+            }
+            return nil
         }
     }
 
@@ -99,6 +157,11 @@ final class AddressSpace: Sendable {
         state.withLock { state in
             switch status(of: address, state) {
             case .onItsWay: return .onItsWay
+            case .owed(let place):
+                let owed = state.owed[place.key.index] ?? PageSet()
+                let page = place.pages.lowerBound
+                let run = owed.firstRun(in: page..<min(page + limit, PageSet.capacity))
+                return .owed(ChunkPages(key: place.key, pages: run ?? place.pages))
             case .pending(let place):
                 let pending = state.pending[place.key.index] ?? PageSet()
                 let page = place.pages.lowerBound
@@ -132,8 +195,7 @@ final class AddressSpace: Sendable {
             if !rest.isEmpty {
                 state.pending[claim.key.index, default: PageSet()].insert(rest)
             }
-            return state.pending[claim.key.index] == nil
-                && !state.claims.contains { $0.key == claim.key }
+            return !state.needs(claim.key.index)
         }
     }
 
@@ -160,8 +222,9 @@ final class AddressSpace: Sendable {
         state.withLock { state in
             guard !state.isGone else { return [] }
             state.isGone = true
-            let indices = Set(state.pending.keys).union(state.claims.map(\.key.index))
-            state.pending = [:]
+            let indices = Set(state.pending.keys).union(state.owed.keys)
+                .union(state.claims.map(\.key.index))
+            (state.pending, state.owed) = ([:], [:])
             return Array(indices)
         }
     }
@@ -171,6 +234,7 @@ extension AddressSpace {
     private enum Status: Equatable {
         case empty, onItsWay
         case pending(ChunkPages)
+        case owed(ChunkPages)
     }
 
     private func status(of address: UInt64, _ state: borrowing State) -> Status {
@@ -178,6 +242,7 @@ extension AddressSpace {
         let place = chunks(of: task, at: piece.origin(of: address), count: 1)[0]
         let page = place.pages.lowerBound
         if state.pending[place.key.index]?.contains(page) == true { return .pending(place) }
+        if state.owed[place.key.index]?.contains(page) == true { return .owed(place) }
         let isClaimed = state.claims.contains { $0.key == place.key && $0.pages.contains(page) }
         return isClaimed ? .onItsWay : .empty
     }
@@ -201,14 +266,21 @@ extension AddressSpace {
     private func drop(_ origins: [Range<UInt64>], _ state: inout State) -> [UInt64] {
         var freed: [UInt64] = []
         for origin in origins {
-            for index in touched(origin, state.pending) {
-                guard var pages = state.pending[index] else { continue }
-                pages.remove(pageRange(of: origin, inChunk: index))
-                state.pending[index] = pages.isEmpty ? nil : pages
-                if pages.isEmpty { freed.append(index) }
+            let indices = Set(touched(origin, state.pending)).union(touched(origin, state.owed))
+            for index in indices where state.needs(index) {
+                let lost = pageRange(of: origin, inChunk: index)
+                Self.remove(lost, from: &state.pending[index])
+                Self.remove(lost, from: &state.owed[index])
+                if !state.needs(index) { freed.append(index) }
             }
         }
         return freed
+    }
+
+    private static func remove(_ lost: Range<Int>, from pages: inout PageSet?) {
+        guard var rest = pages else { return }
+        rest.remove(lost)
+        pages = rest.isEmpty ? nil : rest
     }
 
     /// The pending chunks that the range touches: ranges may be far larger than what is pending.

@@ -41,7 +41,7 @@ struct CriuConversation: Sendable {
             let more = try connection.read(upTo: 4 - bytes.count)
             guard !more.isEmpty else {
                 throw GodwitError(
-                    .restoreFailed, "CRIU ended before all tasks stood",
+                    .toolFailed, "CRIU ended before all tasks stood",
                     remedy: "see CRIU's log of the restore")
             }
             bytes += more

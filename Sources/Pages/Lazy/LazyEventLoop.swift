@@ -12,7 +12,9 @@ struct LazyEventLoop {
     private var tasks: Set<TaskID> = []
     private var spaces: [AddressSpace] = []
     /// Faults that cannot be answered yet.
-    private var deferred: [(space: AddressSpace, address: UInt64)] = []
+    private var deferred: [Fault] = []
+    /// Faults at pages that have been asked of the source.
+    private var awaiting: [Fault] = []
     /// CRIU has said that all tasks stand.
     private var isFinished = false
     private var isFilling = false
@@ -21,6 +23,11 @@ struct LazyEventLoop {
     init(_ server: LazyPagesServer, wakeUp: Descriptor) {
         self.server = server
         self.wakeUp = wakeUp
+    }
+
+    private struct Fault {
+        let space: AddressSpace
+        let address: UInt64
     }
 
     mutating func run() throws {
@@ -43,7 +50,11 @@ struct LazyEventLoop {
         let known = spaces
         let ready = Readiness.wait(
             sources + known.map(\.memory.descriptor), milliseconds: deferred.isEmpty ? -1 : 1)
-        if ready[0] { _ = try wakeUp.read(upTo: 4096) }
+        if ready[0] {
+            _ = try wakeUp.read(upTo: 4096)
+            deferred += awaiting
+            awaiting = []
+        }
         answerDeferred()
         for (index, space) in known.enumerated() where ready[first + index] {
             try serve(space)
@@ -56,23 +67,23 @@ struct LazyEventLoop {
     private mutating func takeContent() throws {
         guard !expectsContent, server.state.withLock({ $0.isComplete }) else { return }
         expectsContent = true
-        let content = contentByTask()
-        for space in spaces { expect(content[space.task], in: space) }
+        for space in spaces { expect(in: space) }
+        share()
         if isFinished { try agree() }
     }
 
-    private func contentByTask() -> [TaskID: [UInt64: PageSet]] {
-        var content: [TaskID: [UInt64: PageSet]] = [:]
-        for (key, chunk) in server.store.allChunks() where !chunk.content.isEmpty {
-            content[key.task, default: [:]][key.index] = chunk.content
+    private func expect(in space: AddressSpace) {
+        var (content, owed): ([UInt64: PageSet], [UInt64: PageSet]) = ([:], [:])
+        for (key, chunk) in server.store.allChunks() where key.task == space.task {
+            if !chunk.content.isEmpty { content[key.index] = chunk.content }
+            if !chunk.owed.isEmpty { owed[key.index] = chunk.owed }
         }
-        return content
+        space.expect(content, owed: owed)
+        hold(space)
     }
 
-    private func expect(_ content: [UInt64: PageSet]?, in space: AddressSpace) {
-        space.expect(content ?? [:])
-        server.placer.hold(
-            space.pendingChunks.keys.map { ChunkKey(task: space.task, index: $0) })
+    private func hold(_ space: AddressSpace) {
+        server.placer.hold(space.neededChunks.map { ChunkKey(task: space.task, index: $0) })
     }
 
     private func end() {
@@ -90,12 +101,16 @@ struct LazyEventLoop {
         guard !whole.isEmpty else { return }
         spaces.removeAll { space in whole.contains { $0 === space } }
         deferred.removeAll { fault in whole.contains { $0 === fault.space } }
+        awaiting.removeAll { fault in whole.contains { $0 === fault.space } }
         share()
         for space in whole { space.gate.writing { space.memory.descriptor.close() } }
     }
 
-    /// Shows the address spaces to who asks for progress.
-    private func share() { server.state.withLock { $0.spaces = spaces } }
+    /// Shows the address spaces to who fetches for them, and who asks for progress.
+    private func share() {
+        server.state.withLock { $0.spaces = spaces }
+        server.fetcher.wake()
+    }
 }
 
 // CRIU and its tasks.
@@ -112,7 +127,7 @@ extension LazyEventLoop {
                 throw GodwitError(
                     .restoreFailed, "CRIU handed over the memory of task \(task.number) twice")
             }
-            if expectsContent { expect(contentByTask()[task], in: space) }
+            if expectsContent { expect(in: space) }
             spaces.append(space)
             share()
             server.placer.count { $0.tasks += 1 }
@@ -187,10 +202,10 @@ extension LazyEventLoop {
 
     private mutating func fork(_ parent: AddressSpace, _ memory: FaultingMemory) {
         let child = AddressSpace(childOf: parent, memory: memory)
-        let indices = child.pendingChunks.keys
-        server.placer.hold(indices.map { ChunkKey(task: child.task, index: $0) })
+        hold(child)
         server.placer.count { $0.forks += 1 }
-        server.queue.add(indices.map { LazyPagesServer.Work(space: child, index: $0) })
+        server.queue.add(
+            child.pendingChunks.keys.map { LazyPagesServer.Work(space: child, index: $0) })
         spaces.append(child)
         share()
     }
@@ -202,17 +217,22 @@ extension LazyEventLoop {
     }
 
     private mutating func answer(_ address: UInt64, in space: AddressSpace) {
-        guard expectsContent else { return deferred.append((space, address)) }
-        let result = space.gate.reading {
+        let fault = Fault(space: space, address: address)
+        guard expectsContent else { return deferred.append(fault) }
+        let result: Placer.Result? = space.gate.reading {
             switch space.need(at: address, limit: Self.pagesPerFault) {
-            case .content(let claim): place(claim, in: space)
-            case .zeros(let count): server.placer.placeZeros(count, at: address, in: space)
-            case .onItsWay: Placer.Result.done
+            case .content(let claim): return place(claim, in: space)
+            case .zeros(let count): return server.placer.placeZeros(count, at: address, in: space)
+            case .onItsWay: return .done
+            case .owed(let pages):
+                server.fetcher.ask(for: pages)
+                return nil
             }
         }
         switch result {
+        case nil: awaiting.append(fault)
         case .done: server.placer.count { $0.faults += 1 }
-        case .early: deferred.append((space, address))
+        case .early: deferred.append(fault)
         case .gone: server.placer.abandon(space)
         case .failed(let code):
             server.stop(

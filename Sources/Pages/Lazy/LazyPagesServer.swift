@@ -6,6 +6,9 @@ import Synchronization
 /// Gives a restored instance its memory: takes the place of `criu lazy-pages`, answers page faults
 /// from a store and fills in everything else behind them, from threads of its own.
 ///
+/// Pages that are *owed* have not come yet when the instance runs: `fetcher` asks the source for
+/// them.
+///
 /// Life: `init` listens, so that runc may be started; `run` serves; `complete` says that the store
 /// has all it will have, before which no task runs; `run` returns when every page has been placed.
 ///
@@ -31,6 +34,8 @@ package final class LazyPagesServer: Sendable {
 
     let store: PageStore
     let placer: Placer
+    /// Asks for what the store still lacks.
+    package let fetcher = PageFetcher()
     let queue = WorkQueue<Work>()
     let state = Mutex(State())
     let listener: LocalListener
@@ -65,6 +70,9 @@ package final class LazyPagesServer: Sendable {
         deviceListener = try LocalListener(LazyPages.deviceSocket, in: images, mode: 0o666)
     }
 
+    /// How many pages have not come yet.
+    package var owedPages: Int { store.owedPages }
+
     /// What has been done up to now.
     package var progress: LazyReport {
         var report = placer.report
@@ -93,6 +101,8 @@ package final class LazyPagesServer: Sendable {
     /// - Throws: `restoreFailed` if CRIU did not hand over all memory; then no task has run if CRIU
     ///   was started with our library. `kernelRefused` if pages cannot be placed.
     package func run() async throws -> LazyReport {
+        fetcher.attach(self)
+        defer { fetcher.end() }
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<threads {

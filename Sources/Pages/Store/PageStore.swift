@@ -11,8 +11,10 @@ package final class PageStore: PageSink {
         var memory: PrivateMemory?
         var content = PageSet()
         var zeros = PageSet()
+        /// Still to come.
+        var owed = PageSet()
 
-        var isEmpty: Bool { content.isEmpty && zeros.isEmpty }
+        var isEmpty: Bool { content.isEmpty && zeros.isEmpty && owed.isEmpty }
     }
 
     /// Chunks are spread over these by key, so that threads rarely wait for each other.
@@ -45,7 +47,7 @@ package final class PageStore: PageSink {
         for part in chunks(of: task, at: address, count: content.count / PageRun.pageSize) {
             let length = part.pages.count * PageRun.pageSize
             let source = unsafe UnsafeRawBufferPointer(rebasing: content[offset..<offset + length])
-            try unsafe write(source, to: part)
+            try withChunk(part.key) { try unsafe write(source, to: part.pages, of: &$0) }
             offset += length
         }
     }
@@ -97,16 +99,31 @@ package final class PageStore: PageSink {
         return unsafe .content(Array(memory.bytes(byteRange(place.pages))))
     }
 
-    /// The content of all tasks, in ascending order.
+    /// How many pages are still to come.
+    package var owedPages: Int { allChunks().values.reduce(0) { $0 + $1.owed.count } }
+
+    /// The pages of all tasks that have content, here or still to come, in ascending order.
     package func content() -> [TaskID: [PageRun]] {
         var runs: [TaskID: [PageRun]] = [:]
         for (key, chunk) in allChunks().sorted(by: { $0.key.address < $1.key.address }) {
-            for run in chunk.content.runs {
+            for run in chunk.content.union(chunk.owed).runs {
                 runs[key.task, default: []].append(
                     PageRun(address: key.address(of: run.lowerBound), count: run.count))
             }
         }
         return runs
+    }
+
+    package func owe(_ runs: [PageRun], of task: TaskID) throws {
+        for run in runs {
+            for part in chunks(of: task, at: run.address, count: run.count) {
+                withChunk(part.key) { chunk in
+                    forget(PageSet(part.pages), of: &chunk)
+                    chunk.zeros.remove(part.pages)
+                    chunk.owed.insert(part.pages)
+                }
+            }
+        }
     }
 
     /// Nothing to remember: a page for which nothing is kept is zero, wherever it lies.
@@ -178,6 +195,7 @@ extension PageStore {
         withChunk(key) { chunk in
             forget(pages, of: &chunk)
             chunk.zeros = chunk.zeros.subtracting(pages)
+            chunk.owed = chunk.owed.subtracting(pages)
         }
     }
 
@@ -185,26 +203,49 @@ extension PageStore {
         withChunk(key) { chunk in
             forget(chunk.content, of: &chunk, emptying: false)
             chunk.zeros = PageSet()
+            chunk.owed = PageSet()
         }
     }
 
-    private func write(_ content: UnsafeRawBufferPointer, to part: ChunkPages) throws {
+    /// Content for pages that were owed; others are passed over: they have come already, or nobody
+    /// needs them any more.
+    func settle(_ content: UnsafeRawBufferPointer, for part: ChunkPages) throws {
         try withChunk(part.key) { chunk in
-            let fresh = PageSet(part.pages).subtracting(chunk.content).count
-            try reserve(fresh * PageRun.pageSize)
-            let memory: PrivateMemory
-            do {
-                memory = try chunk.memory ?? PrivateMemory(count: ChunkKey.byteCount)
-            } catch {
-                held.subtract(fresh * PageRun.pageSize, ordering: .relaxed)
-                throw error
+            for run in chunk.owed.intersection(PageSet(part.pages)).runs {
+                let offset = (run.lowerBound - part.pages.lowerBound) * PageRun.pageSize
+                let bytes = unsafe content[offset..<offset + run.count * PageRun.pageSize]
+                try unsafe write(UnsafeRawBufferPointer(rebasing: bytes), to: run, of: &chunk)
             }
-            // SAFETY: the range is as long as the content; the stripe's lock keeps writers apart.
-            unsafe memory.bytes(byteRange(part.pages)).copyMemory(from: content)
-            chunk.memory = memory
-            chunk.content.insert(part.pages)
-            chunk.zeros.remove(part.pages)
         }
+    }
+
+    /// The same for pages that are zero.
+    func settleZeros(for part: ChunkPages) {
+        withChunk(part.key) { chunk in
+            let owed = chunk.owed.intersection(PageSet(part.pages))
+            chunk.owed = chunk.owed.subtracting(owed)
+            chunk.zeros = chunk.zeros.union(owed)
+        }
+    }
+
+    private func write(
+        _ content: UnsafeRawBufferPointer, to pages: Range<Int>, of chunk: inout Chunk
+    ) throws {
+        let fresh = PageSet(pages).subtracting(chunk.content).count
+        try reserve(fresh * PageRun.pageSize)
+        let memory: PrivateMemory
+        do {
+            memory = try chunk.memory ?? PrivateMemory(count: ChunkKey.byteCount)
+        } catch {
+            held.subtract(fresh * PageRun.pageSize, ordering: .relaxed)
+            throw error
+        }
+        // SAFETY: the range is as long as the content; the stripe's lock keeps writers apart.
+        unsafe memory.bytes(byteRange(pages)).copyMemory(from: content)
+        chunk.memory = memory
+        chunk.content.insert(pages)
+        chunk.zeros.remove(pages)
+        chunk.owed.remove(pages)
     }
 
     private func reserve(_ count: Int) throws {

@@ -12,6 +12,13 @@ struct PageLists: Sequence, IteratorProtocol, Sendable {
 
     static func covered(_ runs: [TaskID: [PageRun]]) -> PageLists { PageLists(.covered, runs) }
     static func present(_ runs: [TaskID: [PageRun]]) -> PageLists { PageLists(.present, runs) }
+    static func owed(_ runs: [TaskID: [PageRun]]) -> PageLists { PageLists(.owed, runs) }
+
+    /// What a target asks for; it fits one record.
+    static func request(_ runs: [PageRun], of task: TaskID) -> PageLists {
+        precondition(!runs.isEmpty && runs.count <= PageSet.capacity)
+        return PageLists(.request, [task: runs])
+    }
 
     private init(_ kind: TransferFormat.Kind, _ runs: [TaskID: [PageRun]]) {
         self.kind = kind

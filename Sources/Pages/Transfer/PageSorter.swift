@@ -11,12 +11,14 @@ struct PageSorter {
     /// Pages that the target already holds as they are; nothing of them travels.
     private(set) var unchanged: UInt64 = 0
     private(set) var task = TaskID(1)
-    private var table: RepeatTable
+    /// Nil where nothing is repeated.
+    private var table: RepeatTable?
     /// Pages that the record makes the target repeat.
     private var repeats: UInt64 = 0
 
-    init(remembering capacity: Int) {
-        table = RepeatTable(capacity: capacity)
+    /// - Parameter capacity: contents, see `RepeatTable`; nil to repeat none.
+    init(remembering capacity: Int?) {
+        table = capacity.map { RepeatTable(capacity: $0) }
         entries.reserveCapacity(TransferFormat.entriesBeforeFlush + TransferFormat.contentPages)
         hashes.reserveCapacity(TransferFormat.contentPages)
     }
@@ -77,14 +79,14 @@ struct PageSorter {
             rebasing: content[slot * size..<(slot + 1) * size])
         let place = PagePlace(task: task.number, page: page)
         if unsafe isZero(bytes) {
-            table.forget(place)
+            table?.forget(place)
             counts.zeros += 1
             return add(PageEntry(.zeros, page))
         }
         let hash = unsafe PageHash(of: bytes)
-        if let origin = table.place(of: hash) {
+        if let origin = table?.place(of: hash) {
             guard origin != place else { return unchanged += 1 }
-            table.forget(place)
+            table?.forget(place)
             counts.repeated += 1
             repeats += 1
             return add(PageEntry(.samePage, page, origin: origin))
@@ -93,7 +95,7 @@ struct PageSorter {
             // SAFETY: both pages lie in `content`, the earlier one is done with.
             unsafe memcpy(base + kept * size, base + slot * size, size)
         }
-        table.note(hash, at: place)
+        table?.note(hash, at: place)
         hashes.append(hash)
         counts.content += 1
         add(PageEntry(.content, page))

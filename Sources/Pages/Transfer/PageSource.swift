@@ -56,13 +56,21 @@ package actor PageSource {
     ///   has ended.
     /// - Parameter covered: the ranges that were tracked, so that a page in them which is not
     ///   present is zero.
+    /// - Parameter isOwed: whether these pages are only named: the target fetches them later from a
+    ///   `PageServer`.
     /// - Throws: besides what `send` throws, `kernelRefused` if a page that is present cannot be
     ///   read.
     package func finish(
-        _ pages: [DirtyPages], present: [TaskID: [PageRun]], covered: [TaskID: [PageRun]]
+        _ pages: [DirtyPages], present: [TaskID: [PageRun]], covered: [TaskID: [PageRun]],
+        isOwed: Bool = false
     ) async throws -> RoundResult {
-        let closing = Closing(present: present, covered: covered)
-        let last = withUnread(pages, present)
+        var last = withUnread(pages, present)
+        var owed: [TaskID: [PageRun]] = [:]
+        if isOwed {
+            for dirty in last where !dirty.runs.isEmpty { owed[dirty.task] = dirty.runs }
+            last = []
+        }
+        let closing = Closing(present: present, covered: covered, owed: owed)
         let (result, unread) = try await work { try await self.transfer(last, closing: closing) }
         isOver = true
         for left in unread {
@@ -86,6 +94,7 @@ extension PageSource {
     private struct Closing: Sendable {
         let present: [TaskID: [PageRun]]
         let covered: [TaskID: [PageRun]]
+        let owed: [TaskID: [PageRun]]
     }
 
     private func work<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -115,6 +124,7 @@ extension PageSource {
             if index == 0 {
                 try await lane.writeList(.covered(closing.covered))
                 try await lane.writeList(.present(closing.present))
+                try await lane.writeList(.owed(closing.owed))
             }
             let end = try await lane.writeEnd()
             try await lane.awaitAnswer(round: number, isLast: true, result)

@@ -32,45 +32,44 @@ package struct PageTarget: Sendable {
 
 /// Reads the lists that follow the last round and holds them to their order.
 struct ListReader {
-    private var coveredTask: TaskID?
-    private var coveredPage: UInt64 = 0
     private var presentTask: TaskID?
     private var presentPage: UInt64 = TransferFormat.endPage
     private var present: Set<TaskID> = []
-    private var coveredTasks = 0
+    private var owed = TaskList()
+    private var covered = TaskList()
 
     mutating func cover(_ body: ArraySlice<UInt8>, _ sink: any PageSink) throws {
-        var fields = Fields(body)
-        let task = try begin(&fields)
-        guard presentTask == nil, coveredTask.map({ $0 <= task }) ?? true else {
-            throw TransferFormat.violation("names tracked tasks out of order")
-        }
-        if coveredTask != task {
-            (coveredTask, coveredPage) = (task, 0)
-            coveredTasks += 1
-            try check(tasks: coveredTasks)
-        }
-        let runs = try runs(&fields, from: &coveredPage, to: TransferFormat.endPage)
+        guard presentTask == nil else { throw TaskList.disorder }
+        let (task, runs) = try covered.next(body)
         try sink.cover(runs, of: task)
+    }
+
+    mutating func owe(_ body: ArraySlice<UInt8>, _ sink: any PageSink) throws {
+        let (task, runs) = try owed.next(body)
+        guard presentPage == TransferFormat.endPage, present.contains(task) else {
+            throw TransferFormat.violation("owes pages of a task that has ended")
+        }
+        try sink.owe(runs, of: task)
     }
 
     mutating func retain(_ body: ArraySlice<UInt8>, _ sink: any PageSink) throws {
         var fields = Fields(body)
-        let task = try begin(&fields)
+        let task = try TaskList.begin(&fields)
+        guard owed.isEmpty else { throw TaskList.disorder }
         let (first, end) = (try fields.u64(), try fields.u64())
         if presentTask != task {
             guard presentPage == TransferFormat.endPage, presentTask.map({ $0 < task }) ?? true
             else { throw TransferFormat.violation("names present tasks out of order") }
             (presentTask, presentPage) = (task, 0)
             present.insert(task)
-            try check(tasks: present.count)
+            try TaskList.check(tasks: present.count)
         }
         guard first == presentPage, first < end, end <= TransferFormat.endPage else {
             throw TransferFormat.violation("has a window of pages out of order")
         }
         presentPage = end
         var page = first
-        let runs = try runs(&fields, from: &page, to: end)
+        let runs = try fields.runs(from: &page, to: end)
         let size = UInt64(PageRun.pageSize)
         try sink.retain(only: runs, of: task, in: first * size..<end * size)
     }
@@ -81,8 +80,31 @@ struct ListReader {
         }
         try sink.retain(only: present)
     }
+}
 
-    private func begin(_ fields: inout Fields) throws -> TaskID {
+/// A list of pages by task that goes on from record to record, ascending.
+struct TaskList {
+    private var task: TaskID?
+    private var page: UInt64 = 0
+    private var count = 0
+
+    static let disorder = TransferFormat.violation("names tasks out of order")
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func next(_ body: ArraySlice<UInt8>) throws -> (TaskID, [PageRun]) {
+        var fields = Fields(body)
+        let task = try Self.begin(&fields)
+        guard self.task.map({ $0 <= task }) ?? true else { throw Self.disorder }
+        if self.task != task {
+            (self.task, page) = (task, 0)
+            count += 1
+            try Self.check(tasks: count)
+        }
+        return (task, try fields.runs(from: &page, to: TransferFormat.endPage))
+    }
+
+    static func begin(_ fields: inout Fields) throws -> TaskID {
         let task = try fields.task()
         guard try fields.u32() == 0 else {
             throw TransferFormat.violation("has a list with something where 0 belongs")
@@ -90,19 +112,20 @@ struct ListReader {
         return task
     }
 
-    private func check(tasks: Int) throws {
+    static func check(tasks: Int) throws {
         guard tasks <= Limit.memoryTasks else {
             throw GodwitError(.limitExceeded, "the peer names too many tasks")
         }
     }
+}
 
-    private func runs(
-        _ fields: inout Fields, from page: inout UInt64, to end: UInt64
-    ) throws -> [PageRun] {
+extension Fields {
+    /// Runs as gaps and counts up to the end of the record, inside a window of pages.
+    mutating func runs(from page: inout UInt64, to end: UInt64) throws -> [PageRun] {
         var runs: [PageRun] = []
-        while !fields.isAtEnd {
-            let gap = try fields.varint()
-            let count = try fields.varint()
+        while !isAtEnd {
+            let gap = try varint()
+            let count = try varint()
             guard gap <= end - page, count > 0, count <= end - page - gap else {
                 throw TransferFormat.violation("lists pages outside of their window")
             }

@@ -70,6 +70,30 @@ final class RecordReader {
 }
 
 extension RecordReader {
+    /// What stands before the first record.
+    func expectOpening(lane: Int, of lanes: Int) async throws {
+        let opening = try await take(TransferFormat.openingSize)
+        guard opening.starts(with: TransferFormat.magic) else {
+            throw TransferFormat.violation("does not start with its mark")
+        }
+        var fields = Fields(opening.dropFirst(TransferFormat.magic.count))
+        let version = try fields.u16()
+        guard version == TransferFormat.version else {
+            throw GodwitError(
+                .peerIncompatible,
+                "the peer's memory stream has version \(version), this host reads 1",
+                remedy: "install the same version of godwit on both hosts")
+        }
+        let shift = try fields.u16()
+        guard shift == UInt16(TransferFormat.pageShift) else {
+            throw GodwitError(
+                .peerIncompatible, "the two hosts have pages of different sizes")
+        }
+        guard try fields.u16() == UInt16(lane), try fields.u16() == UInt16(lanes) else {
+            throw TransferFormat.violation("is not the one that it should be")
+        }
+    }
+
     /// The next record, which has to be there.
     func expect() async throws -> Record {
         guard let record = try await next() else {

@@ -27,6 +27,7 @@ actor SourceLane {
 
     init(
         _ stream: any ByteStream, lane: Int, of lanes: Int, _ mode: MemoryOptions.Compression,
+        remembering capacity: Int? = Limit.rememberedPages,
         witness: (any ReadingWitness)? = nil
     ) {
         self.witness = witness
@@ -35,7 +36,7 @@ actor SourceLane {
         self.lanes = lanes
         progress = Atomic(0)
         answers = RecordReader(stream)
-        sorter = PageSorter(remembering: Limit.rememberedPages)
+        sorter = PageSorter(remembering: capacity)
         choice = CompressionChoice(mode)
         packed = [UInt8](
             repeating: 0, count: mode == .never ? 0 : TransferFormat.recordSize)
@@ -46,8 +47,7 @@ actor SourceLane {
 
     /// Sends this lane's part of a round, and its end.
     func send(_ pages: [DirtyPages], round: UInt32, isLast: Bool) async throws -> LaneResult {
-        if !isOpen { try await write(TransferFormat.opening(stream: lane, of: lanes)[...]) }
-        isOpen = true
+        try await open()
         sorter.beginRound()
         unread = []
         lastWrite = .now
@@ -70,6 +70,27 @@ actor SourceLane {
                 .memoryDiffers,
                 "the target has counted other pages in round \(round) than were sent")
         }
+    }
+
+    /// What the target asks for next; nil if it asks for no more.
+    func nextRequest() async throws -> (task: TaskID, runs: [PageRun])? {
+        guard let record = try await answers.next() else { return nil }
+        guard record.kind == .request else {
+            throw TransferFormat.violation("asks for pages in another way than by a request")
+        }
+        var list = TaskList()
+        let (task, runs) = try list.next(record.body)
+        let count = runs.reduce(0) { $0 + $1.count }
+        guard (1...PageSet.capacity).contains(count) else {
+            throw GodwitError(.limitExceeded, "the peer asks for \(count) pages at once")
+        }
+        return (task, runs)
+    }
+
+    func open() async throws {
+        guard !isOpen else { return }
+        try await write(TransferFormat.opening(stream: lane, of: lanes)[...])
+        isOpen = true
     }
 
     func writeList(_ records: PageLists) async throws {

@@ -26,14 +26,14 @@ actor TargetLane {
 
     /// Receives until the last round is whole.
     func receiveRounds() async throws {
-        try await open()
+        try await reader.expectOpening(lane: lane, of: lanes)
         while true {
             try Task.checkCancellation()
             let record = try await reader.expect()
             switch record.kind {
             case .pages: try receivePages(record)
             case .round: if try await endRound(record) { return }
-            case .covered, .present, .end:
+            case .covered, .present, .owed, .end, .request:
                 throw TransferFormat.violation("goes on before its last round has ended")
             }
         }
@@ -51,32 +51,12 @@ actor TargetLane {
             case .present where lane == 0:
                 note(record)
                 try lists.retain(record.body, sink)
+            case .owed where lane == 0:
+                note(record)
+                try lists.owe(record.body, sink)
             case .end: return try await end(record)
             default: throw TransferFormat.violation("has a record that is out of place")
             }
-        }
-    }
-
-    private func open() async throws {
-        let opening = try await reader.take(TransferFormat.openingSize)
-        guard opening.starts(with: TransferFormat.magic) else {
-            throw TransferFormat.violation("does not start with its mark")
-        }
-        var fields = Fields(opening.dropFirst(TransferFormat.magic.count))
-        let version = try fields.u16()
-        guard version == TransferFormat.version else {
-            throw GodwitError(
-                .peerIncompatible,
-                "the peer's memory stream has version \(version), this host reads 1",
-                remedy: "install the same version of godwit on both hosts")
-        }
-        let shift = try fields.u16()
-        guard shift == UInt16(TransferFormat.pageShift) else {
-            throw GodwitError(
-                .peerIncompatible, "the two hosts have pages of different sizes")
-        }
-        guard try fields.u16() == UInt16(lane), try fields.u16() == UInt16(lanes) else {
-            throw TransferFormat.violation("is not the one that it should be")
         }
     }
 

@@ -25,6 +25,8 @@ import MigrationCore
 ///     3 covered   task: u32 | 0: u32 | gap, count ...                       stream 0 only
 ///     4 present   task: u32 | 0: u32 | first page: u64 | end: u64 | gap, count ...   stream 0 only
 ///     5 end       digest: low u64, high u64 | counts                        answered by the same
+///     6 owed      task: u32 | 0: u32 | gap, count ...                       stream 0 only
+///     7 request   as `owed`, from the target, on a stream of `PageServer`
 ///
 /// An entry of `pages` is `varint(count << 2 | kind) | varint(gap)`, the gap in pages from the end
 /// of the entry before (from page 0 for the first), so that entries ascend. Kinds: 0 content, the
@@ -33,14 +35,19 @@ import MigrationCore
 /// zeros and repeated, u64 each: of this stream in this round, in `end` of this stream in all
 /// rounds.
 ///
-/// Rounds come first, the last of them marked; then `covered` and `present`, each ascending by task
-/// and page; then `end`. What is said of a range of 2 MiB always goes by the same stream, whatever
-/// the task, so that no page is overtaken by an older version of itself. A repeated page is what
-/// the same stream has brought, and the target still keeps, for that address.
+/// Rounds come first, the last of them marked; then `covered`, `present` and `owed`, each ascending
+/// by task and page; then `end`. What is said of a range of 2 MiB always goes by the same stream,
+/// whatever the task, so that no page is overtaken by an older version of itself. A repeated page
+/// is what the same stream has brought, and the target still keeps, for that address.
 ///
 /// `present` says what the frozen tasks have in their tables: what came once and is not named is
 /// gone, and zero. Its windows (first page to end) cover all pages of a task; tasks not named have
 /// ended. The target applies it once all streams have brought their last round.
+///
+/// `owed` names pages that are present and have not travelled: the target fetches them later, on
+/// streams of `PageServer`. Such a stream begins like the others (as stream 0 of 1); then the
+/// target says `request`s, and the source answers each in turn with `pages`, none of them repeated,
+/// and `round`, with the request's number from 1.
 ///
 /// The digest is XXH3 with 128 bits over all records before `end`, heads included, where each page
 /// of content stands by its own hash of 128 bits: so it holds what the pages are and not how they
@@ -65,7 +72,7 @@ package enum TransferFormat {
     package static let entriesBeforeFlush = entriesSize / longestEntry - contentPages
     package static let endPage = Limit.userAddress >> UInt64(pageShift)
 
-    enum Kind: UInt8 { case pages = 1, round, covered, present, end }
+    enum Kind: UInt8 { case pages = 1, round, covered, present, end, owed, request }
     enum Coding: UInt8 { case raw = 0, lz4 }
     enum EntryKind: UInt64 { case content = 0, zeros, samePage, samePages }
 

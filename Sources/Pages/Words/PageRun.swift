@@ -56,7 +56,7 @@ package struct DirtyPages: Equatable, Sendable {
 /// During the rounds `keep`, `keepZeros` and `repeatPage` come from several threads at once, but
 /// never for pages of one range of 2 MiB (the same addresses in all tasks) at the same time. After
 /// the last round one thread calls `cover` for all tasks, then `retain` window by window, then
-/// `retain(only: tasks)` once.
+/// `owe` for all tasks, then `retain(only: tasks)` once.
 package protocol PageSink: Sendable {
     /// - Parameter content: a whole number of pages, which belong to `address` and what follows;
     ///   valid during the call, not aligned.
@@ -83,6 +83,11 @@ package protocol PageSink: Sendable {
     /// - Parameter window: addresses; the windows of a task follow each other and, together, are
     ///   all addresses.
     func retain(only runs: [PageRun], of task: TaskID, in window: Range<UInt64>) throws
+    /// Says that these pages are there and are still to come; what is kept for them is old.
+    ///
+    /// - Parameter runs: ascending and apart; may be called again for the same task with runs
+    ///   behind these.
+    func owe(_ runs: [PageRun], of task: TaskID) throws
     /// Drops what is kept and covered of any other task: it has ended.
     func retain(only tasks: Set<TaskID>) throws
 }

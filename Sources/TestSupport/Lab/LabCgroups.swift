@@ -34,9 +34,15 @@ package enum LabCgroups {
         }
     }
 
-    /// Removes them as far as they are empty; true when none is left.
+    /// Removes them as far as they are empty; true when none is left. A task that was frozen when
+    /// it was killed dies only once it is thawed.
     static func remove(prefix: String) -> Bool {
         let groups = find(prefix: prefix)
+        for group in groups {
+            let state = group + "/freezer.state"
+            guard FileManager.default.fileExists(atPath: state) else { continue }
+            try? Data("THAWED".utf8).write(to: URL(filePath: state))
+        }
         // SAFETY: the string lives as long as the call.
         for group in groups { unsafe rmdir(group) }
         return groups.isEmpty

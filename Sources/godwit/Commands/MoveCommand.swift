@@ -102,7 +102,7 @@ struct MoveCommand: AsyncParsableCommand {
 
 /// How memory travels while the instance runs.
 struct MemoryArguments: ParsableArguments {
-    enum AtDeadline: String, CaseIterable, ExpressibleByArgument { case freeze, abort }
+    enum AtDeadline: String, CaseIterable, ExpressibleByArgument { case freeze, postcopy, abort }
 
     @Option(
         help: ArgumentHelp(
@@ -113,7 +113,15 @@ struct MemoryArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp("For how long rounds may go on.", valueName: "seconds"))
     var deadline: Double?
-    @Option(help: "What happens when rounds do not get there.") var atDeadline = AtDeadline.freeze
+    @Option(
+        help: ArgumentHelp(
+            "What happens when rounds do not get there.",
+            discussion: """
+                freeze: it stands still for longer; postcopy: it runs on the target at once and \
+                fetches the rest; abort: it stays.
+                """))
+    var atDeadline = AtDeadline.freeze
+    @Flag(help: "No rounds: all memory follows once it runs on the target.") var postcopy = false
     @Option(help: "Whether pages are compressed.") var compression = Compression.measured
 
     enum Compression: String, CaseIterable, ExpressibleByArgument { case never, measured, always }
@@ -121,8 +129,11 @@ struct MemoryArguments: ParsableArguments {
     var options: MemoryOptions {
         get throws {
             try MemoryOptions(
-                downtimeBudget: downtimeBudget, rounds: rounds, deadline: deadline,
-                atDeadline: atDeadline == .abort ? .abort : .freeze,
+                downtimeBudget: downtimeBudget, rounds: postcopy ? 0 : rounds,
+                deadline: deadline,
+                atDeadline: postcopy
+                    ? .postcopy
+                    : MemoryOptions.GivingUp(rawValue: atDeadline.rawValue) ?? .freeze,
                 compression: MemoryOptions.Compression(rawValue: compression.rawValue)
                     ?? .measured)
         }

@@ -119,7 +119,13 @@ private func memoryLine(_ memory: MemoryReport) -> String? {
     let omitted = memory.rounds.count + memory.roundsLeftOut - rounds.count
     let head = omitted > 0 ? ["\(omitted) rounds"] : []
     let reason = memory.verdict.map { [$0.reason] } ?? []
-    return "memory: " + (head + rounds + reason).joined(separator: " · ")
+    let fetch = memory.fetch.map { [fetchText($0)] } ?? []
+    return "memory: " + (head + rounds + reason + fetch).joined(separator: " · ")
+}
+
+private func fetchText(_ fetch: MemoryReport.Fetch) -> String {
+    "after the move \(fetch.owedPages) pages in \(millisecondsText(fetch.milliseconds)), "
+        + "\(fetch.pagesByFault) of them by \(fetch.stalls) faults"
 }
 
 private func endText(_ report: MigrationReport) -> String {

@@ -40,6 +40,7 @@ package func stepText(_ step: Plan.Step) -> String {
     case .sendCheckpoint: "send the process state"
     case .sendMemory(let streams): "send memory in rounds while it runs, over \(streams) streams"
     case .handOver: "compare digests and hand custody over"
+    case .fetchMemory: "fetch memory that has not travelled by then, while it runs there"
     case .restore: "let it run on the target"
     case .endOriginal: "end the frozen original"
     }

@@ -50,7 +50,13 @@ final class FakeDriver: Checkpointable {
         var obstacles: [Obstacle] = []
         var canMoveMemory = false
         var arrivedPages: [InstanceName: String] = [:]
+        /// Instances whose memory was left for later, and what has come since.
+        var lacking: Set<InstanceName> = []
+        var fetchedPages: [InstanceName: String] = [:]
+        /// Lost for good is what these instances lack.
+        var lost: Set<InstanceName> = []
         var closedSessions = 0
+        var dumpsTouchFiles = false
     }
 
     let kind = InstanceKind.oci
@@ -172,6 +178,7 @@ final class FakeDriver: Checkpointable {
         state.withLock { state in
             state.instances[definition.name] = nil
             state.arrived[definition.name] = nil
+            state.lacking.remove(definition.name)
             state.prepared.remove(definition.name)
         }
     }

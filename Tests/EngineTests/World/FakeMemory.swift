@@ -6,10 +6,15 @@ final class FakeMemory: MemorySession {
     private let driver: FakeDriver
     private let definition: InstanceDefinition
     private let streams: [any ByteStream]
+    private let isPostcopy: Bool
     private let state = Mutex(MemoryReport())
 
-    init(_ driver: FakeDriver, _ definition: InstanceDefinition, _ streams: [any ByteStream]) {
+    init(
+        _ driver: FakeDriver, _ definition: InstanceDefinition, _ streams: [any ByteStream],
+        isPostcopy: Bool
+    ) {
         self.driver = driver
+        self.isPostcopy = isPostcopy
         self.definition = definition
         self.streams = streams
     }
@@ -21,7 +26,10 @@ final class FakeMemory: MemorySession {
         for stream in streams { try await stream.write(Array("round,".utf8)[...]) }
         let round = MemoryReport.Round(
             number: 1, pages: 3, zeroPages: 1, repeatedPages: 0, bytes: 8_192, milliseconds: 1)
-        state.withLock { $0.add(round) }
+        state.withLock { report in
+            report.add(round)
+            report.verdict = PrecopyVerdict(isPostcopy ? .postcopy : .freeze, "", prediction: 1)
+        }
     }
 
     func capture() async throws -> CarriedMemory {
@@ -34,7 +42,7 @@ final class FakeMemory: MemorySession {
 
     func finish() async throws {
         try await driver.faults.pass("finishMemory")
-        let memory = driver.instances[definition.name]?.memory ?? ""
+        let memory = isPostcopy ? "owed" : driver.instances[definition.name]?.memory ?? ""
         try await streams[0].write(Array(memory.utf8)[...])
         for stream in streams { try await stream.finish() }
     }
@@ -54,16 +62,18 @@ extension FakeDriver: MemoryMoving {
     ) async throws -> any MemorySession {
         try await faults.pass("openMemory")
         progress(MemoryProgress(round: 1, sent: .zero, dirty: .kibibytes(12)))
-        return FakeMemory(self, definition, streams)
+        return FakeMemory(
+            self, definition, streams, isPostcopy: options.memory.atDeadline == .postcopy)
     }
 
     func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws {
+    ) async throws -> Bool {
         guard !memory.ranges.isEmpty else {
             throw GodwitError(.internalFault, "nothing is left out")
         }
         try await dump(definition, options: options)
+        return state.withLock { $0.dumpsTouchFiles }
     }
 
     func receiveMemory(
@@ -72,6 +82,54 @@ extension FakeDriver: MemoryMoving {
         var texts: [String] = []
         for stream in streams { texts.append(try await stream.text()) }
         try await faults.pass("receiveMemory")
-        state.withLock { $0.arrivedPages[definition.name] = texts.joined(separator: "|") }
+        state.withLock { state in
+            state.arrivedPages[definition.name] = texts.joined(separator: "|")
+            guard texts.contains(where: { $0.hasSuffix("owed") }) else { return }
+            state.lacking.insert(definition.name)
+        }
+    }
+
+    /// The pages go by the second channel; the first stands until they are there.
+    func servePages(_ definition: InstanceDefinition, over stream: any ByteStream) async throws {
+        try await faults.pass("servePages")
+        guard let instance = instances[definition.name], instance.status == .frozen else {
+            throw GodwitError(.internalFault, "pages of what is not frozen")
+        }
+        try await stream.write(Array(instance.memory.utf8)[...])
+        try await stream.finish()
+        while try await stream.read() != nil {}
+    }
+
+    func lacksMemory(_ definition: InstanceDefinition) async throws -> Bool {
+        state.withLock { $0.lacking.contains(definition.name) }
+    }
+
+    func fetchMemory(
+        _ definition: InstanceDefinition, channel: Int, over stream: any ByteStream
+    ) async throws {
+        let pages = try await stream.text()
+        try await faults.pass("fetchMemory \(channel)")
+        guard channel == 1, pages == "counted to 7" else { return }
+        state.withLock { state in
+            state.lacking.remove(definition.name)
+            state.fetchedPages[definition.name] = pages
+        }
+    }
+
+    func waitForMemory(_ definition: InstanceDefinition) async throws -> MemoryReport.Fetch {
+        while true {
+            let (isLost, isLacking) = state.withLock { state in
+                let isLost = state.lost.contains(definition.name)
+                if isLost { state.instances[definition.name] = nil }
+                return (isLost, state.lacking.contains(definition.name))
+            }
+            if isLost { throw GodwitError(.restoreFailed, "what it lacked is lost") }
+            if !isLacking {
+                return MemoryReport.Fetch(
+                    owedPages: 3, pagesByFault: 1, pagesInBackground: 2, stalls: 1,
+                    milliseconds: 5)
+            }
+            try await Task.sleep(for: .milliseconds(1))
+        }
     }
 }

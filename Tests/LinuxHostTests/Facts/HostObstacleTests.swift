@@ -73,6 +73,17 @@ import Testing
         #expect(kinds == [ObstacleKind.traced.rawValue])
     }
 
+    @Test func `a process that a signal stopped is found where that matters`() async throws {
+        let body = """
+            c = os.fork()
+            if c == 0: os.kill(os.getpid(), 19); os._exit(0)
+            os.waitpid(c, os.WUNTRACED)
+            """
+        let kinds = try await obstacles(body)?.map(\.kind)
+        let isOld = try CgroupMounts.current().version == 1
+        #expect(kinds == (isOld ? [ObstacleKind.stopped.rawValue] : []))
+    }
+
     @Test(arguments: [(0x0400_0000, "uts"), (0x0800_0000, "ipc"), (0x1000_0000, "user")])
     func `a namespace of a child's own is found`(flag: Int, name: String) async throws {
         let found = try await obstacles(
@@ -198,7 +209,8 @@ private struct Subject {
     }
 }
 
-/// A process and all below it, parents first. `/proc/PID/task/TID/children` may leave some out (proc(5)).
+/// A process and all below it, parents first. `/proc/PID/task/TID/children` may leave some out
+/// (proc(5)).
 private func descendants(of pid: Int32) -> [Int32] {
     let all = ProcessTable.all()
     func family(_ pid: Int32) -> [Int32] {

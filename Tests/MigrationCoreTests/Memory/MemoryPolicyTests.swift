@@ -97,6 +97,32 @@ import Testing
         #expect(run.rounds < 10)
     }
 
+    @Test func `no rounds at all and post-copy let all memory follow`() throws {
+        let run = PrecopyRun(steady(100, link: gigabit), try options(rounds: 0, .postcopy))
+        #expect(run.rounds == 0)
+        #expect(run.last?.step == .postcopy)
+        #expect(run.last?.reason.contains("1024 MiB follow the instance") == true)
+        let idle = PrecopyRun(
+            steady(0, memory: 0, link: gigabit), try options(rounds: 0, .postcopy))
+        #expect(idle.last?.step == .freeze)
+    }
+
+    @Test func `post-copy is predicted to stand still without its memory`() throws {
+        let cost = FreezeCost(freeze: 5, dump: 40, restore: 40)
+        for rounds in [0, 3, 30] {
+            let run = PrecopyRun(
+                steady(50_000, link: gigabit), try options(rounds: rounds, .postcopy), cost: cost)
+            #expect(run.last?.step == .postcopy)
+            #expect(run.last?.prediction == cost.total)
+        }
+    }
+
+    @Test func `post-copy that rounds alone make unnecessary is not used`() throws {
+        let run = PrecopyRun(steady(100, link: tenGigabit), try options(deadline: 60, .postcopy))
+        #expect(run.last?.step == .freeze)
+        #expect(run.downtime <= 150)
+    }
+
     @Test func `slowing the instance down brings it within the budget`() throws {
         let workload = steady(40_000, link: gigabit)
         let slowed = PrecopyRun(workload, try options(throttle: true), obeysThrottle: true)

@@ -20,9 +20,9 @@ struct Conversation: CustomTestStringConvertible, Sendable {
         self.script = script
     }
 
-    static let all = wholes + cancels + breaks + deaths + persons
+    static let all = wholes + cancels + breaks + deaths + persons + followings
 
-    private static func scenario(_ change: (inout Scenario) -> Void) -> Scenario {
+    static func scenario(_ change: (inout Scenario) -> Void) -> Scenario {
         var scenario = Scenario()
         change(&scenario)
         return scenario

@@ -10,11 +10,15 @@ import Testing
         let target: TargetRecord?
         let original: SourceHost.Original
         let copy: TargetHost.Copy
-        /// Where the instance runs once both daemons are back and linked.
-        let runs: Side
+        /// Pages that the copy lacks.
+        let lacks: Int
+        /// Where the instance runs once both daemons are back and linked; nil until a person has
+        /// decided.
+        let runs: Side?
 
         var testDescription: String {
             "\(source?.word ?? "nothing") and \(target?.word ?? "nothing"), copy \(copy)"
+                + (lacks > 0 ? ", lacks memory" : "")
         }
 
         /// The row as docs/protocol.md has it.
@@ -23,7 +27,7 @@ import Testing
                 target == .taken ? (copy == .running ? ", complete" : ", incomplete") : ""
             return
                 "| \(source?.word ?? "nothing") | \(target?.word ?? "nothing")\(complete) "
-                + "| \(runs.rawValue) |"
+                + "| \(runs?.rawValue ?? "a person decides") |"
         }
     }
 
@@ -32,9 +36,12 @@ import Testing
         _ target: TargetRecord?,
         _ original: SourceHost.Original,
         _ copy: TargetHost.Copy = .none,
-        runs: Side
+        lacks: Int = 0,
+        runs: Side?
     ) -> Row {
-        Row(source: source, target: target, original: original, copy: copy, runs: runs)
+        Row(
+            source: source, target: target, original: original, copy: copy, lacks: lacks,
+            runs: runs)
     }
 
     private static let reason = Sample.error()
@@ -51,6 +58,12 @@ import Testing
         row(.custodyOffered, .taken, .frozen, .none, runs: .source),
         row(.custodyOffered, .taken, .frozen, .partial, runs: .source),
         row(.custodyOffered, .taken, .frozen, .running, runs: .target),
+        row(.custodyOffered, .taken, .frozen, .running, lacks: 2, runs: .target),
+        row(.custodyOffered, .running(receipt), .frozen, .running, lacks: 2, runs: .target),
+        row(.custodyOffered, .running(receipt), .frozen, .running, runs: .target),
+        row(.custodyOffered, .lost(reason), .frozen, .none, runs: nil),
+        row(.custodyOffered, .lost(reason), .frozen, .partial, runs: nil),
+        row(.custodyOffered, .lost(reason), .frozen, .running, lacks: 2, runs: nil),
         row(.custodyOffered, .finished(receipt), .frozen, .running, runs: .target),
         row(.custodyOffered, .declined(reason), .frozen, runs: .source),
         row(.custodyOffered, .cleaned(reason), .frozen, runs: .source),
@@ -79,6 +92,9 @@ import Testing
         world.target.die()
         world.target.journal = row.target
         world.target.copy = row.copy
+        world.target.pagesLeft = row.lacks
+        world.target.isOutOfReach = row.target?.word == "lost"
+        world.target.hasRun = ["running", "lost", "finished"].contains(row.target?.word)
         world.target.hasVolume = row.target != nil && row.target?.word != "cleaned"
         world.target.isOver = ["cleaned", "finished", "closed"].contains(row.target?.word)
         if row.target == .closed { world.target.outcomes = [outcome(of: row)] }
@@ -89,13 +105,50 @@ import Testing
         row.runs == .target ? .moved(Sample.receipt) : .notMoved(Self.reason)
     }
 
-    @Test(arguments: rows, [[Side.source, .target], [.target, .source]])
-    func `both journals decide where it runs`(row: Row, order: [Side]) {
-        var world = dead(row)
+    static let orders: [[Side]] = [[.source, .target], [.target, .source]]
+
+    private func start(_ world: inout World, _ order: [Side]) {
         for side in order {
             if side == .source { world.startSource() } else { world.startTarget() }
         }
         world.settle()
+    }
+
+    @Test(arguments: rows.filter { $0.runs == nil }, orders)
+    func `a person decides about what is lost, and both hosts are clean then`(
+        row: Row, order: [Side]
+    ) {
+        for resolution in [Resolution.keepHere, .gone] {
+            var world = dead(row)
+            start(&world, order)
+            #expect(world.source.original == .frozen)
+            #expect(world.source.machine?.canResolve == true)
+            #expect(world.source.outcomes.isEmpty)
+            world.resolve(resolution)
+            world.settle()
+            #expect(world.violation == nil, "\((world.trace ?? []).joined(separator: "\n"))")
+            #expect(world.disagreement() == nil, "\((world.trace ?? []).joined(separator: "\n"))")
+            #expect(world.source.original == (resolution == .keepHere ? .running : .gone))
+            #expect(world.target.copy == .none)
+            #expect(!world.source.outcomes.contains { $0.text.hasPrefix("moved") })
+        }
+    }
+
+    @Test(arguments: rows.filter { $0.runs == nil }, orders)
+    func `what is lost may be given up on the target, too`(row: Row, order: [Side]) {
+        var world = dead(row)
+        start(&world, order)
+        world.giveUp()
+        world.settle()
+        #expect(world.violation == nil, "\((world.trace ?? []).joined(separator: "\n"))")
+        #expect(world.disagreement() == nil, "\((world.trace ?? []).joined(separator: "\n"))")
+        #expect(world.source.original == .running)
+    }
+
+    @Test(arguments: rows.filter { $0.runs != nil }, orders)
+    func `both journals decide where it runs`(row: Row, order: [Side]) {
+        var world = dead(row)
+        start(&world, order)
         #expect(world.violation == nil, "\((world.trace ?? []).joined(separator: "\n"))")
         #expect(world.disagreement() == nil, "\((world.trace ?? []).joined(separator: "\n"))")
         #expect((world.source.original == .running) == (row.runs == .source))
@@ -105,7 +158,10 @@ import Testing
     @Test func `the table in the book is this one`() throws {
         let book = try Book.text()
         for row in Self.rows { #expect(book.contains(row.line), "missing: \(row.line)") }
-        let lines = book.split(separator: "\n").filter { $0.hasSuffix("| source |") }
+        let ends = ["| source |", "| target |", "| a person decides |"]
+        let lines = book.split(separator: "\n").filter { line in
+            ends.contains(where: line.hasSuffix)
+        }
         #expect(Set(lines.map(String.init)).isSubset(of: Set(Self.rows.map(\.line))))
     }
 
@@ -115,7 +171,7 @@ import Testing
         var seen: Set<String> = []
         for seed in UInt64(1)...2_000 {
             var random = SplitMix64(seed: seed)
-            var scenario = Scenario(random: &random)
+            var scenario = Scenario(seed: seed, random: &random)
             scenario.persons = 0
             scenario.fires = 0
             var world = World(scenario, seed: random.next())

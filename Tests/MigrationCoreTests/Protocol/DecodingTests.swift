@@ -99,6 +99,7 @@ import Testing
             repeating: Sample.instance.volumes[0],
             count: Limit.volumesPerInstance + 1
         )
+        let findings = Array(repeating: Sample.finding, count: Limit.findings + 1)
         let features = (0...Limit.features).map { Capabilities.Feature("f\($0)") }
         var offers = Array(repeating: Sample.offer(), count: 4)
         offers[0].definition = definition
@@ -117,11 +118,21 @@ import Testing
             ("words of the command", .offer(offers[0])), ("interfaces", .offer(offers[1])),
             ("volumes", .offer(offers[2])), ("features", .offer(offers[3])),
             ("features", .accepted(acceptance)),
-            ("findings", .refused(Array(repeating: Sample.finding, count: Limit.findings + 1))),
+            ("findings", .refused(findings)),
             ("volume digests", .arrived(Digests(volumes: digests, checkpoint: nil))),
             ("a digest", .arrived(Digests(volumes: [:], checkpoint: long))),
             ("receipt", .finished(Receipt(name: Sample.web, isRunning: true, milliseconds: parts))),
+            ("receipt", .running(Receipt(name: Sample.web, isRunning: true, milliseconds: parts))),
             ("an error's text", .abort(GodwitError(.cancelled, long))),
+            ("an error's text", .lost(GodwitError(.memoryDiffers, long))),
+            ("findings", .lost(GodwitError(.memoryDiffers, "a", findings: findings))),
+            (
+                "an error's text",
+                .finished(
+                    Receipt(
+                        name: Sample.web, isRunning: true, milliseconds: [:],
+                        loss: GodwitError(.memoryDiffers, long)))
+            ),
         ]
     }()
 

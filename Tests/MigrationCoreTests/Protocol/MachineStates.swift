@@ -61,6 +61,49 @@ enum States {
         ("closed", .received(.acknowledged)),
     ]
 
+    /// A migration whose memory may follow: from the offer until the target has custody.
+    static let toServe: [SourceEvent] = {
+        let offer = Sample.offer(options: MoveOptions(memory: Sample.postcopy))
+        return [
+            .started, .inspected(offer), .linked,
+            .received(.accepted(Sample.acceptance(for: offer))), .volumesSent, .frozen,
+            .stateSent(Sample.digests), .received(.arrived(Sample.digests)),
+        ]
+    }()
+
+    static let toFetch: [TargetEvent] = {
+        let offer = Sample.offer(options: MoveOptions(memory: Sample.postcopy))
+        return [
+            .received(.offer(offer)), .checked(findings: [], plan: Sample.plan(for: offer)),
+            .prepared, .stateArrived(Sample.digests), .received(.custody),
+        ]
+    }()
+
+    private static var servingSources: [Source] {
+        let lost = SourceEvent.received(.lost(Sample.error()))
+        return [
+            Source(name: "handingOver, may serve", machine: source(toServe)),
+            Source(
+                name: "serving", machine: source(toServe + [.received(.running(Sample.receipt))])),
+            Source(name: "deciding", machine: source(toServe + [lost])),
+            Source(
+                name: "deciding, kept", machine: source(toServe + [lost, .resolved(.keepHere)])),
+        ]
+    }
+
+    private static var fetchingTargets: [Target] {
+        let restored = toFetch + [.restored(Sample.receipt)]
+        let failed = TargetEvent.fetchFailed(Sample.error())
+        return [
+            Target(name: "restoring, to fetch", machine: target(toFetch)),
+            Target(name: "restoring, fetched", machine: target(toFetch + [.fetched(Sample.fetch)])),
+            Target(name: "restoring, out of reach", machine: target(toFetch + [failed])),
+            Target(name: "fetching", machine: target(restored)),
+            Target(name: "orphaned", machine: target(restored + [.received(.acknowledged)])),
+            Target(name: "lost", machine: target(restored + [failed])),
+        ]
+    }
+
     static var sources: [Source] {
         let ways = wayOfSource.indices.map { index in
             let events = wayOfSource[...index].map(\.1)
@@ -79,7 +122,7 @@ enum States {
                 machine: source([.started, .cancelled(Sample.error()), .reverted])
             ),
         ]
-        return ways + others
+        return ways + others + servingSources
             + records.source.map {
                 Source(
                     name: "resumed from \($0.text)",
@@ -104,7 +147,7 @@ enum States {
             Target(name: "cleaning", machine: target(failed + [.discarded])),
             Target(name: "declined", machine: target(failed + [.discarded, .cleaned])),
         ]
-        return ways + others
+        return ways + others + fetchingTargets
             + records.target.map {
                 Target(
                     name: "resumed from \($0.text)",
@@ -120,8 +163,8 @@ enum States {
             .reverting(Sample.error()), .closed,
         ],
         [
-            .prepared, .taken, .finished(Sample.receipt), .declined(Sample.error()),
-            .cleaned(Sample.error()), .closed,
+            .prepared, .taken, .running(Sample.receipt), .lost(Sample.error()),
+            .finished(Sample.receipt), .declined(Sample.error()), .cleaned(Sample.error()), .closed,
         ]
     )
 }

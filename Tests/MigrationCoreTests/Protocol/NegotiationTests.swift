@@ -110,6 +110,18 @@ import Testing
         }
     }
 
+    @Test func `memory follows only if it was asked for, and the source can have it follow`() {
+        let options = MoveOptions(memory: Sample.postcopy)
+        let offer = Sample.offer(options: options)
+        let plan = Sample.plan(for: offer)
+        #expect(plan.canFetch && plan.isAnswer(to: offer))
+        let unable = Capabilities.own.without(.postcopy)
+        #expect(!plan.isAnswer(to: Sample.offer(options: options, capabilities: unable)))
+        var cold = offer
+        cold.options.mode = .cold
+        #expect(!Sample.plan(for: cold).canFetch)
+    }
+
     @Test func `a plan that does not answer the offer is refused`() {
         let offer = Sample.offer()
         let good = Sample.plan(for: offer)
@@ -128,8 +140,11 @@ import Testing
             warnings: []
         )
         let paused = Sample.plan(for: Sample.offer(options: MoveOptions(isPaused: true)))
+        let following = Plan(
+            steps: [.fetchMemory] + good.steps, options: good.options, name: good.name,
+            startsOnTarget: true, warnings: [])
         #expect(good.isAnswer(to: offer))
-        for plan in [strange, renamed, paused] {
+        for plan in [strange, renamed, paused, following] {
             #expect(!plan.isAnswer(to: offer))
             var acceptance = Sample.acceptance(for: offer)
             acceptance.plan = plan

@@ -88,8 +88,9 @@ enum Sample {
             .sendVolume("root", .rsync), .freeze, .sendDelta("root", .rsync),
         ]
         if offer.options.mode == .live { steps.append(.sendCheckpoint) }
+        let memory: [Plan.Step] = offer.options.wantsPostcopy ? [.fetchMemory] : []
         return Plan(
-            steps: steps + [.handOver, .restore, .endOriginal],
+            steps: steps + [.handOver] + memory + [.restore, .endOriginal],
             options: offer.options,
             name: offer.options.newName ?? offer.definition.name,
             startsOnTarget: startsOnTarget,
@@ -105,6 +106,17 @@ enum Sample {
         )
     }
 
+    /// What lets memory follow the instance.
+    static let postcopy: MemoryOptions = {
+        guard let options = try? MemoryOptions(atDeadline: .postcopy) else {
+            preconditionFailure("post-copy is an option")
+        }
+        return options
+    }()
+
+    static let fetch = MemoryReport.Fetch(
+        owedPages: 3, pagesByFault: 1, pagesInBackground: 2, stalls: 1, milliseconds: 40)
+
     static let digests = Digests(volumes: ["root": "xxh3:1"], checkpoint: "xxh3:2")
     static let otherDigests = Digests(volumes: ["root": "xxh3:9"], checkpoint: "xxh3:2")
     static let receipt = Receipt(name: web, isRunning: true, milliseconds: ["restore": 210])
@@ -119,7 +131,7 @@ enum Sample {
         [
             .offer(offer()), .accepted(acceptance(for: offer())), .refused([finding]),
             .arrived(digests), .custody, .finished(receipt), .declined(error()), .acknowledged,
-            .closed, .abort(error()), .inquire, .restoring,
+            .closed, .abort(error()), .inquire, .restoring, .running(receipt), .lost(error()),
         ]
     }
 }

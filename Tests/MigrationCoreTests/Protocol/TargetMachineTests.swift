@@ -90,7 +90,9 @@ import Testing
     }
 
     @Test func `a peer's nonsense before custody ends in a decline in every state`() {
-        let nonsense = ["accepted", "refused", "arrived", "finished", "declined", "closed"]
+        let nonsense = [
+            "accepted", "refused", "arrived", "finished", "declined", "closed", "running", "lost",
+        ]
         for state in States.targets where state.machine.canCancel {
             for message in Sample.messages where nonsense.contains(message.word) {
                 var machine = state.machine
@@ -140,7 +142,8 @@ import Testing
     @Test func `a step that ends after the machine has turned back changes nothing`() {
         let turnedBack = ["discarding", "cleaning", "declined", "closed"]
         let steps: [TargetEvent] = [
-            .prepared, .stateArrived(Sample.digests), .restored(Sample.receipt),
+            .prepared, .stateArrived(Sample.digests), .restored(Sample.receipt), .fetched(nil),
+            .fetchFailed(Sample.error()),
         ]
         for state in States.targets where turnedBack.contains(state.name) {
             for step in steps {

@@ -8,7 +8,8 @@ protocol Told {
 extension Message: Told {
     var text: String {
         switch self {
-        case .declined(let reason), .abort(let reason): "\(word) (\(reason.code.rawValue))"
+        case .declined(let reason), .abort(let reason), .lost(let reason):
+            "\(word) (\(reason.code.rawValue))"
         case .refused(let findings): "\(word) (\(findings.count))"
         case .offer(let offer):
             "\(word) (versions \(offer.capabilities.oldestVersion) to "
@@ -47,6 +48,8 @@ extension TargetRecord: Told {
         switch self {
         case .prepared: "prepared"
         case .taken: "taken"
+        case .running: "running"
+        case .lost: "lost"
         case .finished: "finished"
         case .declined: "declined"
         case .cleaned: "cleaned"
@@ -56,7 +59,8 @@ extension TargetRecord: Told {
 
     var text: String {
         switch self {
-        case .declined(let reason), .cleaned(let reason): "\(word) (\(reason.code.rawValue))"
+        case .declined(let reason), .cleaned(let reason), .lost(let reason):
+            "\(word) (\(reason.code.rawValue))"
         default: word
         }
     }
@@ -102,6 +106,7 @@ extension SourceAction: Told {
         case .sendVolumes: "send volumes"
         case .freeze: "freeze"
         case .sendState: "send state"
+        case .servePages: "serve pages"
         case .stopSteps: "stop steps"
         case .revert: "revert"
         case .endOriginal: "end original"
@@ -119,6 +124,9 @@ extension TargetEvent: Told {
         case .prepared: "prepared"
         case .stateArrived: "state arrived"
         case .restored: "restored"
+        case .fetched(let fetched): fetched == nil ? "fetched (nothing)" : "fetched"
+        case .fetchFailed(let reason): "fetch failed (\(reason.code.rawValue))"
+        case .givenUp(let reason): "given up (\(reason.code.rawValue))"
         case .stepFailed(let reason): "step failed (\(reason.code.rawValue))"
         case .linkLost: "link lost"
         case .discarded: "discarded"
@@ -137,6 +145,8 @@ extension TargetAction: Told {
         case .prepare: "prepare"
         case .receiveState: "receive state"
         case .restore: "restore"
+        case .fetch: "fetch"
+        case .endFetch: "end fetch"
         case .stopSteps: "stop steps"
         case .discard: "discard"
         case .cleanUp: "clean up"

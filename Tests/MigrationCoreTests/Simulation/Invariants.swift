@@ -6,12 +6,12 @@ extension World {
         if source.original == .running && target.copy != .none && !source.isBurnt {
             return "both sides have it: the original runs, the copy is \(target.copy)"
         }
-        if let promise = brokenPromise() { return promise }
+        if let broken = brokenPromise() ?? brokenFollowing() { return broken }
         switch source.original {
         case .running: return nil
         case .frozen: return hasDecisionForFrozen ? nil : "frozen on the source, and nobody decides"
         case .gone:
-            return target.ownsCopy || target.isBurnt
+            return target.ownsCopy || target.isBurnt || source.resolution == .gone
                 ? nil : "the original is gone, and no copy stands"
         }
     }
@@ -33,13 +33,14 @@ extension World {
         case .begun, .reverting: true
         // The target's journal decides, or a person does.
         case .custodyOffered: true
-        case .confirmed: target.ownsCopy || target.isBurnt
+        case .confirmed: target.ownsCopy || target.isBurnt || source.resolution == .gone
         case .ended, .closed, nil: false
         }
     }
 
     /// What the two sides do not agree on, once all is quiet; nil if they agree.
     func disagreement() -> String? {
+        if target.lacksMemory { return "memory is still missing" }
         if source.isBurnt { return target.isBurnt ? nil : disagreementOfTargetAlone() }
         if target.isBurnt { return disagreementOfSourceAlone() }
         guard let record = source.journal else {
@@ -51,12 +52,16 @@ extension World {
         }
         if source.outcomes.isEmpty { return "nobody was told how it ended" }
         // A daemon that starts after the end no longer knows how it was, only that it is over.
-        let isMoved = source.original == .gone
-        let isTold = source.outcomes.allSatisfy { told in
+        let isMoved = source.original == .gone && target.ownsCopy
+        // Who lets go of the original is believed until the target contradicts.
+        let binding = source.resolution == .gone ? source.outcomes.suffix(1) : source.outcomes[...]
+        let isTold = binding.allSatisfy { told in
             if case .moved = told { isMoved } else { !isMoved }
         }
         guard isTold else { return "told \(source.outcomes.map(\.text)), but it is not so" }
-        return isMoved ? disagreementOfMoved() : disagreementOfUnmoved()
+        if isMoved { return disagreementOfMoved() }
+        let isGivenUp = source.original == .gone && source.resolution == .gone
+        return isGivenUp ? disagreementOfCleanTarget() : disagreementOfUnmoved()
     }
 
     private func disagreementOfMoved() -> String? {
@@ -99,7 +104,9 @@ extension World {
         guard let record = source.journal else { return nil }
         if record == .closed {
             let isTold = source.outcomes.last?.text.hasPrefix("moved") == true
-            return source.original == .running || isTold ? nil : "closed, and \(source.original)"
+            let isLetGo = source.resolution == .gone
+            return source.original == .running || isTold || isLetGo
+                ? nil : "closed, and \(source.original)"
         }
         return source.machine?.canResolve == true ? nil : "the source is left at \(record.word)"
     }

@@ -31,6 +31,12 @@ extension World {
             burn(random.chance(500) ? .source : .target)
             return true
         }
+        if random.chance(scenario.keeperDeaths) && target.pagesLeft > 0 && !target.isBurnt
+            && !target.isOutOfReach
+        {
+            loseMemory(leaving: random.pick([TargetHost.Copy.none, .partial, target.copy]))
+            return true
+        }
         return someoneInterferes()
     }
 
@@ -47,6 +53,11 @@ extension World {
             resolve(resolution)
             return true
         }
+        let mayGiveUp = target.machine?.canGiveUp == true && !target.isGivenUp
+        if mayGiveUp && random.chance(scenario.persons / 10) {
+            giveUp()
+            return true
+        }
         return false
     }
 
@@ -60,15 +71,21 @@ extension World {
             crashTarget()
             target.isBurnt = true
             target.copy = .none
+            target.pagesLeft = 0
             target.hasVolume = false
         }
     }
 
-    /// What a person who can look at the target's host, but not reach its daemon, may say.
-    func rightDecision() -> Resolution? {
-        guard source.isUp, source.machine?.canResolve == true, source.resolution == nil,
-            source.actions.isEmpty, source.inbox.isEmpty, !target.isUp
+    /// What a person who can look at the target's host, but not reach its daemon, may say; or one
+    /// who knows from the source that the target has lost the instance.
+    mutating func rightDecision() -> Resolution? {
+        guard source.isUp, let machine = source.machine, machine.canResolve,
+            source.resolution == nil, source.actions.isEmpty, source.inbox.isEmpty
         else { return nil }
+        if machine.isLinked { return random.pick([.keepHere, .gone]) }
+        guard !target.isUp else { return nil }
+        // Who lets go of the original while memory is missing gives the instance up.
+        if target.lacksMemory && !random.chance(100) { return nil }
         if target.ownsCopy { return .gone }
         let isAcknowledging = source.journal?.word == "ended"
         if target.isBurnt { return isAcknowledging ? .gone : .keepHere }
@@ -80,6 +97,7 @@ extension World {
     mutating func resolve(_ resolution: Resolution) {
         note("(a person says \(resolution.rawValue))")
         source.resolution = resolution
+        source.remembersWord = true
         source.hear(.resolved(resolution))
     }
 }

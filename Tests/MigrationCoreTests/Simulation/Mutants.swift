@@ -8,9 +8,9 @@ struct Mutant: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { what }
 
-    private static let reason = Sample.error(.linkLost)
+    static let reason = Sample.error(.linkLost)
 
-    private static var revertingSource: SourceMachine {
+    static var revertingSource: SourceMachine {
         SourceMachine.resume(Sample.web, from: .reverting(reason)).0
     }
 
@@ -29,7 +29,9 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         return machine
     }
 
-    static let all: [Mutant] = custodyOfSource + custodyOfTarget + forgetfulness
+    static let all: [Mutant] =
+        custodyOfSource + custodyOfTarget + forgetfulness
+        + serving + fetching + words
 
     private static let custodyOfSource = [
         Mutant(what: "the source reverts when the link breaks after it has offered custody") {
@@ -97,6 +99,8 @@ struct Mutant: CustomTestStringConvertible, Sendable {
                 // Its own clean-up may end after the machine has gone on, which would be a trap.
                 let isCleaning = event == .cleaned || event == .discarded
                 if isCleaning && !machine.hasTurnedBack { return [] }
+                // So may a fetch of before.
+                if event.isOfFetch { return [] }
                 guard machine.hasTurnedBack, event == .received(.custody) else {
                     return machine.handle(event)
                 }
@@ -125,9 +129,10 @@ struct Mutant: CustomTestStringConvertible, Sendable {
     private static let forgetfulness = [
         Mutant(what: "the target starts again, forgets that it has taken custody, and declines") {
             var rules = Rules()
-            rules.resumeTarget = { record, complete in
+            rules.resumeTarget = { record, complete, lacks in
                 guard record == .taken else {
-                    return TargetMachine.resume(from: record, complete: complete)
+                    return TargetMachine.resume(
+                        from: record, complete: complete, lacksMemory: lacks)
                 }
                 return (
                     cleaningTarget,
@@ -148,9 +153,10 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         },
         Mutant(what: "the target starts again and removes what has come under the same name") {
             var rules = Rules()
-            rules.resumeTarget = { record, complete in
+            rules.resumeTarget = { record, complete, lacks in
                 guard case .cleaned(let reason) = record else {
-                    return TargetMachine.resume(from: record, complete: complete)
+                    return TargetMachine.resume(
+                        from: record, complete: complete, lacksMemory: lacks)
                 }
                 return TargetMachine.resume(from: .declined(reason), complete: nil)
             }
@@ -164,6 +170,16 @@ extension TargetMachine {
     fileprivate var hasTurnedBack: Bool {
         switch state {
         case .discarding, .cleaning, .declined: true
+        default: false
+        }
+    }
+}
+
+extension TargetEvent {
+    /// Whether it is a fetch's report.
+    var isOfFetch: Bool {
+        switch self {
+        case .fetched, .fetchFailed: true
         default: false
         }
     }

@@ -2,7 +2,7 @@ import Testing
 
 /// The simulation is worth something only if it notices a broken rule.
 @Suite struct MutationTests {
-    static let seeds: ClosedRange<UInt64> = 1...20_000
+    static let seeds: ClosedRange<UInt64> = 1...400_000
 
     @Test(arguments: Mutant.all)
     func `a broken rule of custody is caught`(mutant: Mutant) throws {

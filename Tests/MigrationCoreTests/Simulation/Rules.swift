@@ -9,7 +9,8 @@ struct Rules {
     var resumeSource: (SourceRecord) -> Resumed<SourceMachine, SourceAction> = {
         SourceMachine.resume(Sample.web, from: $0)
     }
-    var resumeTarget: (TargetRecord, Receipt?) -> Resumed<TargetMachine, TargetAction> = {
-        TargetMachine.resume(from: $0, complete: $1)
+    /// What is written, the receipt of what is found complete, whether memory has to follow it.
+    var resumeTarget: (TargetRecord, Receipt?, Bool) -> Resumed<TargetMachine, TargetAction> = {
+        TargetMachine.resume(from: $0, complete: $1, lacksMemory: $2)
     }
 }

@@ -18,6 +18,12 @@ struct Scenario {
     /// A host that burns down with all that is on it, and never returns.
     var fires = 0
     var persons = 0
+    /// Pages that have not travelled when the instance is frozen, where they may follow it.
+    var pages = 0
+    /// The restore itself does not end before one of them is there.
+    var needsPage = false
+    /// What keeps an instance's memory on the target is killed.
+    var keeperDeaths = 0
     /// Moves until something goes wrong for the first time: faults would else mostly hit the
     /// beginning.
     var firstMoves = 0
@@ -28,11 +34,29 @@ struct Scenario {
 }
 
 extension Scenario {
-    init(random: inout SplitMix64) {
+    /// One of all that there are; by every second seed one whose memory follows the instance, and
+    /// that comes so far.
+    init(seed: UInt64, random: inout SplitMix64) {
+        self.init(random: &random)
+        guard seed.isMultiple(of: 2) else { return }
+        var options = offer.options
+        options.mode = .live
+        options.memory = Sample.postcopy
+        offer = Sample.offer(options: options)
+        isRefused = false
+        isCorrupted = false
+        pages = random.pick([0, 1, 4, 4])
+        keeperDeaths = random.pick([0, 0, 50, 200])
+        cancels = 0
+        firstMoves = 30 + random.below(40)
+    }
+
+    private init(random: inout SplitMix64) {
         let options = MoveOptions(
             mode: random.chance(250) ? .cold : .live,
             newName: random.chance(200) ? Sample.name("web2") : nil,
-            isPaused: random.chance(150)
+            isPaused: random.chance(150),
+            memory: random.chance(200) ? Sample.postcopy : .standard
         )
         offer = Sample.offer(options: options, isDryRun: random.chance(30))
         startsOnTarget = !random.chance(100)
@@ -47,12 +71,17 @@ extension Scenario {
         cancels = random.pick([0, 0, 5, 20])
         fires = random.pick([0, 0, 0, 10])
         persons = random.pick([0, 300])
+        pages = random.pick([0, 1, 4])
+        needsPage = random.chance(300)
         firstMoves = random.below(90)
         unkindMoves = random.below(120)
         isOrdered = false
     }
 
     var plan: Plan { Sample.plan(for: offer, startsOnTarget: startsOnTarget) }
+
+    /// Pages that follow the instance.
+    var owed: Int { plan.canFetch ? pages : 0 }
 
     /// Whether the instance is to run when all is done and it has moved.
     var runsInTheEnd: Bool { startsOnTarget && !offer.options.isPaused }

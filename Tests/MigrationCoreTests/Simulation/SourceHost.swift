@@ -4,7 +4,7 @@ import TestSupport
 /// The source's daemon, its disk, and the instance as it stands there.
 struct SourceHost {
     enum Original { case running, frozen, gone }
-    enum Kind: String { case inspect, sendVolumes, freeze, sendState, revert, endOriginal }
+    enum Kind: String { case inspect, sendVolumes, freeze, sendState, serve, revert, endOriginal }
 
     struct Step {
         let kind: Kind
@@ -20,6 +20,8 @@ struct SourceHost {
     var isBurnt = false
     /// What a person has said.
     var resolution: Resolution?
+    /// Whether the daemon has not died since.
+    var remembersWord = false
 
     var isUp = true
     var machine: SourceMachine?
@@ -28,6 +30,8 @@ struct SourceHost {
     var steps: [Step] = []
     var wantsLink = false
     var outcomes: [Outcome] = []
+
+    var isServing: Bool { isUp && original == .frozen && steps.contains { $0.kind == .serve } }
 
     mutating func hear(_ event: SourceEvent) {
         if isUp && machine != nil { inbox.append(event) }
@@ -42,6 +46,7 @@ struct SourceHost {
         inbox = []
         steps = []
         wantsLink = false
+        remembersWord = false
     }
 }
 
@@ -68,7 +73,13 @@ extension World {
         case .sendVolumes: source.steps.append(SourceHost.Step(kind: .sendVolumes))
         case .freeze: source.steps.append(SourceHost.Step(kind: .freeze))
         case .sendState: source.steps.append(SourceHost.Step(kind: .sendState))
-        case .stopSteps: source.steps = []
+        case .servePages:
+            if !source.steps.contains(where: { $0.kind == .serve }) {
+                source.steps.append(SourceHost.Step(kind: .serve))
+            }
+        case .stopSteps:
+            source.steps = []
+            source.wantsLink = false
         case .revert: source.steps.append(SourceHost.Step(kind: .revert))
         case .endOriginal: source.steps.append(SourceHost.Step(kind: .endOriginal))
         case .conclude(let outcome): source.outcomes.append(outcome)
@@ -96,6 +107,7 @@ extension World {
         case .sendVolumes: source.inbox.append(.volumesSent)
         case .freeze: source.inbox.append(.frozen)
         case .sendState: source.inbox.append(.stateSent(Sample.digests))
+        case .serve: break  // It never ends by itself.
         case .revert: source.inbox.append(.reverted)
         case .endOriginal: source.inbox.append(.originalEnded)
         }
@@ -103,7 +115,7 @@ extension World {
 
     private mutating func effect(of kind: SourceHost.Kind) {
         switch kind {
-        case .inspect, .sendVolumes: break
+        case .inspect, .sendVolumes, .serve: break
         case .freeze: freezeOriginal()
         case .sendState:
             let isReceiving = target.steps.contains { $0.kind == .receive }
@@ -112,6 +124,9 @@ extension World {
             source.orphan = nil
             if source.isOver { return violate("the source thaws what is not this migration's") }
             if source.original == .gone { return violate("the source reverts what it has ended") }
+            if target.hasRun && !aPersonSpoke {
+                return violate("the source thaws what has run on the target")
+            }
             setOriginal(.running)
         case .endOriginal:
             if source.isOver { return violate("the source ends what is not this migration's") }

@@ -5,7 +5,7 @@ import TestSupport
 struct TargetHost {
     /// `held` is complete, but was to be paused or stopped.
     enum Copy { case none, partial, running, held }
-    enum Kind: String { case check, prepare, receive, restore, discard, cleanUp }
+    enum Kind: String { case check, prepare, receive, restore, fetch, discard, cleanUp }
 
     struct Step {
         let kind: Kind
@@ -20,6 +20,18 @@ struct TargetHost {
     /// Nothing of this migration may be discarded or removed here any more.
     var isOver = false
     var isBurnt = false
+    /// Pages that are still on the source. What keeps them here outlives the daemon.
+    var pagesLeft = 0
+    /// They will never come.
+    var isOutOfReach = false
+    /// The restore has reported: clients may have seen the instance.
+    var isSeen = false
+    /// It is written that the instance has run here.
+    var hasRun = false
+    /// It is written that it can not go on here.
+    var isLost = false
+    /// A person has said so on this host.
+    var isGivenUp = false
 
     var isUp = true
     var machine: TargetMachine?
@@ -28,9 +40,12 @@ struct TargetHost {
     var steps: [Step] = []
     /// Deltas and process state have come through.
     var hasState = false
+    /// The fetch has to end with what is here.
+    var endsFetch = false
     var outcomes: [Outcome] = []
 
     var ownsCopy: Bool { copy == .running || copy == .held }
+    var lacksMemory: Bool { ownsCopy && pagesLeft > 0 }
 
     mutating func hear(_ event: TargetEvent) {
         if isUp { inbox.append(event) }
@@ -46,6 +61,7 @@ struct TargetHost {
         inbox = []
         steps = []
         hasState = false
+        endsFetch = false
     }
 }
 
@@ -69,11 +85,15 @@ extension World {
         case .record(let record):
             target.journal = record
             if ["finished", "cleaned", "closed"].contains(record.word) { target.isOver = true }
+            if record.word == "lost" { target.isLost = true }
+            if ["running", "lost", "finished"].contains(record.word) { target.hasRun = true }
         case .send(let message): send(message, to: .source)
         case .check: target.steps.append(TargetHost.Step(kind: .check))
         case .prepare: target.steps.append(TargetHost.Step(kind: .prepare))
         case .receiveState: target.steps.append(TargetHost.Step(kind: .receive))
         case .restore: target.steps.append(TargetHost.Step(kind: .restore))
+        case .fetch: target.steps.append(TargetHost.Step(kind: .fetch))
+        case .endFetch: target.endsFetch = true
         case .stopSteps:
             // What a tool has begun it may still finish, until it is discarded.
             if target.steps.contains(where: { $0.kind == .restore && !$0.isDone }) {
@@ -91,12 +111,17 @@ extension World {
     /// A step first does what it does, and reports it later; it may fail before and after.
     mutating func targetSteps(_ index: Int) {
         let step = target.steps[index]
+        if step.kind == .fetch { return fetch(index) }
         let isRetried = step.kind == .discard || step.kind == .cleanUp
         if !isKind && !isRetried && random.chance(scenario.stepFailures) {
             target.steps.remove(at: index)
             return target.inbox.append(.stepFailed(Sample.error(.restoreFailed)))
         }
         guard step.isDone else {
+            if step.kind == .restore && target.isOutOfReach {
+                target.steps.remove(at: index)
+                return target.inbox.append(.stepFailed(Sample.error(.restoreFailed)))
+            }
             target.steps[index].isDone = effect(of: step.kind)
             return
         }
@@ -109,7 +134,10 @@ extension World {
         case .receive:
             let digests = scenario.isCorrupted ? Sample.otherDigests : Sample.digests
             target.inbox.append(.stateArrived(digests))
-        case .restore: target.inbox.append(.restored(scenario.receipt))
+        case .restore:
+            target.isSeen = true
+            target.inbox.append(.restored(scenario.receipt))
+        case .fetch: break
         case .discard: target.inbox.append(.discarded)
         case .cleanUp: target.inbox.append(.cleaned)
         }
@@ -118,16 +146,22 @@ extension World {
     /// False if the step has more to do.
     private mutating func effect(of kind: TargetHost.Kind) -> Bool {
         switch kind {
-        case .check, .receive: return true
+        case .check, .fetch: return true
+        case .receive: target.pagesLeft = scenario.owed
         case .prepare: target.hasVolume = true
         case .restore:
+            if target.isOutOfReach { return true }  // An orphan, which ends.
             let isWhole = target.copy != .none
             setCopy(isWhole ? (scenario.runsInTheEnd ? .running : .held) : .partial)
             return isWhole
         case .discard:
             target.orphan = nil
             if target.isOver { violate("the target discards what is not this migration's") }
+            if let broken = brokenDiscard() { violate(broken) }
             setCopy(.none)
+            target.pagesLeft = 0
+            // What keeps the memory goes last: a daemon that dies in between leaves it.
+            target.isOutOfReach = scenario.isOrdered || random.chance(500)
         case .cleanUp:
             if target.isOver { violate("the target removes what is not this migration's") }
             target.hasVolume = false
@@ -135,7 +169,7 @@ extension World {
         return true
     }
 
-    private mutating func setCopy(_ state: TargetHost.Copy) {
+    mutating func setCopy(_ state: TargetHost.Copy) {
         if target.copy != state { note("(copy: \(state))") }
         target.copy = state
     }
@@ -157,7 +191,9 @@ extension World {
         target.isUp = true
         guard let record = target.journal else { return }
         let isComplete = record == .taken && target.ownsCopy
-        let (machine, actions) = rules.resumeTarget(record, isComplete ? scenario.receipt : nil)
+        let receipt = isComplete ? scenario.receipt : nil
+        let (machine, actions) = rules.resumeTarget(
+            record, receipt, isComplete && target.pagesLeft > 0)
         target.machine = machine
         target.actions = actions
     }

@@ -61,8 +61,16 @@ struct World {
         if isKind && !source.isUp && !source.isBurnt { moves.append(.sourceStarts) }
         if isKind && !target.isUp && !target.isBurnt { moves.append(.targetStarts) }
         if source.orphan != nil && !source.isBurnt { moves.append(.sourceOrphan) }
-        if target.orphan != nil && !target.isBurnt { moves.append(.targetOrphan) }
+        let isStuck = target.orphan == .restore && restoreWaits
+        if target.orphan != nil && !target.isBurnt && !isStuck { moves.append(.targetOrphan) }
+        if target.isUp { appendFetches(&moves) }
         return moves
+    }
+
+    /// Last, so that in a world without chance messages come before pages.
+    private func appendFetches(_ moves: inout [Move]) {
+        for (index, step) in target.steps.enumerated()
+        where step.kind == .fetch && !isWaiting(step) { moves.append(.targetSteps(index)) }
     }
 
     private func appendSource(_ moves: inout [Move]) {
@@ -71,7 +79,8 @@ struct World {
         } else if !source.inbox.isEmpty {
             moves.append(.sourceHears)
         }
-        moves += source.steps.indices.map { .sourceSteps($0) }
+        moves += source.steps.indices.filter { source.steps[$0].kind != .serve }
+            .map { .sourceSteps($0) }
         let canConnect = target.isUp || canFailToConnect
         if source.wantsLink && wire.current == nil && canConnect { moves.append(.sourceConnects) }
     }
@@ -82,10 +91,8 @@ struct World {
         } else if !target.inbox.isEmpty {
             moves.append(.targetHears)
         }
-        for (index, step) in target.steps.enumerated() {
-            if step.kind == .receive && !target.hasState { continue }
-            moves.append(.targetSteps(index))
-        }
+        for (index, step) in target.steps.enumerated()
+        where step.kind != .fetch && !isWaiting(step) { moves.append(.targetSteps(index)) }
     }
 
     mutating func make(_ move: Move) {
@@ -133,6 +140,7 @@ struct World {
         }
         becomeKind()
         settle()
+        decide()
         if violation == nil, let disagreement = disagreement() { violate(disagreement) }
     }
 

@@ -102,7 +102,7 @@ import Testing
                 _ = try await done
                 Issue.record("no error")
             } catch let error as GodwitError {
-                #expect([.restoreFailed, .linkLost].contains(error.code), "\(error)")
+                #expect([.restoreFailed, .toolFailed, .linkLost].contains(error.code), "\(error)")
             }
         }
     }

@@ -75,7 +75,10 @@ final class LazyHost: Sendable {
         var command = runc.checkpoint(
             label, images: base + "/images", work: base + "/work", keepsConnections: true,
             log: base + "/log")
-        if hides { command.environment = Criu.hiding(file, library: Self.library) }
+        if hides {
+            command.environment = Criu.hiding(
+                file, mark: file + ".touched", library: Self.library)
+        }
         let began = ContinuousClock.now
         let result = try await command.run()
         let took = ContinuousClock.now - began
@@ -96,7 +99,8 @@ final class LazyHost: Sendable {
         var command = runc.checkpoint(
             label, images: base + "/images", work: base + "/work", keepsConnections: true,
             log: base + "/log")
-        command.environment = Criu.hiding(base + "/hidden", library: Self.library)
+        command.environment = Criu.hiding(
+            base + "/hidden", mark: base + "/touched", library: Self.library)
         let result = try await command.run()
         try cgroup.thaw()
         lines.withLock { $0 = [] }

@@ -25,6 +25,8 @@ struct MemoryKeeper {
     }
 
     let store: PageStore
+    /// For streams of pages; nil if none are to come.
+    let listener: LocalListener?
 
     /// Receives over the sockets that this process was started with.
     ///
@@ -36,9 +38,11 @@ struct MemoryKeeper {
         let streams = (0..<Int32(count)).map {
             SocketStream(Descriptor(taking: firstStream + $0))
         }
-        let keeper = MemoryKeeper(store: PageStore(limit: try limit(of: record)))
+        let store = PageStore(limit: try limit(of: record))
+        let keeper: MemoryKeeper
         do {
-            _ = try await PageTarget(sink: keeper.store).receive(from: streams)
+            _ = try await PageTarget(sink: store).receive(from: streams)
+            keeper = MemoryKeeper(store: store, listener: try listener(store, record.files))
             try say(Arrival(failure: nil), on: control)
         } catch {
             for stream in streams { await stream.cancel() }
@@ -50,6 +54,18 @@ struct MemoryKeeper {
         }
         let answer = try await blocking { try control.read(upTo: 1) }
         return answer == [restores] ? keeper : nil
+    }
+
+    /// Writes down that pages are to come, and listens for them.
+    private static func listener(_ store: PageStore, _ files: InstanceFiles) throws
+        -> LocalListener?
+    {
+        let owed = store.owedPages
+        guard owed > 0 else { return nil }
+        let listener = try LocalListener(
+            InstanceFiles.pages, in: files.directory, mode: 0o600)
+        try SmallFile.replace(files.lacking, with: Array("\(owed)".utf8))
+        return listener
     }
 
     /// What the instance may have, or all that this host has to give.

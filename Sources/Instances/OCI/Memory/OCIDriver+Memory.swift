@@ -29,14 +29,19 @@ extension OCIDriver: MemoryMoving {
 
     package func dump(
         _ definition: InstanceDefinition, options: MoveOptions, without memory: CarriedMemory
-    ) async throws {
+    ) async throws -> Bool {
         let files = files(definition)
         let text = Criu.hiddenPages(memory.ranges)
-        defer { try? SmallFile.remove(files.hiddenPages) }
+        defer {
+            try? SmallFile.remove(files.hiddenPages)
+            try? SmallFile.remove(files.touched)
+        }
+        try SmallFile.remove(files.touched)
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
         try await dump(
             definition, options: options,
-            environment: Criu.hiding(files.hiddenPages, library: library))
+            environment: Criu.hiding(files.hiddenPages, mark: files.touched, library: library))
+        return (try? SmallFile.bytes(files.touched)) != [0]
     }
 
     package func receiveMemory(
@@ -65,6 +70,64 @@ extension OCIDriver: MemoryMoving {
             throw error
         }
         keepers.put(keeper, for: definition.name)
+    }
+
+    package func servePages(
+        _ definition: InstanceDefinition, over stream: any ByteStream
+    ) async throws {
+        let cgroup = try cgroup(definition)
+        guard cgroup.isFrozen else {
+            throw GodwitError(
+                .internalFault, "pages of \(definition.name) are asked for, and it is not frozen")
+        }
+        let pids = try InstanceTasks.pids(cgroup.processes())
+        try await PageServer(stream: stream, pids: pids).serve()
+    }
+
+    package func lacksMemory(_ definition: InstanceDefinition) async throws -> Bool {
+        SmallFile.exists(files(definition).lacking)
+    }
+
+    package func fetchMemory(
+        _ definition: InstanceDefinition, channel: Int, over stream: any ByteStream
+    ) async throws {
+        precondition((0..<StreamHello.Purpose.pageChannels).contains(channel))
+        let socket = SocketStream(try files(definition).connectToPages())
+        try await withTaskCancellationHandler {
+            try await socket.write([UInt8(channel)])
+            try await stream.relay(socket)
+        } onCancel: {
+            socket.end()
+        }
+    }
+
+    package func waitForMemory(_ definition: InstanceDefinition) async throws
+        -> MemoryReport.Fetch
+    {
+        let files = files(definition)
+        if !SmallFile.exists(files.fetched), let connection = try? watch(files) {
+            try await withTaskCancellationHandler {
+                while try await connection.read() != nil {}
+            } onCancel: {
+                connection.end()
+            }
+            try Task.checkCancellation()
+        }
+        let outcome = try? JSONDecoder().decode(
+            MemoryFetch.Outcome.self, from: Data(SmallFile.bytes(files.fetched)))
+        if let fetch = outcome?.fetch { return fetch }
+        // Without its keeper it would find zeros where its pages should be.
+        try await cgroup(definition).killAll()
+        throw outcome?.failure
+            ?? GodwitError(
+                .restoreFailed, "the process that keeps the memory of \(definition.name) has died",
+                remedy: "decide with `godwit resolve` at the source whether the original goes on")
+    }
+
+    private func watch(_ files: InstanceFiles) throws -> SocketStream {
+        let connection = try files.connectToPages()
+        try connection.write([MemoryFetch.watches])
+        return SocketStream(connection)
     }
 
     /// A stream that breaks because the keeper has given up is explained by what the keeper says.

@@ -96,8 +96,10 @@ final class OCIMemorySession: MemorySession {
                 .intersection(part.found.present)
             return DirtyPages(task: part.task, pid: part.pid, runs: runs.runs)
         }
-        let sent = try await source.finish(dirty, present: last.present, covered: last.tracked)
-        note(sent, dirty.reduce(0) { $0 + $1.pageCount })
+        let isOwed = report.verdict?.step == .postcopy
+        let sent = try await source.finish(
+            dirty, present: last.present, covered: last.tracked, isOwed: isOwed)
+        note(sent, isOwed ? 0 : dirty.reduce(0) { $0 + $1.pageCount })
     }
 
     func close() async { await tracker.close() }
