@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -147,6 +148,17 @@ __attribute__((constructor)) static void load(void) {
     unsetenv("GODWIT_TOUCHED");
 }
 
+/* As the owner of /dev/shm: in a user namespace's own filesystem the host's root can make nothing. */
+static char *make_shared(char *template, char *(*real)(char *)) {
+    struct stat status;
+    if (stat("/dev/shm", &status)) return NULL;
+    int group = setfsgid(status.st_gid), user = setfsuid(status.st_uid);
+    char *made = real(template);
+    setfsuid((uid_t)user);
+    setfsgid((gid_t)group);
+    return made;
+}
+
 /* In the instance's mount namespace CRIU gives this `/tmp/cr-tmpfs.XXXXXX` and longer ones. */
 INTERPOSED char *mkdtemp(char *template) {
     static char *(*real)(char *);
@@ -155,7 +167,8 @@ INTERPOSED char *mkdtemp(char *template) {
     if (!touched) return real(template);
     char shared[sizeof other];
     memcpy(shared, other, sizeof other);
-    if (strlen(template) >= strlen(other) && real(shared)) return strcpy(template, shared);
+    if (strlen(template) >= strlen(other) && make_shared(shared, real))
+        return strcpy(template, shared);
     *touched = 1;
     return real(template);
 }

@@ -60,7 +60,6 @@ struct Godwit: AsyncParsableCommand {
             VersionCommand.self,
             DaemonCommand.self,
             MonitorCommand.self,
-            HookCommand.self,
         ])
 }
 

@@ -158,7 +158,7 @@ final class SourceWork: Sendable {
     ) async throws {
         let pool = try pool()
         let stream = try standing(purpose)
-        try await job.ledger.timing("delta") {
+        try await job.ledger.timing(purpose == .rest(volume) ? "rest" : "delta") {
             if case .rest = purpose { try await RestMessages.announce(on: stream) }
             try await pool.sendAfterCheckpoint(volume, by: method, mapped: mapped, over: stream) {
                 [job] in job.ledger.sent($0, as: "delta", of: volume)
@@ -169,7 +169,10 @@ final class SourceWork: Sendable {
 
     /// What stands here now; the target hears that no more is to come.
     private func digest(of volume: String, mapped: Set<String>) async throws -> String {
-        let digest = try await pool().digest(of: volume, mapped: mapped)
+        let pool = try pool()
+        let digest = try await job.ledger.timing("digest") {
+            try await pool.digest(of: volume, mapped: mapped)
+        }
         if let stream = kept.withLock({ $0.streams[.rest(volume)] }) {
             await settle(stream, .rest(volume))
         }

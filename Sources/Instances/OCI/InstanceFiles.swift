@@ -7,7 +7,7 @@ struct InstanceFiles: Equatable, Sendable {
     let logDirectory: String
     let name: InstanceName
 
-    /// What monitor and hook are told, see `RuntimeRecord`.
+    /// What the monitor is told, see `RuntimeRecord`.
     var record: String { "\(directory)/runtime.json" }
     var specification: String { "\(directory)/config.json" }
     var criuConfiguration: String { "\(directory)/criu.conf" }

@@ -118,10 +118,14 @@ package enum Monitor {
         let (output, input) = try Descriptor.pipe()
         let nothing = try Descriptor.open("/dev/null", O_RDONLY)
         let command = command(action, record, isLazy: isLazy)
+        let hook = try NetworkHook(record)
         let runc = try ChildProcess.start(
             command, descriptors: [(nothing, 0), (input, 1), (input, 2)])
+        async let served: Void = hook.serve()
         input.close()
         let status = await runc.wait()
+        hook.end()
+        await served
         guard status.isSuccess else { throw failure(action, files, status) }
         return output
     }

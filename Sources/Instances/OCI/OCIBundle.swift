@@ -71,8 +71,8 @@ extension OCISpecification.Hook {
     /// runc calls it at start and at restore, before any socket exists, with the first process's
     /// network namespace empty.
     init(_ record: RuntimeRecord) {
-        path = record.configuration.executable
-        args = ["godwit", "hook", "network", record.files.record]
+        path = "/bin/sh"
+        args = ["sh", "-c", NetworkHook.script, "sh", record.files.directory]
         env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         timeout = 30
     }

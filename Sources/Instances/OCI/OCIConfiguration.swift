@@ -13,7 +13,7 @@ package struct OCIConfiguration: Codable, Equatable, Sendable {
     /// The control group above the instances', without slashes; hosts on one kernel need different
     /// ones.
     package var cgroupParent: String
-    /// The godwit program, which runs again as the instances' monitor and network hook.
+    /// The godwit program, which runs again as the instances' monitor.
     package var executable: String
 
     package init(

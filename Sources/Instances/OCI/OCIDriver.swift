@@ -61,7 +61,7 @@ package struct OCIDriver: Sendable {
         return try encodedJSON(OCISpecification(record))
     }
 
-    /// Writes the bundle and all that monitor and hook will read.
+    /// Writes the bundle and all that the monitor will read.
     func makeBundle(_ record: RuntimeRecord) throws {
         let files = record.files
         try SmallFile.makeDirectory(files.directory)

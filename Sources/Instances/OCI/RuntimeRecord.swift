@@ -2,7 +2,7 @@ import Foundation
 import LinuxHost
 import MigrationCore
 
-/// What monitor and network hook must know of an instance; they are processes of their own.
+/// What the monitor must know of an instance; it is a process of its own.
 struct RuntimeRecord: Codable, Equatable, Sendable {
     var configuration: OCIConfiguration
     var definition: InstanceDefinition

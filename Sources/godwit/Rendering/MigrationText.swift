@@ -100,8 +100,8 @@ private func directionText(_ report: MigrationReport) -> String {
 private func downtimeLine(_ report: MigrationReport) -> String? {
     guard let total = report.downtimeMilliseconds else { return nil }
     let names = [
-        "freeze", "scan", "memory", "checkpoint", "images", "delta", "transfer", "restore",
-        "network",
+        "freeze", "scan", "memory", "checkpoint", "delta", "rest", "digest", "images", "transfer",
+        "restore", "network",
     ]
     let parts = ordered(report.downtime, by: names).map { part, milliseconds in
         "\(part) \(decimal(milliseconds, places: milliseconds < 9.95 ? 1 : 0))"
