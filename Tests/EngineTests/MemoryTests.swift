@@ -53,6 +53,17 @@ import Testing
         }
     }
 
+    @Test func `a volume that has not changed is not sent again`() async throws {
+        try await run("a", "b") { world in
+            world.a.pool.isUnchanged.withLock { $0 = true }
+            _ = try await world.move()
+            try await world.settled()
+            try world.expectOneCopy(on: world.b)
+            #expect(world.a.pool.faults.count("sendAfterCheckpoint") == 0)
+            #expect(world.b.pool.faults.count("receiveAfterCheckpoint") == 0)
+        }
+    }
+
     @Test func `a cold move sends no memory`() async throws {
         try await run("a", "b") { world in
             let report = try await world.move { $0.mode = .cold }

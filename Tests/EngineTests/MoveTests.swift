@@ -14,7 +14,8 @@ import Testing
             #expect(report.downtimeMilliseconds != nil)
             #expect(
                 Set(report.downtime.keys) == [
-                    "freeze", "checkpoint", "images", "delta", "transfer", "restore", "network",
+                    "freeze", "checkpoint", "images", "delta", "digest", "transfer", "restore",
+                    "network",
                 ]
             )
             #expect(Set(report.bytes.keys) == ["volume", "delta", "checkpoint"])

@@ -14,6 +14,8 @@ final class SourceWork: Sendable {
         var acceptance: Acceptance?
         var streams: [StreamHello.Purpose: any ByteStream] = [:]
         var memory: (any MemorySession)?
+        /// As the volumes were when their first pass had ended.
+        var firstDigests: [String: String] = [:]
     }
 
     init(job: SourceJob, equipment: Equipment, logger: Logger) {
@@ -58,7 +60,8 @@ final class SourceWork: Sendable {
             try await pool.sendWhileRunning(volume, by: method, over: stream) { [job] in
                 job.ledger.sent($0, as: "volume", of: volume)
             }
-            _ = try await pool.digest(of: volume, mapped: [])
+            let digest = try await pool.digest(of: volume, mapped: [])
+            kept.withLock { $0.firstDigests[volume] = digest }
             await settle(stream, .volume(volume))
         }
         for step in acceptance.plan.steps {
@@ -119,17 +122,20 @@ final class SourceWork: Sendable {
         async let packets: Void = sendPackets()
         // A dump with memory aside touches files only where it says so.
         let isEarly = memory != nil && knowsEarlyDelta(acceptance)
-        async let early: Void = sendDeltas(acceptance.plan, mapped: mapped, if: isEarly)
+        async let early = sendDeltas(acceptance, mapped: mapped, if: isEarly)
         let isTouched = try await dumpIfPlanned(acceptance.plan, without: memory)
         async let images = sendImages(acceptance.plan)
-        try await early
+        var changed = try await early
         var digests = Digests(volumes: [:], checkpoint: nil)
         for case .sendDelta(let volume, let method) in acceptance.plan.steps {
             if isTouched || !isEarly {
                 let purpose: StreamHello.Purpose = isEarly ? .rest(volume) : .delta(volume)
-                try await sendDelta(volume, by: method, mapped: mapped, on: purpose)
+                let isSent = try await sendDelta(
+                    volume, by: method, mapped: mapped, on: purpose, acceptance)
+                if isSent { changed.insert(volume) }
             }
-            digests.volumes[volume] = try await digest(of: volume, mapped: mapped)
+            digests.volumes[volume] = try await digest(
+                of: volume, mapped: mapped, hasChanged: changed.contains(volume))
         }
         digests.checkpoint = try await images
         try await rest
@@ -142,10 +148,17 @@ final class SourceWork: Sendable {
         acceptance.features.contains(Capabilities.Feature.earlyDelta.name)
     }
 
-    private func sendDeltas(_ plan: Plan, mapped: Set<String>, if isWanted: Bool) async throws {
-        for case .sendDelta(let volume, let method) in plan.steps where isWanted {
-            try await sendDelta(volume, by: method, mapped: mapped, on: .delta(volume))
+    /// - Returns: the volumes that had changed.
+    private func sendDeltas(
+        _ acceptance: Acceptance, mapped: Set<String>, if isWanted: Bool
+    ) async throws -> Set<String> {
+        var changed: Set<String> = []
+        for case .sendDelta(let volume, let method) in acceptance.plan.steps where isWanted {
+            let isSent = try await sendDelta(
+                volume, by: method, mapped: mapped, on: .delta(volume), acceptance)
+            if isSent { changed.insert(volume) }
         }
+        return changed
     }
 
     private func sendImages(_ plan: Plan) async throws -> String? {
@@ -154,25 +167,36 @@ final class SourceWork: Sendable {
 
     private func sendDelta(
         _ volume: String, by method: VolumeMethod, mapped: Set<String>,
-        on purpose: StreamHello.Purpose
-    ) async throws {
+        on purpose: StreamHello.Purpose, _ acceptance: Acceptance
+    ) async throws -> Bool {
         let pool = try pool()
         let stream = try standing(purpose)
-        try await job.ledger.timing(purpose == .rest(volume) ? "rest" : "delta") {
-            if case .rest = purpose { try await RestMessages.announce(on: stream) }
+        let isSent = try await job.ledger.timing(purpose == .rest(volume) ? "rest" : "delta") {
+            if knowsEarlyDelta(acceptance) {
+                guard try await pool.hasChanged(volume, mapped: mapped) else { return false }
+                try await DeltaMessages.announce(on: stream)
+            }
             try await pool.sendAfterCheckpoint(volume, by: method, mapped: mapped, over: stream) {
                 [job] in job.ledger.sent($0, as: "delta", of: volume)
             }
+            return true
         }
         await settle(stream, purpose)
+        return isSent
     }
 
     /// What stands here now; the target hears that no more is to come.
-    private func digest(of volume: String, mapped: Set<String>) async throws -> String {
+    private func digest(
+        of volume: String, mapped: Set<String>, hasChanged: Bool
+    ) async throws -> String {
         let pool = try pool()
-        let digest = try await job.ledger.timing("digest") {
-            try await pool.digest(of: volume, mapped: mapped)
-        }
+        let first = kept.withLock { $0.firstDigests[volume] }
+        let digest =
+            if let first, !hasChanged { first } else {
+                try await job.ledger.timing("digest") {
+                    try await pool.digest(of: volume, mapped: mapped)
+                }
+            }
         if let stream = kept.withLock({ $0.streams[.rest(volume)] }) {
             await settle(stream, .rest(volume))
         }

@@ -145,21 +145,26 @@ final class TargetWork: Sendable {
         let definition = definition
         let pool = try equipment.pool(definition.pool)
         let here = definition.name.text
-        try await job.desk.take(.volume(volume)) { stream in
+        let first = try await job.desk.take(.volume(volume)) { stream in
             try await pool.receiveWhileRunning(here, by: method, from: stream)
             // The source waits for the end of this stream before it freezes, so that only what
             // changes later is read again afterwards.
-            _ = try await pool.digest(of: here, mapped: [])
+            return try await pool.digest(of: here, mapped: [])
         }
-        try await job.desk.take(.delta(volume)) { stream in
-            try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
+        let later: [StreamHello.Purpose] =
+            [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
+        var hasChanged = false
+        for purpose in later {
+            let isSent = try await job.desk.take(purpose) { stream in
+                if knowsEarlyDelta {
+                    guard try await DeltaMessages.isAnnounced(on: stream) else { return false }
+                }
+                try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
+                return true
+            }
+            hasChanged = hasChanged || isSent
         }
-        guard knowsEarlyDelta else { return try await pool.digest(of: here, mapped: []) }
-        try await job.desk.take(.rest(volume)) { stream in
-            guard try await RestMessages.isAnnounced(on: stream) else { return }
-            try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
-        }
-        return try await pool.digest(of: here, mapped: [])
+        return hasChanged ? try await pool.digest(of: here, mapped: []) : first
     }
 
     /// The first message comes with the freeze: from then on packets are drawn here.

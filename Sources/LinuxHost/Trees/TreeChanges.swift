@@ -31,6 +31,23 @@ package enum TreeChanges {
         }
     }
 
+    /// Whether any inode of the tree has changed since: what is made, removed or renamed changes
+    /// its directory's. Ends with the first that is found.
+    package static func areThereAny(below root: String, since moment: FileTime) async throws -> Bool
+    {
+        struct Found: Error {}
+        return try await blocking {
+            do {
+                try TreeWalker.walk(root) { entry in
+                    if isNews(entry.status.changed, since: moment) { throw Found() }
+                }
+                return false
+            } catch is Found {
+                return true
+            }
+        }
+    }
+
     /// A time without a fraction may come from a filesystem that keeps none: it is given two
     /// seconds.
     private static func isNews(_ changed: FileTime, since moment: FileTime) -> Bool {

@@ -26,6 +26,8 @@ package protocol VolumeSending: PoolDriver {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws
+    /// Whether anything in the tree may have changed since the first pass began; `mapped` as below.
+    func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool
     /// Sends what changed since; nothing writes to the volume any more. `mapped` are paths (as
     /// `/a/b`) whose content may have changed without a trace in their times: they are compared
     /// byte by byte.

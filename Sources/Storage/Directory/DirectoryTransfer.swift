@@ -21,6 +21,14 @@ extension DirectoryPool: VolumeSending {
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
     }
 
+    package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
+        let root = try usablePath(of: volume)
+        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.firstPass }) else {
+            return true
+        }
+        return try await TreeChanges.areThereAny(below: root, since: start)
+    }
+
     /// A changed file may keep its size and its modification time (set back, or within one tick of
     /// the clock), and rsync would pass it over. Its inode's change time tells: such files are
     /// named to the target, which makes rsync compare their content. Without a first pass in

@@ -8,6 +8,7 @@ final class FakePool: MigratingPool {
     let methods: [VolumeMethod]
     let faults = Faults()
     let volumes = Mutex<[String: String]>([:])
+    let isUnchanged = Mutex(false)
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -49,6 +50,10 @@ final class FakePool: MigratingPool {
     ) async throws {
         try await faults.pass("sendWhileRunning")
         try await send(volume, stream, progress)
+    }
+
+    func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
+        !isUnchanged.withLock { $0 }
     }
 
     func sendAfterCheckpoint(

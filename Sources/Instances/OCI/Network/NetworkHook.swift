@@ -2,8 +2,8 @@ import Foundation
 import LinuxHost
 import MigrationCore
 
-/// Gives a new network namespace its interfaces, in the moment in which runc asks for it: before any
-/// socket exists, at start and at restore.
+/// Gives a new network namespace its interfaces, in the moment in which runc asks for it: before
+/// any socket exists, at start and at restore.
 ///
 ///     runc ── sh, its hook ══ two pipes with names ══ monitor
 ///

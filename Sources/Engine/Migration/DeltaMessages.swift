@@ -1,8 +1,8 @@
 import MigrationCore
 
-/// What stands on a stream of purpose `rest` before a delta: one byte, answered by the same, so
-/// that none of the delta has been read when the target knows of it.
-enum RestMessages {
+/// What stands on a stream before a delta, if there is one: one byte, answered by the same, so that
+/// none of the delta has been read when the target knows of it.
+enum DeltaMessages {
     private static let follows: UInt8 = 1
 
     static func announce(on stream: any ByteStream) async throws {
