@@ -20,6 +20,8 @@ struct InstanceFiles: Equatable, Sendable {
     var dumping: String { "\(directory)/dumping" }
     /// What a dump leaves out, see `Criu.hiddenPages`.
     var hiddenPages: String { "\(directory)/hidden" }
+    /// There while memory of the last move has not all been placed: the keeper's number.
+    var arriving: String { "\(directory)/arriving" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }

@@ -75,6 +75,7 @@ package enum Monitor {
         Task {
             do {
                 _ = try await server.run()
+                try SmallFile.remove(record.files.arriving)
                 return nil
             } catch {
                 let name = record.definition.name
