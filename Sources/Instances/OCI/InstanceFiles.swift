@@ -28,6 +28,8 @@ struct InstanceFiles: Equatable, Sendable {
     /// There once pages were left for later, and what has come of it.
     var lacking: String { "\(directory)/lacking" }
     var fetched: String { "\(directory)/fetched" }
+    /// There while memory of the last move has not all been placed: the keeper's number.
+    var arriving: String { "\(directory)/arriving" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }

@@ -81,6 +81,8 @@ package enum Monitor {
         return Task {
             do {
                 let report = try await server.run()
+                // The directory is gone if the instance has been removed meanwhile.
+                try? SmallFile.remove(record.files.arriving)
                 fetch?.end(report, failure: nil)
                 return nil
             } catch {

@@ -6,6 +6,7 @@ import Pages
 extension OCIDriver: Checkpointable {
     package func freeze(_ definition: InstanceDefinition) async throws {
         _ = try requireRunning(definition)
+        try await waitForArrival(definition)
         // What arrives is kept from before the freeze on, what the instance sends goes out until
         // then: nothing falls in between.
         for hold in packetHolds.of(definition.name) ?? [] { try hold.start(isPinned: false) }

@@ -200,6 +200,14 @@ extension OracleProgram {
             live(write_main_region, 4000);
         }
 
+        /* Enough for the last pages to arrive long after the task runs again. */
+        static void part_large(void) {
+            map_at(window(52), 96 << 10);
+            main_region = add_region("large", window(52), 96 << 10, 0, opened);
+            write_all(main_region);
+            live(write_main_region, 2000);
+        }
+
         /* Two that cannot be moved. */
         static void part_userfaultfd(void) {
             main_region = private_region("with a userfaultfd", 64);
@@ -227,7 +235,7 @@ extension OracleProgram {
             {"guards", part_guards, 0}, {"seccomp", part_seccomp, 0},
             {"mappings", part_mappings, 0}, {"tree", part_tree, 0}, {"hugetlb", part_hugetlb, 1},
             {"stopped", part_stopped, 1}, {"userfaultfd", part_userfaultfd, 1},
-            {"traced", part_traced, 1},
+            {"traced", part_traced, 1}, {"large", part_large, 1},
         };
         enum { lost_task = 1000000 };
         static uint64_t checked_pages, answering_tasks;

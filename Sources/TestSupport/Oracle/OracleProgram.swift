@@ -32,6 +32,8 @@ package enum OracleVariant: String, CaseIterable, Codable, Sendable {
     case tree, all
     /// Needs pages that the host has set aside (`vm.nr_hugepages`).
     case hugetlb
+    /// 384 MiB.
+    case large
     /// Has a task that a signal stopped; hosts with version 1 control groups refuse it.
     case stopped
     /// Refused everywhere.
@@ -39,6 +41,6 @@ package enum OracleVariant: String, CaseIterable, Codable, Sendable {
 
     /// Those that need nothing from the host and are moved.
     package static let usual = allCases.filter {
-        ![.hugetlb, .stopped, .userfaultfd, .traced].contains($0)
+        ![.hugetlb, .large, .stopped, .userfaultfd, .traced].contains($0)
     }
 }

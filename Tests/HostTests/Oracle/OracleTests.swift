@@ -25,6 +25,18 @@ import Testing
         }
     }
 
+    /// What has not arrived yet must neither be taken for zero nor travel in the freeze.
+    @Test func `an instance that moves on while its memory arrives loses nothing`() async throws {
+        try await with(.large) { oracle in
+            for (source, target) in [("a", "b"), ("b", "a"), ("a", "b")] {
+                let report = try await oracle.move(from: source, to: target)
+                #expect((report.memory?.pagesAhead ?? 0) > 90_000, "\(report)")
+            }
+            let answer = try await oracle.verify()
+            #expect(answer.wrong == 0 && answer.checked > 96 << 10)
+        }
+    }
+
     @Test(arguments: [OracleVariant.userfaultfd, .traced, .stopped])
     func `what CRIU could not take is refused with the reason`(
         variant: OracleVariant

@@ -84,6 +84,7 @@ struct MemoryKeeper {
     func serve(_ record: RuntimeRecord) throws -> LazyPagesServer {
         let files = record.files
         try PagemapImages.makeEager(in: files.images)
+        try SmallFile.replace(files.arriving, with: Array("\(getpid())".utf8))
         let cgroup = try Cgroup(path: record.configuration.cgroupPath(of: record.definition.name))
         let server = try LazyPagesServer(store: store, work: files.work, images: files.images) {
             try InstanceTasks.pids(cgroup.processes())

@@ -21,10 +21,24 @@ extension OCIDriver: MemoryMoving {
         cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession {
+        try await waitForArrival(definition)
         let cgroup = try cgroup(definition)
         return OCIMemorySession(
             over: streams, options: options.memory, cost: cost,
             processes: { cgroup.processes() }, progress: progress)
+    }
+
+    /// Returns when all memory of the last move has been placed. Before that a dump would take for
+    /// zero what is still missing, and no tracker could watch it.
+    ///
+    /// - Throws: `busy` after a minute.
+    func waitForArrival(_ definition: InstanceDefinition) async throws {
+        let file = files(definition).arriving
+        guard await holds(within: .seconds(60), { !SmallFile.exists(file) }) else {
+            throw GodwitError(
+                .busy, "memory of the last move of \(definition.name) is still arriving",
+                remedy: "move it again when it has arrived")
+        }
     }
 
     package func dump(
