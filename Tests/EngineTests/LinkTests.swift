@@ -69,7 +69,10 @@ import Testing
                 try await world.a.service.resolve(web, .keepHere)
                 await #expect(throws: GodwitError(.cancelled, "")) { try await task.value }
                 #expect(world.a.driver.instances[web]?.status == .running)
-                #expect(try world.a.store().instance(web)?.lock == nil)
+                // Who waits is told a moment before the journal says so.
+                try await poll("it is unlocked") {
+                    try world.a.store().instance(web)?.lock == nil
+                }
             }
         }
     }
