@@ -35,7 +35,8 @@ extension OCIDriver: Checkpointable {
             for process in processes {
                 // A process that has ended since has no mappings.
                 for map in (try? MemoryMap.read(of: process)) ?? []
-                where map.isShared && map.isWritable && map.isNamedFile {
+                where map.isShared && map.isNamedFile {
+                    // One that is not writable now may have been before.
                     let isElsewhere = mounted.contains {
                         map.path.hasPrefix($0 + "/") || map.path == $0
                     }

@@ -2,14 +2,12 @@
 package struct MemoryMap: Equatable, Sendable {
     /// As the process sees it; empty for anonymous memory.
     package let path: String
-    package let isWritable: Bool
     package let isShared: Bool
 
     /// Reads one line; nil if it is none of that file's.
     package init?(line: Substring) {
         let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
         guard fields.count >= 5, fields[1].utf8.count == 4 else { return nil }
-        isWritable = fields[1].contains("w")
         isShared = fields[1].hasSuffix("s")
         let rest = fields.count == 6 ? fields[5].drop { $0 == " " } : ""
         path = Self.unescaped(rest)

@@ -8,11 +8,11 @@ import Testing
         let shared = MemoryMap(
             line: "7f00-7f01 rw-s 00000000 fe:00 123                  /data/a b\\012c")
         #expect(shared?.path == "/data/a b\nc")
-        #expect(shared?.isShared == true && shared?.isWritable == true)
+        #expect(shared?.isShared == true)
         #expect(shared?.isNamedFile == true)
         let anonymous = MemoryMap(line: "7f00-7f01 r--p 00000000 00:00 0 ")
         #expect(anonymous?.path == "" && anonymous?.isNamedFile == false)
-        #expect(anonymous?.isShared == false && anonymous?.isWritable == false)
+        #expect(anonymous?.isShared == false)
         let gone = MemoryMap(line: "7f00-7f01 rw-s 0 fe:00 1     /data/a (deleted)")
         #expect(gone?.isNamedFile == false)
         #expect(MemoryMap(line: "nonsense") == nil)
