@@ -52,7 +52,7 @@ package protocol MemorySession: Sendable {
     ///
     /// - Throws: what the policy's `abort` says, too.
     func sendRounds() async throws
-    /// Looks a last time at the frozen instance; nothing of the watching remains in its tasks then.
+    /// Looks a last time at the frozen instance.
     func capture() async throws -> CarriedMemory
     /// Sends what `capture` found (only where it lies, if the policy's verdict is post-copy), and
     /// returns when the target has confirmed all.
