@@ -45,7 +45,9 @@ final class StreamDesk: Sendable {
             return slot
         }
         guard let slot else { return false }
+        // Nobody may ever have taken the older one.
         await slot.newest?.stream.cancel()
+        slot.newest?.released.open()
         slot.arrived.yield(arrival)
         await arrival.released.wait()
         return true
