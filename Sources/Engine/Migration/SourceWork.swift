@@ -185,22 +185,20 @@ final class SourceWork: Sendable {
         return isSent
     }
 
-    /// What stands here now; the target hears that no more is to come.
+    /// Tells the target that no more is to come, and what stands here now.
     private func digest(
         of volume: String, mapped: Set<String>, hasChanged: Bool
     ) async throws -> String {
-        let pool = try pool()
-        let first = kept.withLock { $0.firstDigests[volume] }
-        let digest =
-            if let first, !hasChanged { first } else {
-                try await job.ledger.timing("digest") {
-                    try await pool.digest(of: volume, mapped: mapped)
-                }
-            }
+        // First, so that the target reads its tree at the same time.
         if let stream = kept.withLock({ $0.streams[.rest(volume)] }) {
             await settle(stream, .rest(volume))
         }
-        return digest
+        let first = kept.withLock { $0.firstDigests[volume] }
+        if let first, !hasChanged { return first }
+        let pool = try pool()
+        return try await job.ledger.timing("digest") {
+            try await pool.digest(of: volume, mapped: mapped)
+        }
     }
 
     private func sendCheckpoint() async throws -> String {

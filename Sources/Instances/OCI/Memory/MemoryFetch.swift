@@ -27,7 +27,7 @@ final class MemoryFetch: Sendable {
 
     private struct State {
         var isOver = false
-        var connections: [SocketStream] = []
+        var watchers: [SocketStream] = []
         var channels: [PageFetcher.Channel: (SocketStream, Task<Void, Never>)] = [:]
     }
 
@@ -42,14 +42,13 @@ final class MemoryFetch: Sendable {
     func accept() {
         while let connection = try? listener.accept() {
             let stream = SocketStream(connection)
+            let first = try? connection.read(upTo: 1).first
             let isOver = state.withLock { state in
-                if !state.isOver { state.connections.append(stream) }
+                if first == Self.watches { state.watchers.append(stream) }
                 return state.isOver
             }
-            guard !isOver, let first = try? connection.read(upTo: 1).first,
-                let channel = PageFetcher.Channel(rawValue: Int(first))
-            else {
-                if isOver { return stream.end() }
+            if isOver { return stream.end() }
+            guard let channel = first.flatMap({ PageFetcher.Channel(rawValue: Int($0)) }) else {
                 continue
             }
             serve(channel, over: stream)
@@ -85,11 +84,11 @@ final class MemoryFetch: Sendable {
         if let bytes = try? encodedJSON(outcome) {
             try? SmallFile.replace(files.fetched, with: bytes)
         }
-        let connections = state.withLock { state in
+        let streams = state.withLock { state in
             state.isOver = true
-            return state.connections
+            return state.watchers + state.channels.values.map(\.0)
         }
-        for connection in connections { connection.end() }
+        for stream in streams { stream.end() }
         // Wakes `accept`.
         if let last = try? files.connectToPages() { last.close() }
         listener.close()

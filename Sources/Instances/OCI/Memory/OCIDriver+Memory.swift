@@ -120,8 +120,10 @@ extension OCIDriver: MemoryMoving {
     {
         let files = files(definition)
         if !SmallFile.exists(files.fetched), let connection = try? watch(files) {
-            try await withTaskCancellationHandler {
-                while try await connection.read() != nil {}
+            await withTaskCancellationHandler {
+                // However it ends, what is written down counts: a connection that was not taken yet
+                // when the keeper was done ends with an error.
+                while (try? await connection.read()) != nil {}
             } onCancel: {
                 connection.end()
             }
