@@ -72,10 +72,12 @@ struct MigrationCommand: AsyncParsableCommand {
 struct ResolveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resolve",
-        abstract: "Decide where an instance is whose other host is gone for good.",
+        abstract: "Decide where an instance is when the hosts cannot.",
         discussion: """
-            Only for a migration that stays undecided because the other host will never answer.
-            Deciding wrongly can make the instance run twice, or nowhere.
+            Only for a migration that stays undecided because the other host will never answer, or
+            has lost the instance while memory still followed it. Deciding wrongly can make the
+            instance run twice, or nowhere. On a target that lacks memory, --gone gives up what
+            runs there.
 
             Examples:
               godwit resolve db --keep-here
@@ -83,9 +85,9 @@ struct ResolveCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var target: InstanceArgument
-    @Flag(name: .customLong("keep-here"), help: "It runs on here; the other host never took it.")
+    @Flag(name: .customLong("keep-here"), help: "It runs on here, as it was when it was frozen.")
     var keepsHere = false
-    @Flag(help: "The other host has it; what is left of it here is removed.") var gone = false
+    @Flag(help: "It does not go on here; what is left of it is removed.") var gone = false
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
