@@ -9,8 +9,10 @@ import Testing
         .protocolViolation, .limitExceeded, .peerIncompatible, .memoryDiffers, .linkLost,
     ]
 
-    @Test func `mutated streams end in an error of ours or as they should`() async throws {
-        let recorded = try await Self.recording()
+    /// With the last round's pages sent, and with them only named.
+    @Test(arguments: [false, true])
+    func `mutated streams end in an error of ours or as they should`(isOwed: Bool) async throws {
+        let recorded = try await Self.recording(isOwed: isOwed)
         var ends: [GodwitError.Code: Int] = [:]
         for seed in UInt64(0)..<9_000 {
             var random = SplitMix64(seed: seed)
@@ -32,7 +34,7 @@ import Testing
                 let body = (0..<random.below(60)).map { _ in
                     random.chance(300) ? 0 : UInt8(truncatingIfNeeded: random.next())
                 }
-                bytes += [UInt8(random.below(7)), UInt8(random.below(8) / 7), 0, 0]
+                bytes += [UInt8(random.below(9)), UInt8(random.below(8) / 7), 0, 0]
                 bytes += [UInt8(body.count), 0, 0, 0] + body
             }
             let code = await Self.receive(bytes, inPiecesOf: 64)
@@ -84,7 +86,7 @@ import Testing
         Array("GDPG".utf8) + [1, 0, UInt8(pageSize.trailingZeroBitCount), 0, 0, 0, 1, 0]
 
     /// A conversation of a few hundred bytes in which everything occurs.
-    private static func recording() async throws -> [UInt8] {
+    private static func recording(isOwed: Bool = false) async throws -> [UInt8] {
         let memory = try TestMemory(pages: 60)
         let link = TransferLink.pair()
         let stream = RecordingStream(link.source)
@@ -97,7 +99,8 @@ import Testing
         let other = DirtyPages(task: TaskID(9), pid: getpid(), runs: memory.presentRuns)
         let present = [own: memory.presentRuns, other.task: other.runs]
         _ = try await source.finish(
-            [memory.scan(), other], present: present, covered: [own: memory.whole])
+            [memory.scan(), other], present: present, covered: [own: memory.whole],
+            isOwed: isOwed)
         _ = try await received
         return stream.written
     }

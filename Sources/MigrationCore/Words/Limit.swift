@@ -43,6 +43,9 @@ package enum Limit {
     package static let rememberedPages = 131_072
     /// Address spaces of one instance.
     package static let memoryTasks = 16_384
+    /// Pages of which a peer may say, in one list or record, that they are there, zero or still to
+    /// come: 4 TiB with 4 KiB. Each 512 that lie together cost a few hundred bytes.
+    package static let memoryPages: UInt64 = 1 << 30
     /// The kernel's own limit of a pid.
     package static let pid: UInt32 = 4_194_304
     /// The address after the last that a process can have: 56 bits with five levels of page tables.

@@ -135,7 +135,7 @@ package final class PageFetcher: Sendable {
             state.wakes[channel] = nil
             let asked = state.asked.removeValue(forKey: channel) ?? [:]
             guard channel == .urgent else { return }
-            state.faults = asked.flatMap { key, pages in
+            state.faults += asked.flatMap { key, pages in
                 pages.runs.map { ChunkPages(key: key, pages: $0) }
             }
         }

@@ -37,6 +37,8 @@ struct ListReader {
     private var present: Set<TaskID> = []
     private var owed = TaskList()
     private var covered = TaskList()
+    private var owedPages: UInt64 = 0
+    private var presentPages: UInt64 = 0
 
     mutating func cover(_ body: ArraySlice<UInt8>, _ sink: any PageSink) throws {
         guard presentTask == nil else { throw TaskList.disorder }
@@ -49,7 +51,17 @@ struct ListReader {
         guard presentPage == TransferFormat.endPage, present.contains(task) else {
             throw TransferFormat.violation("owes pages of a task that has ended")
         }
+        try Self.count(runs, in: &owedPages)
         try sink.owe(runs, of: task)
+    }
+
+    private static func count(_ runs: [PageRun], in total: inout UInt64) throws {
+        for run in runs {
+            total += UInt64(run.count)
+            guard total <= Limit.memoryPages else {
+                throw GodwitError(.limitExceeded, "the peer names too many pages")
+            }
+        }
     }
 
     mutating func retain(_ body: ArraySlice<UInt8>, _ sink: any PageSink) throws {
@@ -70,6 +82,7 @@ struct ListReader {
         presentPage = end
         var page = first
         let runs = try fields.runs(from: &page, to: end)
+        try Self.count(runs, in: &presentPages)
         let size = UInt64(PageRun.pageSize)
         try sink.retain(only: runs, of: task, in: first * size..<end * size)
     }

@@ -161,7 +161,11 @@ private struct EntryReader {
             guard counts.content <= UInt64(record.count) else {
                 throw TransferFormat.violation("names more content than it brings")
             }
-        case .zeros: counts.zeros += pages
+        case .zeros:
+            counts.zeros += pages
+            guard counts.zeros <= Limit.memoryPages else {
+                throw GodwitError(.limitExceeded, "the peer names too many zero pages")
+            }
         case .samePage, .samePages:
             counts.repeated += pages
             guard counts.repeated <= Limit.repeatedPages else {
