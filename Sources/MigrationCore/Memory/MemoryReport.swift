@@ -44,7 +44,7 @@ package struct MemoryReport: Codable, Equatable, Sendable {
     package struct Fetch: Codable, Equatable, Sendable {
         /// Pages that were still to come when the instance was restored.
         package var owedPages: UInt64
-        /// Pages with content that came because the instance touched them, or their neighbours.
+        /// Pages that came because the instance touched them, or their neighbours.
         package var pagesByFault: UInt64
         package var pagesInBackground: UInt64
         /// Faults that had to wait for the source.
