@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 /* include/uapi/linux/userfaultfd.h of Linux 6.4 and 6.7 */
@@ -35,14 +34,6 @@ int godwit_write_protection_begin(int userfaultfd) {
     return ioctl(userfaultfd, UFFDIO_API, &api) < 0 ? errno : 0;
 }
 
-/* Whether mremap(2) leaves no marks behind. */
-static int clears_marks(void) {
-    struct utsname name;
-    int major = 0, minor = 0;
-    if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2) return 0;
-    return major > 6 || (major == 6 && minor >= 13);
-}
-
 int godwit_write_protection_add(int userfaultfd, uint64_t start, uint64_t end) {
     struct uffdio_register registration = {
         .range = {start, end - start}, .mode = UFFDIO_REGISTER_MODE_WP};
@@ -55,10 +46,12 @@ int godwit_write_protection_add(int userfaultfd, uint64_t start, uint64_t end) {
             error = ESRCH;
         return error;
     }
-    /* Before Linux 6.13 mremap(2) takes the marks of an older registration along, and a page marked
-     * though open to writes would never be reported again. Clearing them costs 30 ms a GiB. */
-    if (clears_marks()) return 0;
-    return ioctl(userfaultfd, UFFDIO_WRITEPROTECT, &open_range) < 0 ? errno : 0;
+    return 0;
+}
+
+int godwit_write_protection_open(int userfaultfd, uint64_t start, uint64_t end) {
+    struct uffdio_writeprotect range = {.range = {start, end - start}, .mode = 0};
+    return ioctl(userfaultfd, UFFDIO_WRITEPROTECT, &range) < 0 ? errno : 0;
 }
 
 int godwit_write_protection_remove(int userfaultfd, uint64_t start, uint64_t end) {

@@ -9,9 +9,11 @@
 
 /* UFFDIO_API with WP_ASYNC (Linux 6.7) and WP_UNPOPULATED: 0 or an errno. */
 int godwit_write_protection_begin(int userfaultfd);
-/* UFFDIO_REGISTER in write-protect mode, then every page open to writes. 0 or an errno: EBUSY if
- * another userfaultfd has the range, ESRCH if the address space is gone. */
+/* UFFDIO_REGISTER in write-protect mode. 0 or an errno: EBUSY if another userfaultfd has the range,
+ * ESRCH if the address space is gone. */
 int godwit_write_protection_add(int userfaultfd, uint64_t start, uint64_t end);
+/* UFFDIO_WRITEPROTECT with mode 0: every page counts as written. 0 or an errno. */
+int godwit_write_protection_open(int userfaultfd, uint64_t start, uint64_t end);
 /* UFFDIO_UNREGISTER: 0 or an errno. */
 int godwit_write_protection_remove(int userfaultfd, uint64_t start, uint64_t end);
 

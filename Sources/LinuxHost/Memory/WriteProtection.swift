@@ -37,12 +37,24 @@ package final class WriteProtection: Sendable {
     }
 
     /// From now on the range's written pages are told apart. What was written before counts as
-    /// written.
+    /// written, unless a mark of an earlier registration is left on it.
     ///
     /// - Returns: 0, or the kernel's errno: `EBUSY` if the process has a userfaultfd of its own
     ///   there, `ESRCH` if its address space has gone (it has ended, or executed a program).
     package func add(_ range: Range<UInt64>) -> Int32 {
         godwit_write_protection_add(userfaultfd.number, range.lowerBound, range.upperBound)
+    }
+
+    /// Takes the marks from all pages of an added range, so that each counts as written.
+    ///
+    /// Marks outlive their registration where the kernel forgets it on `mremap`: before Linux 6.13
+    /// they move along (fs/userfaultfd.c, `mremap_userfaultfd_prep`); since then they stay behind on
+    /// a neighbour that the moved mapping is merged with (seen on 6.18). A page marked though open
+    /// to writes would never be reported.
+    ///
+    /// - Returns: 0, or the kernel's errno.
+    package func open(_ range: Range<UInt64>) -> Int32 {
+        godwit_write_protection_open(userfaultfd.number, range.lowerBound, range.upperBound)
     }
 
     /// The range is as it was before `add`.

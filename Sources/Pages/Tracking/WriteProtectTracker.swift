@@ -112,8 +112,12 @@ private struct Round {
 
     mutating func scanKnown() throws {
         var refused: [Range<UInt64>] = []
-        for part in parts(of: settled) where !scan(part, reportingAll: false) {
-            refused.append(part)
+        for part in parts(of: settled) {
+            guard let regions = scan(part) else {
+                refused.append(part)
+                continue
+            }
+            report(regions, reportingAll: false)
         }
         settled = settled.subtracting(AddressSet(refused))
     }
@@ -135,10 +139,22 @@ private struct Round {
         let registered = AddressSet(new)
         let lazy = AddressSet(protected.filter(\.isLazilyRestorable).map(\.range))
         for range in registered.subtracting(lazy).ranges { protection.remove(range) }
-        let taken = parts(of: registered.intersection(lazy)).filter {
-            scan($0, reportingAll: true)
+        let taken = parts(of: registered.intersection(lazy)).filter { range in
+            guard let regions = scanOfNew(range) else { return false }
+            report(regions, reportingAll: true)
+            return true
         }
         settled = settled.union(AddressSet(taken))
+    }
+
+    /// A page that counts as unwritten though nobody has protected it yet bears a mark that outlived
+    /// its registration (`WriteProtection.open`), and may be open to writes.
+    private func scanOfNew(_ range: Range<UInt64>) -> [PageTable.Region]? {
+        guard let regions = scan(range) else { return nil }
+        let unmarked = AddressSet(regions.filter { !$0.isMarked }.map(\.range))
+        let marked = AddressSet(regions.filter(\.isMarked).map(\.range))
+        guard !unmarked.subtracting(marked).isEmpty else { return regions }
+        return protection.open(range) == 0 ? scan(range) : nil
     }
 
     /// The set, cut where one mapping ends and the next begins.
@@ -156,16 +172,17 @@ private struct Round {
         return parts
     }
 
-    /// False if the kernel refuses: then nothing is known about the range any more.
-    private mutating func scan(_ range: Range<UInt64>, reportingAll: Bool) -> Bool {
-        let (dirtyBefore, presentBefore) = (dirty.count, present.count)
-        let code = table.scan(range, marking: .written, protecting: true) { region in
+    /// Nil if the kernel refuses: then nothing is known about the range any more.
+    private func scan(_ range: Range<UInt64>) -> [PageTable.Region]? {
+        var regions: [PageTable.Region] = []
+        let code = table.scan(range, marking: .written, protecting: true) { regions.append($0) }
+        return code == 0 ? regions : nil
+    }
+
+    private mutating func report(_ regions: [PageTable.Region], reportingAll: Bool) {
+        for region in regions {
             present.append(region.range)
             if region.isMarked || reportingAll { dirty.append(region.range) }
         }
-        guard code != 0 else { return true }
-        dirty.removeLast(dirty.count - dirtyBefore)
-        present.removeLast(present.count - presentBefore)
-        return false
     }
 }
