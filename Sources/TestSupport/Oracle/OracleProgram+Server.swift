@@ -129,7 +129,15 @@ extension OracleProgram {
             const char *name = pid ? "filtered to death" : "filtered with an answer";
             main_region = private_region(name, 1024);
             if (pid == 0) extra_check = compare_filter;
-            start(thread_life, main_region);
+            /* Two threads write: each page is one's only. */
+            static struct region halves[2];
+            for (uint32_t i = 0; i < 2; i++) {
+                halves[i] = *main_region;
+                halves[i].first = i;
+                halves[i].stride = 2;
+            }
+            main_region = halves;
+            start(thread_life, halves + 1);
             filter(pid == 0 ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_KILL_PROCESS);
             live(write_main_region, 2000);
         }

@@ -18,13 +18,7 @@ import Testing
                 let answer = try await oracle.verify()
                 let explanations =
                     answer.wrong == 0 ? [] : try await oracle.explanations(on: target)
-                // In `all` one page of the task under seccomp, which the kernel fills from a pipe,
-                // is half right now and then; see docs/oracle.md.
-                withKnownIssue(isIntermittent: true) {
-                    #expect(answer.wrong == 0, "\(explanations.joined(separator: "\n"))")
-                } when: {
-                    variant == .all
-                }
+                #expect(answer.wrong == 0, "\(explanations.joined(separator: "\n"))")
                 #expect(answer.checked > 0 && answer.steps > last.steps)
                 last = answer
             }
