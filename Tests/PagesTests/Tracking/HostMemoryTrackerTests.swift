@@ -123,71 +123,6 @@ struct HostMemoryTrackerTests {
         _ = try await said
     }
 
-    /// Linux 6.18 forgets the registration of a neighbour that a moved mapping is merged with, and
-    /// leaves its marks.
-    @Test func `a mapping that is moved back beside its neighbour hides no page`() async throws {
-        let program = """
-            import ctypes, os, sys
-            libc = ctypes.CDLL(None, use_errno=True)
-            call = libc.mremap
-            call.restype = ctypes.c_void_p
-            call.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int,
-                             ctypes.c_void_p]
-            libc.mmap.restype = ctypes.c_void_p
-            libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
-                                  ctypes.c_int, ctypes.c_long]
-            size = 16 * 4096
-            base = libc.mmap(None, 64 * size, 0, 0x4022, -1, 0)
-            first = libc.mmap(base + size, 2 * size, 3, 0x32, -1, 0)
-            second, elsewhere = first + size, base + 32 * size
-            def fill(byte):
-                ctypes.memset(first, byte, 1)
-                ctypes.memset(first + 5 * 4096, byte, 1)
-            def wait(text):
-                os.write(1, (text + "\\n").encode())
-                sys.stdin.readline()
-            ctypes.memset(first, 1, 2 * size)
-            wait("%x" % first)
-            moved = call(second, size, size, 3, elsewhere)
-            wait("away")
-            back = call(elsewhere, size, size, 3, second)
-            fill(2)
-            wait("back" if (moved, back) == (elsewhere, second) else "not moved")
-            fill(3)
-            wait("written")
-            """
-        let tool = try ConversingTool.start(Command("python3", ["-c", program]))
-        async let said = tool.said()
-        let line = try await blocking { try tool.output.read(upTo: 100) }
-        let first = try #require(
-            UInt64(String(decoding: line.dropLast(), as: UTF8.self), radix: 16))
-        let tracker = try await installed(in: tool.child.pid)
-        var model = Model()
-        func round() async throws {
-            let found = try await blocking { try tracker.round() }
-            model.take(found.dirty, of: tool.child.pid, for: tracker)
-        }
-        func next(_ answer: String) async throws {
-            try tool.input.write(Array("go\n".utf8)[...])
-            try await hears(answer + "\n", from: tool)
-        }
-        try await round()
-        try await next("away")
-        try await round()
-        try await next("back")
-        try await round()
-        try await next("written")
-        let last = try await blocking { try tracker.round() }
-        let written = AddressSet([first, first + 5 * 4096].map { $0..<$0 + 4096 })
-        #expect(written.subtracting(last.dirty).isEmpty)
-        model.take(last.dirty, of: tool.child.pid, for: tracker)
-        #expect(model.differences(from: last, of: tool.child.pid) == [])
-        tracker.close()
-        tool.input.close()
-        _ = await tool.child.wait()
-        _ = try await said
-    }
-
     @Test func `a process in a namespace is named by its number there`() async throws {
         let tool = try ConversingTool.start(
             Command("unshare", ["--pid", "--fork", "sh", "-c", "echo $$; read line"]))
@@ -208,7 +143,7 @@ struct HostMemoryTrackerTests {
 }
 
 /// Reads what the tool says next, in however many pieces it comes.
-private func hears(_ text: String, from tool: ConversingTool) async throws {
+func hears(_ text: String, from tool: ConversingTool) async throws {
     var heard: [UInt8] = []
     while heard.count < text.utf8.count {
         let piece = try await blocking { try tool.output.read(upTo: 100) }
