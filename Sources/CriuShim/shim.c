@@ -15,6 +15,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +48,8 @@ enum { page_is_present = 1 << 3, page_is_swapped = 1 << 4 };
 static const uint32_t restore_finished = 0x52535446;
 static const char agreed = 'y';
 
+/* What the environment said; CRIU passes it to nobody. */
+static const char *hidden_path, *mark_path, *hold_directory;
 static struct hidden *ranges;
 static size_t range_count;
 static int is_restoring;
@@ -134,18 +138,77 @@ static void share_mark(const char *path) {
     close(file);
 }
 
+/* A name in a directory, whose path may be longer than a socket's address. */
+static int connect_in(int directory, const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, name);
+    int link = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (link >= 0 && !connect(link, (struct sockaddr *)&address, sizeof address)) return link;
+    if (link >= 0) close(link);
+    return -1;
+}
+
+static void hold(void) {
+    int directory = open(hold_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int link = directory >= 0 ? connect_in(directory, "held") : -1;
+    char answer = 0;
+    if (link < 0 || recv(link, &answer, 1, MSG_WAITALL) != 1 || answer != agreed) _exit(113);
+    close(link);
+    close(directory);
+}
+
+/* From here on it counts. */
+static void begin(void) {
+    if (hold_directory) hold();
+    if (hidden_path) read_ranges(hidden_path);
+    if (mark_path) share_mark(mark_path);
+    hold_directory = hidden_path = mark_path = NULL;
+}
+
+static const char *taken(const char *name) {
+    const char *value = getenv(name);
+    char *copy = value ? strdup(value) : NULL;
+    unsetenv(name);
+    return copy;
+}
+
 /* Does something in CRIU alone, neither in runc nor in what CRIU starts. */
 __attribute__((constructor)) static void load(void) {
     if (strcmp(program_invocation_short_name, "criu")) return;
-    const char *path = getenv("GODWIT_HIDDEN_PAGES");
-    if (path) read_ranges(path);
-    const char *mark = getenv("GODWIT_TOUCHED");
-    if (mark) share_mark(mark);
+    hidden_path = taken("GODWIT_HIDDEN_PAGES");
+    mark_path = taken("GODWIT_TOUCHED");
+    hold_directory = taken("GODWIT_HOLD");
     is_restoring = getenv("GODWIT_LAZY_RESTORE") != NULL;
-    unsetenv("LD_PRELOAD");
-    unsetenv("GODWIT_HIDDEN_PAGES");
     unsetenv("GODWIT_LAZY_RESTORE");
-    unsetenv("GODWIT_TOUCHED");
+    unsetenv("LD_PRELOAD");
+    if (!hold_directory) begin();
+}
+
+/* CRIU sets its alarm right before it freezes, with everything prepared. */
+INTERPOSED unsigned alarm(unsigned seconds) {
+    static unsigned (*real)(unsigned);
+    if (!real) real = (unsigned (*)(unsigned))behind("alarm");
+    if (!is_restoring) begin();
+    return real(seconds);
+}
+
+/* CRIU asks, twice, for the connections that its own network namespace tracks, and the kernel looks
+ * through the table of all namespaces, 11 ms each time. An instance has no packet filter that would
+ * track any. What it asks for becomes a question to which the kernel answers "done". */
+INTERPOSED ssize_t sendmsg(int descriptor, const struct msghdr *message, int flags) {
+    enum { connections = NFNL_SUBSYS_CTNETLINK << 8 | 1 /* IPCTNL_MSG_CT_GET */ };
+    struct { struct nlmsghdr head; struct nfgenmsg body; } asked;
+    struct iovec part = {&asked, sizeof asked};
+    struct msghdr other = *message;
+    if (touched && message->msg_iovlen == 1 && message->msg_iov->iov_len == sizeof asked) {
+        memcpy(&asked, message->msg_iov->iov_base, sizeof asked);
+        if (asked.head.nlmsg_type == connections && asked.head.nlmsg_flags & NLM_F_DUMP) {
+            asked.head.nlmsg_type = NLMSG_NOOP;
+            asked.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+            other.msg_iov = &part;
+        }
+    }
+    return call(SYS_sendmsg, descriptor, (long)&other, flags, 0, 0);
 }
 
 /* As the owner of /dev/shm: in a user namespace's own filesystem the host's root can make nothing. */
@@ -277,8 +340,10 @@ INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;
     va_end(list);
     size_t length = strlen(path);
-    if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img"))
+    if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img")) {
+        begin();
         image_directory = directory;
+    }
     return (int)call(SYS_openat, directory, (long)path, flags | O_LARGEFILE, mode, 0);
 }
 

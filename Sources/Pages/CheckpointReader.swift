@@ -8,12 +8,15 @@ package struct CheckpointReader: Sendable {
 
     package init(directory: String) { self.directory = directory }
 
-    /// - Parameter progress: called with all bytes of content received so far.
+    /// - Parameters:
+    ///   - arrived: called with the name of each file that is whole.
+    ///   - progress: called with all bytes of content received so far.
     /// - Throws: `protocolViolation` for anything that is not the format, `limitExceeded`,
     ///   `noSpace`,
     ///   `linkLost` if the stream ends too soon. What has arrived is left in the directory.
     package func receive(
         from stream: any ByteStream,
+        arrived: @Sendable (String) throws -> Void = { _ in },
         progress: @Sendable (ByteCount) -> Void
     ) async throws -> (digest: String, bytes: ByteCount) {
         var source = BufferedSource(stream: stream)
@@ -32,6 +35,7 @@ package struct CheckpointReader: Sendable {
                 received += bytes
                 progress(received)
             }
+            try arrived(name)
         }
         let announced = CheckpointFormat.number(try await source.take(4), as: UInt32.self)
         guard announced == count, try await source.isAtEnd() else {

@@ -262,8 +262,8 @@ extension SourceWork {
         var streams: [any ByteStream] = []
         for number in 0..<count { streams.append(try await open(.memory(number))) }
         let session = try await driver.openMemory(
-            definition, over: streams, options: options, cost: freezeCost(),
-            progress: { [job] in job.ledger.sent($0) })
+            definition, over: streams, checkpoint: standing(.checkpoint), options: options,
+            cost: freezeCost(), progress: { [job] in job.ledger.sent($0) })
         kept.withLock { $0.memory = session }
         defer { job.ledger.set(session.report) }
         try await session.sendRounds()

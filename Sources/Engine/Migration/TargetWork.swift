@@ -258,12 +258,13 @@ final class TargetWork: Sendable {
     }
 
     private func receiveCheckpoint() async throws -> String {
-        let definition = definition
+        let (definition, options) = (definition, agreed.plan.options)
         let driver = try equipment.driver(definition.kind)
+        let root = try equipment.pool(definition.pool).path(of: definition.name.text)
         return try await job.desk.take(.checkpoint) { [job] stream in
-            try await driver.receiveCheckpoint(definition, from: stream) {
-                job.ledger?.sentCheckpoint($0)
-            }
+            try await driver.receiveCheckpoint(
+                definition, root: root, options: options, from: stream
+            ) { job.ledger?.sentCheckpoint($0) }
             .digest
         }
     }
@@ -312,11 +313,12 @@ extension TargetWork {
     func completeReceipt() async throws -> Receipt? {
         let (definition, plan) = (definition, agreed.plan)
         guard try reservation() != nil else { return nil }
-        let status = try await equipment.driver(definition.kind).observe(definition).status
+        let found = try await equipment.driver(definition.kind).observe(definition)
         let runs = plan.startsOnTarget && !plan.options.isPaused
         let expected: InstanceStatus =
             runs ? .running : plan.options.mode == .live ? .frozen : .stopped
-        guard status == expected else { return nil }
+        // Tools of a restore that has not ended make an instance look as if it ran.
+        guard found.status == expected, found.pid != nil || expected == .stopped else { return nil }
         return Receipt(name: definition.name, isRunning: runs, milliseconds: [:])
     }
 

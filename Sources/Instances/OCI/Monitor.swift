@@ -32,16 +32,17 @@ package enum Monitor {
         signal(SIGHUP, SIG_IGN)
         Reaper.adoptOrphans()
         let report = Descriptor(taking: reportDescriptor)
-        guard action == .receive else { return await run(action, path, nil, report) }
+        guard action == .receive else { return await run(action, path, nil, nil, report) }
         let record = try RuntimeRecord.read(path)
-        guard let keeper = try await MemoryKeeper.receive(streams: streams, for: record) else {
-            return
-        }
-        await run(.restore, path, keeper, report)
+        guard
+            let (keeper, launch) = try await MemoryKeeper.receive(streams: streams, for: record)
+        else { return }
+        await run(.restore, path, keeper, launch, report)
     }
 
     private static func run(
-        _ action: Action, _ path: String, _ keeper: MemoryKeeper?, _ report: Descriptor
+        _ action: Action, _ path: String, _ keeper: MemoryKeeper?, _ prepared: Launch?,
+        _ report: Descriptor
     ) async {
         let began = ContinuousClock.now
         do {
@@ -52,7 +53,9 @@ package enum Monitor {
             }
             let serving = server.map { serve($0, fetch, record) }
             let output: Descriptor
-            do { output = try await launch(action, record, isLazy: server != nil) } catch {
+            do {
+                output = try await launch(action, record, prepared, isLazy: server != nil)
+            } catch {
                 serving?.cancel()
                 throw await reason(of: error, serving)
             }
@@ -113,56 +116,15 @@ package enum Monitor {
     /// Runs runc and returns the reading end of the pipe that is now the instance's output and
     /// error.
     private static func launch(
-        _ action: Action, _ record: RuntimeRecord, isLazy: Bool
+        _ action: Action, _ record: RuntimeRecord, _ prepared: Launch?, isLazy: Bool
     ) async throws -> Descriptor {
-        let files = record.files
-        try SmallFile.replace(files.monitor, with: Array("\(getpid())".utf8))
-        let (output, input) = try Descriptor.pipe()
-        let nothing = try Descriptor.open("/dev/null", O_RDONLY)
-        let command = command(action, record, isLazy: isLazy)
-        let hook = try NetworkHook(record)
-        let runc = try ChildProcess.start(
-            command, descriptors: [(nothing, 0), (input, 1), (input, 2)])
-        async let served: Void = hook.serve()
-        input.close()
-        let status = await runc.wait()
-        hook.end()
-        await served
-        guard status.isSuccess else { throw failure(action, files, status) }
-        return output
-    }
-
-    private static func command(
-        _ action: Action, _ record: RuntimeRecord, isLazy: Bool
-    ) -> Command {
-        let (files, runc) = (record.files, record.configuration.runc)
-        let name = record.definition.name.text
-        guard action != .start else {
-            return runc.run(
-                name, bundle: files.directory, pidFile: files.pid, log: files.runcLog)
+        if let prepared {
+            if prepared.record == record, try await prepared.letGo() {
+                return try await prepared.finish()
+            }
+            await prepared.drop()
         }
-        var command = runc.restore(
-            name, bundle: files.directory, images: files.images, work: files.work,
-            keepsConnections: record.keepsConnections, isLazy: isLazy, pidFile: files.pid,
-            log: files.runcLog)
-        if isLazy {
-            let library = Criu.library(of: record.configuration.executable)
-            command.environment = Criu.restoringLazily(library: library)
-        }
-        return command
-    }
-
-    private static func failure(
-        _ action: Action, _ files: InstanceFiles, _ status: ExitStatus
-    ) -> GodwitError {
-        guard action == .start else {
-            return CriuFailure.error(.restoreFailed, files, action: "restore")
-        }
-        return GodwitError(
-            .toolFailed, "the instance \(files.name) could not be started",
-            remedy: "see whether its command, user and mounts exist in its root filesystem",
-            cause: CriuFailure.lastWords(of: files.runcLog)
-                ?? "runc ended with status \(status.number)")
+        return try await Launch(action, record, isLazy: isLazy, isHeld: false).finish()
     }
 
     /// A task of its own, because the log goes on while this one waits for the first process.

@@ -55,26 +55,26 @@ extension OCIDriver: Checkpointable {
         let files = files(definition)
         let statistics = CriuStatistics.parse(
             (try? SmallFile.bytes("\(files.work)/stats-dump")) ?? [])
-        let sent = try await CheckpointWriter(directory: files.images)
-            .send(over: stream, progress: progress)
+        let writer =
+            dumps.takeWriter(definition.name) ?? CheckpointWriter(directory: files.images)
+        let sent = try await writer.send(over: stream, progress: progress)
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)
         return CheckpointResult(digest: sent.digest, bytes: sent.bytes, statistics: statistics)
     }
 
     package func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws {
-        try await dump(definition, options: options, environment: [:])
+        try requireDumpable(definition)
+        let child = try await startDump(definition, options: options, environment: [:])
+        try await finishDump(definition, child)
     }
 
-    /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
-    ///
     /// - Parameter environment: for CRIU.
-    func dump(
+    func startDump(
         _ definition: InstanceDefinition, options: MoveOptions, environment: [String: String]
-    ) async throws {
+    ) async throws -> ChildProcess {
         precondition(options.mode == .live)
         let files = files(definition)
-        try requireDumpable(definition)
         await waitForDump(files)
         for directory in [files.images, files.work] {
             try SmallFile.remove(directory)
@@ -90,6 +90,12 @@ extension OCIDriver: Checkpointable {
         let child = try ChildProcess.start(
             command, descriptors: [(nothing, 0), (nothing, 1), (nothing, 2)])
         try SmallFile.replace(files.dumping, with: Array("\(child.pid)".utf8))
+        return child
+    }
+
+    /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
+    func finishDump(_ definition: InstanceDefinition, _ child: ChildProcess) async throws {
+        let files = files(definition)
         let status = await child.wait()
         try SmallFile.remove(files.dumping)
         guard status.isSuccess else {
@@ -100,7 +106,7 @@ extension OCIDriver: Checkpointable {
         CriuFailure.keepLog(files, action: "dump")
     }
 
-    private func requireDumpable(_ definition: InstanceDefinition) throws {
+    func requireDumpable(_ definition: InstanceDefinition) throws {
         let cgroup = try cgroup(definition)
         guard cgroup.isFrozen else {
             throw GodwitError(

@@ -15,6 +15,8 @@ extension OCIDriver {
 
     package func receiveCheckpoint(
         _ definition: InstanceDefinition,
+        root: String,
+        options: MoveOptions,
         from stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {
@@ -26,8 +28,17 @@ extension OCIDriver {
         guard unsafe chmod(files.images, 0o755) == 0 else {
             throw GodwitError.kernel("open \(files.images) to the instance")
         }
+        let record = restoring(definition, root: root, options)
         let received = try await CheckpointReader(directory: files.images)
-            .receive(from: stream, progress: progress)
+            .receive(
+                from: stream,
+                arrived: { name in
+                    // A source that prepares its dump sends it long before the rest.
+                    guard name == Runc.descriptors else { return }
+                    try makeBundle(record)
+                    try SmallFile.makeDirectory(files.work)
+                    keepers.prepareRestore(of: definition.name)
+                }, progress: progress)
         return CheckpointResult(digest: received.digest, bytes: received.bytes, statistics: [:])
     }
 

@@ -15,6 +15,7 @@ package struct OCIDriver: Sendable {
     let scan: ObstacleScanning
     /// All that it holds in memory: processes and taps that drop what they keep when this one ends.
     let keepers = Keepers()
+    let dumps = PreparedDumps()
     let packetHolds = Holds()
 
     package init(
@@ -165,6 +166,7 @@ package struct OCIDriver: Sendable {
     /// Waits for a checkpoint that a daemon left running when it died: CRIU puts the tasks back
     /// into the state in which it found them, so that whoever thaws or kills must come after it.
     func waitForDump(_ files: InstanceFiles) async {
+        await dumps.discard(files.name)
         guard let pid = files.number(in: files.dumping) else { return }
         let isOver = await holds(within: .seconds(30)) {
             !ProcessTable.all().contains { $0.group == pid && $0.state != "Z" }

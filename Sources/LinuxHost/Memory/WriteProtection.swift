@@ -48,9 +48,9 @@ package final class WriteProtection: Sendable {
     /// Takes the marks from all pages of an added range, so that each counts as written.
     ///
     /// Marks outlive their registration where the kernel forgets it on `mremap`: before Linux 6.13
-    /// they move along (fs/userfaultfd.c, `mremap_userfaultfd_prep`); since then they stay behind on
-    /// a neighbour that the moved mapping is merged with (seen on 6.18). A page marked though open
-    /// to writes would never be reported.
+    /// they move along (fs/userfaultfd.c, `mremap_userfaultfd_prep`); since then they stay behind
+    /// on a neighbour that the moved mapping is merged with (seen on 6.18). A page marked though
+    /// open to writes would never be reported.
     ///
     /// - Returns: 0, or the kernel's errno.
     package func open(_ range: Range<UInt64>) -> Int32 {

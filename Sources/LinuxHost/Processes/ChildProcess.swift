@@ -69,6 +69,8 @@ package final class ChildProcess: Sendable {
     /// Returns when the process has ended and is reaped; may be called by several tasks.
     package func wait() async -> ExitStatus { await ending.value }
 
+    package var hasEnded: Bool { Readiness.wait([pidfd], milliseconds: 0)[0] }
+
     /// Sends the signal, unless the process has ended.
     package func signal(_ number: Int32) {
         _ = godwit_pidfd_send_signal(pidfd.number, number)

@@ -10,6 +10,9 @@ package enum Criu {
             // The host end of the veth is down from the freeze until the instance runs, which locks
             // more than CRIU's iptables rules would, and saves 90 ms of dump and 50 ms of restore.
             "network-lock=skip",
+            // runc's hook makes interfaces, addresses and routes anew from the definition, which
+            // the instance has no right to change (no CAP_NET_ADMIN, /proc/sys is read-only).
+            "empty-ns=net",
             // Connections that are not yet accepted are dropped: the client tries them again.
             "skip-in-flight",
             "link-remap",
@@ -30,16 +33,29 @@ extension Criu {
     /// For a dump that leaves out the memory listed in a file, see `hiddenPages`. If the library
     /// does not come into effect CRIU dumps everything.
     ///
-    /// - Parameter mark: a file that does not exist; afterwards its first byte is 0 if the dump has
-    ///   left the instance's files alone. If the library does not come into effect there is none.
-    package static func hiding(_ file: String, mark: String, library: String) -> [String: String] {
-        ["LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": file, "GODWIT_TOUCHED": mark]
+    /// - Parameters:
+    ///   - mark: a file that does not exist; afterwards its first byte is 0 if the dump has left
+    ///     the instance's files alone. If the library does not come into effect there is none.
+    ///   - hold: the directory of a `CriuHold` that keeps CRIU from freezing; the files need not be
+    ///     there before that lets go.
+    package static func hiding(
+        _ file: String, mark: String, library: String, hold: String? = nil
+    ) -> [String: String] {
+        preloading(library, hold).merging(
+            ["GODWIT_HIDDEN_PAGES": file, "GODWIT_TOUCHED": mark]) { $1 }
     }
 
     /// For a restore with our page server: tasks in a user namespace get their userfaultfds, and
     /// none runs before the server has agreed.
-    package static func restoringLazily(library: String) -> [String: String] {
-        ["LD_PRELOAD": library, "GODWIT_LAZY_RESTORE": "1"]
+    ///
+    /// - Parameter hold: the directory of a `CriuHold` that keeps CRIU from reading images.
+    package static func restoringLazily(library: String, hold: String? = nil) -> [String: String] {
+        preloading(library, hold).merging(["GODWIT_LAZY_RESTORE": "1"]) { $1 }
+    }
+
+    private static func preloading(_ library: String, _ hold: String?) -> [String: String] {
+        let held = hold.map { ["GODWIT_HOLD": $0] } ?? [:]
+        return held.merging(["LD_PRELOAD": library]) { $1 }
     }
 
     /// The file for `hiding`.

@@ -11,6 +11,10 @@ package struct Runc: Codable, Equatable, Sendable {
         self.criu = criu
     }
 
+    /// The file among a checkpoint's images that runc reads before it starts CRIU: what the first
+    /// process's standard streams were.
+    package static let descriptors = "descriptors.json"
+
     /// Where a container's state lies.
     package func state(of name: String) -> String { "\(root)/\(name)" }
 

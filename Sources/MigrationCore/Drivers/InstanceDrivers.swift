@@ -46,9 +46,12 @@ package protocol Checkpointable: InstanceDriver {
 
     /// Target: makes what can be made before the state is here. Nothing runs, nothing is announced.
     func prepareRestore(_ definition: InstanceDefinition, root: String) async throws
-    /// Target: receives the process state into memory-backed files.
+    /// Target: receives the process state into memory-backed files, and starts what `restore` will
+    /// need of tools with the same root and options.
     func receiveCheckpoint(
         _ definition: InstanceDefinition,
+        root: String,
+        options: MoveOptions,
         from stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult

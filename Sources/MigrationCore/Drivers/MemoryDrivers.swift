@@ -4,14 +4,17 @@ package protocol MemoryMoving: Checkpointable {
     /// Whether this host can do it now: its CRIU can leave out memory that travels otherwise.
     var canMoveMemory: Bool { get async }
 
-    /// Source: begins to watch which pages the running instance writes.
+    /// Source: begins to watch which pages the running instance writes, and starts what the dump
+    /// will need of tools.
     ///
     /// - Parameters:
     ///   - streams: at least one, to the target's `receiveMemory`.
+    ///   - checkpoint: to the target's `receiveCheckpoint`, for what is known of the state by now.
     ///   - cost: what a freeze has cost so far, apart from pages.
     func openMemory(
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
+        checkpoint: any ByteStream,
         options: MoveOptions,
         cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void

@@ -147,8 +147,8 @@ private struct Round {
         settled = settled.union(AddressSet(taken))
     }
 
-    /// A page that counts as unwritten though nobody has protected it yet bears a mark that outlived
-    /// its registration (`WriteProtection.open`), and may be open to writes.
+    /// A page that counts as unwritten though nobody has protected it yet bears a mark that
+    /// outlived its registration (`WriteProtection.open`), and may be open to writes.
     private func scanOfNew(_ range: Range<UInt64>) -> [PageTable.Region]? {
         guard let regions = scan(range) else { return nil }
         let unmarked = AddressSet(regions.filter { !$0.isMarked }.map(\.range))

@@ -85,7 +85,10 @@ final class FakeDriver: Checkpointable {
     }
 
     func observe(_ definition: InstanceDefinition) async throws -> InstanceObservation {
-        InstanceObservation(status: instances[definition.name]?.status ?? .stopped)
+        guard let instance = instances[definition.name] else {
+            return InstanceObservation(status: .stopped)
+        }
+        return InstanceObservation(status: instance.status, pid: 1)
     }
 
     func log(_ definition: InstanceDefinition, limit: ByteCount) async throws -> [UInt8] {
@@ -150,6 +153,8 @@ final class FakeDriver: Checkpointable {
 
     func receiveCheckpoint(
         _ definition: InstanceDefinition,
+        root: String,
+        options: MoveOptions,
         from stream: any ByteStream,
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {

@@ -56,6 +56,7 @@ extension FakeDriver: MemoryMoving {
     func openMemory(
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
+        checkpoint: any ByteStream,
         options: MoveOptions,
         cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void

@@ -209,7 +209,9 @@ extension TestHost {
         try await source.driver.dump(definition, options: options)
         async let sent = source.driver.sendCheckpoint(
             definition, over: stream, progress: { _ in })
-        let received = try await driver.receiveCheckpoint(definition, from: stream) { count in
+        let received = try await driver.receiveCheckpoint(
+            definition, root: root, options: options, from: stream
+        ) { count in
             progressed.store(count.bytes, ordering: .relaxed)
         }
         let left = try await sent

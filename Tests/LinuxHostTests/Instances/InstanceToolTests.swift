@@ -82,6 +82,11 @@ import Testing
         #expect(
             Criu.restoringLazily(library: library)
                 == ["LD_PRELOAD": library, "GODWIT_LAZY_RESTORE": "1"])
+        #expect(
+            Criu.restoringLazily(library: library, hold: "/d")
+                == [
+                    "LD_PRELOAD": library, "GODWIT_LAZY_RESTORE": "1", "GODWIT_HOLD": "/d",
+                ])
     }
 
     @Test func `CRIU is configured by these lines`() {
@@ -89,6 +94,7 @@ import Testing
             Criu.configuration(closesConnections: true) == """
                 manage-cgroups=ignore
                 network-lock=skip
+                empty-ns=net
                 skip-in-flight
                 link-remap
                 ghost-limit=512M

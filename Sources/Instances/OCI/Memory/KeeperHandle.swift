@@ -65,6 +65,9 @@ final class KeeperHandle: Sendable {
         if let failure = arrival.failure { throw failure }
     }
 
+    /// Has the tools of the restore started. What comes of it the restore will find.
+    func prepareRestore() { try? control.write([MemoryKeeper.prepares]) }
+
     /// Has the instance restored; `report` will say how that went.
     func restore() throws { try control.write([MemoryKeeper.restores]) }
 
@@ -84,19 +87,36 @@ final class KeeperHandle: Sendable {
     }
 }
 
-/// Keepers between the arrival of an instance's memory and its restore.
+/// Keepers between the beginning of an instance's memory and its restore.
 final class Keepers: Sendable {
-    private let keepers = Mutex<[InstanceName: KeeperHandle]>([:])
+    private struct Place {
+        var keeper: KeeperHandle?
+        /// All is here that the tools of the restore need to start.
+        var isReady = false
+    }
+
+    private let places = Mutex<[InstanceName: Place]>([:])
 
     func put(_ keeper: KeeperHandle, for name: InstanceName) {
-        keepers.withLock { keepers in
-            precondition(keepers[name] == nil, "two keepers of one instance")
-            keepers[name] = keeper
+        let isReady = places.withLock { places in
+            precondition(places[name]?.keeper == nil, "two keepers of one instance")
+            places[name, default: Place()].keeper = keeper
+            return places[name]?.isReady == true
         }
+        if isReady { keeper.prepareRestore() }
+    }
+
+    /// Has the keeper prepare, now or when it is there.
+    func prepareRestore(of name: InstanceName) {
+        let keeper = places.withLock { places in
+            places[name, default: Place()].isReady = true
+            return places[name]?.keeper
+        }
+        keeper?.prepareRestore()
     }
 
     func take(_ name: InstanceName) -> KeeperHandle? {
-        keepers.withLock { $0.removeValue(forKey: name) }
+        places.withLock { $0.removeValue(forKey: name)?.keeper }
     }
 
     func discard(_ name: InstanceName) async { await take(name)?.discard() }

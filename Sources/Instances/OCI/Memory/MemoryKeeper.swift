@@ -12,10 +12,12 @@ import Pages
 ///     source ══ TLS ══ daemon ── sockets 5… ── keeper ── userfaultfd ── the instance's tasks
 ///                        └────── socket 4 ──────┘
 struct MemoryKeeper {
-    /// The daemon's socket. The keeper writes `Arrival`, then reads one byte, `restores`, or the
-    /// end: then all that has arrived is dropped.
+    /// The daemon's socket. The keeper writes `Arrival` once, and reads bytes: `prepares` at any
+    /// time, `restores` after it has said that all is here. At the end all that has arrived is
+    /// dropped.
     static let control: Int32 = 4
     static let firstStream: Int32 = 5
+    static let prepares: UInt8 = 0x70
     static let restores: UInt8 = 0x72
 
     /// What has arrived, as a line of JSON.
@@ -28,22 +30,45 @@ struct MemoryKeeper {
     /// For streams of pages; nil if none are to come.
     let listener: LocalListener?
 
-    /// Receives over the sockets that this process was started with.
+    /// Receives over the sockets that this process was started with, and starts the restore's
+    /// tools when it is told so.
     ///
     /// - Returns: nil if the daemon has gone, or has no use for what has arrived.
     static func receive(streams count: Int, for record: RuntimeRecord) async throws
-        -> MemoryKeeper?
+        -> (MemoryKeeper, Launch?)?
     {
         let control = Descriptor(taking: control)
         let streams = (0..<Int32(count)).map {
             SocketStream(Descriptor(taking: firstStream + $0))
         }
-        let store = PageStore(limit: try limit(of: record))
-        let keeper: MemoryKeeper
+        async let arrival = receive(from: streams, for: record, control)
+        var launch: Launch?
+        while true {
+            switch try await blocking({ try control.read(upTo: 1) }).first {
+            case prepares:
+                guard launch == nil else { continue }
+                // What it was when this process was started lacked the move's options.
+                launch = try? Launch(
+                    .restore, RuntimeRecord.read(record.files.record), isLazy: true, isHeld: true)
+            case restores: return await arrival.map { ($0, launch) }
+            default:
+                for stream in streams { await stream.cancel() }
+                await launch?.drop()
+                return nil
+            }
+        }
+    }
+
+    /// - Returns: nil if the memory did not arrive, which the daemon has been told.
+    private static func receive(
+        from streams: [SocketStream], for record: RuntimeRecord, _ control: Descriptor
+    ) async -> MemoryKeeper? {
         do {
+            let store = PageStore(limit: try limit(of: record))
             _ = try await PageTarget(sink: store).receive(from: streams)
-            keeper = MemoryKeeper(store: store, listener: try listener(store, record.files))
+            let keeper = MemoryKeeper(store: store, listener: try listener(store, record.files))
             try say(Arrival(failure: nil), on: control)
+            return keeper
         } catch {
             for stream in streams { await stream.cancel() }
             let failure =
@@ -52,8 +77,6 @@ struct MemoryKeeper {
             try? say(Arrival(failure: failure), on: control)
             return nil
         }
-        let answer = try await blocking { try control.read(upTo: 1) }
-        return answer == [restores] ? keeper : nil
     }
 
     /// Writes down that pages are to come, and listens for them.

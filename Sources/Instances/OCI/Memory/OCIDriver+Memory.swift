@@ -17,15 +17,19 @@ extension OCIDriver: MemoryMoving {
     package func openMemory(
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],
+        checkpoint: any ByteStream,
         options: MoveOptions,
         cost: FreezeCost,
         progress: @escaping @Sendable (MemoryProgress) -> Void
     ) async throws -> any MemorySession {
         try await waitForArrival(definition)
         let cgroup = try cgroup(definition)
+        // Before the rounds, so that the last of them is not old when it is done.
+        try await prepareDump(definition, options: options, over: checkpoint)
         return OCIMemorySession(
             over: streams, options: options.memory, cost: cost,
-            processes: { cgroup.processes() }, progress: progress)
+            processes: { cgroup.processes() }, progress: progress,
+            atEnd: { [dumps] in await dumps.discard(definition.name) })
     }
 
     /// Returns when all memory of the last move has been placed. Before that a dump would take for
@@ -50,20 +54,29 @@ extension OCIDriver: MemoryMoving {
             try? SmallFile.remove(files.hiddenPages)
             try? SmallFile.remove(files.touched)
         }
-        try SmallFile.remove(files.touched)
+        try requireDumpable(definition)
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
-        try await dump(
-            definition, options: options,
-            environment: Criu.hiding(files.hiddenPages, mark: files.touched, library: library))
+        let child: ChildProcess
+        if let prepared = dumps.release(definition.name) {
+            try prepared.hold.letGo()
+            child = prepared.child
+        } else {
+            try SmallFile.remove(files.touched)
+            child = try await startDump(
+                definition, options: options,
+                environment: Criu.hiding(
+                    files.hiddenPages, mark: files.touched, library: library))
+        }
+        try await finishDump(definition, child)
         return (try? SmallFile.bytes(files.touched)) != [0]
     }
 
     package func receiveMemory(
         _ definition: InstanceDefinition, from streams: [any ByteStream]
     ) async throws {
-        await keepers.discard(definition.name)
         let (keeper, sockets) = try KeeperHandle.start(
             configuration, files(definition), streams: streams.count)
+        keepers.put(keeper, for: definition.name)
         do {
             // What waits for a socket does not hear of a cancel by itself.
             try await withTaskCancellationHandler {
@@ -80,10 +93,9 @@ extension OCIDriver: MemoryMoving {
                 for socket in sockets { socket.end() }
             }
         } catch {
-            await keeper.discard()
+            await keepers.discard(definition.name)
             throw error
         }
-        keepers.put(keeper, for: definition.name)
     }
 
     package func servePages(

@@ -10,6 +10,7 @@ final class OCIMemorySession: MemorySession {
     private let options: MemoryOptions
     private let cost: FreezeCost
     private let progress: @Sendable (MemoryProgress) -> Void
+    private let atEnd: @Sendable () async -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -22,13 +23,15 @@ final class OCIMemorySession: MemorySession {
     init(
         over streams: [any ByteStream], options: MemoryOptions, cost: FreezeCost,
         processes: @escaping @Sendable () throws -> [Int32],
-        progress: @escaping @Sendable (MemoryProgress) -> Void
+        progress: @escaping @Sendable (MemoryProgress) -> Void,
+        atEnd: @escaping @Sendable () async -> Void
     ) {
         let tracker = MemoryTracker(processes: processes)
         self.tracker = tracker
         self.options = options
         self.cost = cost
         self.progress = progress
+        self.atEnd = atEnd
         source = PageSource(
             streams: streams, compression: options.compression, witness: tracker)
     }
@@ -103,7 +106,10 @@ final class OCIMemorySession: MemorySession {
         note(sent, isOwed ? 0 : dirty.reduce(0) { $0 + $1.pageCount })
     }
 
-    func close() async { await tracker.close() }
+    func close() async {
+        await atEnd()
+        await tracker.close()
+    }
 
     private func note(_ sent: RoundResult, _ pages: Int) {
         let round = MemoryReport.Round(
