@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(8))) struct HostFailureTests {
     /// How far a move has come, as the source's report tells.
     enum Stage: String, CaseIterable, Sendable {
-        case preparing, sendingVolume, frozen, handingOver
+        case preparing, sendingVolume, sendingMemory, frozen, handingOver
 
         func isReached(by report: MigrationReport) -> Bool {
             let isFrozen = report.downtime["freeze"] != nil
@@ -17,6 +17,8 @@ import Testing
             case .preparing: report.phase == .prepare
             case .sendingVolume:
                 report.phase == .perform && !isFrozen && (report.bytes["volume"] ?? 0) > 0
+            case .sendingMemory:
+                report.phase == .perform && !isFrozen && report.bytes["memory"] != nil
             case .frozen: report.phase == .perform && isFrozen
             case .handingOver: report.phase >= .finish
             }
@@ -41,6 +43,13 @@ import Testing
         return try await result
     }
 
+    /// With memory that takes seconds to send, where a move is to be met then.
+    private func launch(_ moving: MoveLab, for stage: Stage) async throws {
+        guard stage == .sendingMemory else { return try await moving.launch() }
+        let program = "import os\nkept = os.urandom(150 << 20)\n" + MoveLab.counting
+        try await moving.launch([], ["python3", "-c", program])
+    }
+
     private func signal(_ lab: Lab, _ number: Int32) async throws {
         guard let pid = lab.daemonPid(on: "b") else { return }
         try await lab.host("b").check(["sh", "-c", "kill -\(number) \(pid)"])
@@ -61,19 +70,44 @@ import Testing
         if let thaw = report.downtime["thaw"] { #expect(thaw < 1_000) }
         let left = try await moving.leftOnTarget(since: clean)
         #expect(left == [])
+        try await expectNoTools(moving)
         try await expectMove(moving, after: lines.count)
     }
 
+    /// What was started ahead, on either host, has ended.
+    private func expectNoTools(_ moving: MoveLab) async throws {
+        var left: [String] = []
+        try? await eventually("runc and CRIU have ended", within: 10) {
+            left = ["a", "b"].flatMap { host in
+                tools(on: host, of: moving.lab).map { "\(host): \($0)" }
+            }
+            return left.isEmpty
+        }
+        #expect(left == [])
+    }
+
+    /// CRIU, by itself or by its loader (scripts/setup), and runc.
+    private func tools(on host: String, of lab: Lab) -> [String] {
+        lab.inventory(of: host).things.filter { line in
+            ["runc --root", "criu swrk", "criu-root/"].contains { line.contains($0) }
+        }
+    }
+
     private func expectMove(_ moving: MoveLab, after count: Int) async throws {
-        let result = try await moving.move()
+        var result = try await moving.move()
+        // Its name is what a target gives back last.
+        for _ in 0..<20 where result.errorText.contains("has an instance web already") {
+            try await Task.sleep(for: .milliseconds(100))
+            result = try await moving.move()
+        }
         #expect(result.status.isSuccess, "\(result.errorText)")
         try await moving.whole(on: "b", after: count)
     }
 
-    @Test(arguments: [Stage.preparing, .sendingVolume, .frozen])
+    @Test(arguments: [Stage.preparing, .sendingVolume, .sendingMemory, .frozen])
     func `a cut link leaves the container running at the source`(stage: Stage) async throws {
         try await MoveLab.with { moving in
-            try await moving.launch()
+            try await launch(moving, for: stage)
             let clean = moving.lab.inventory(of: "b")
             let before = try await moving.lines("a").count
             let node = moving.lab.host("b")
@@ -87,10 +121,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [Stage.preparing, .sendingVolume, .frozen])
+    @Test(arguments: [Stage.preparing, .sendingVolume, .sendingMemory, .frozen])
     func `a cancelled move leaves the container running at the source`(stage: Stage) async throws {
         try await MoveLab.with { moving in
-            try await moving.launch()
+            try await launch(moving, for: stage)
             let clean = moving.lab.inventory(of: "b")
             let before = try await moving.lines("a").count
             let result = try await move(moving, meeting: stage) {
@@ -195,6 +229,27 @@ import Testing
                 try await moving.move().status.isSuccess
             }
             try await moving.whole(on: "b", after: now)
+        }
+    }
+
+    /// In this stage dump and restore have been started and wait.
+    @Test func `what was started ahead ends with the daemons that started it`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await launch(moving, for: .sendingMemory)
+            let clean = lab.inventory(of: "b")
+            let before = try await moving.lines("a").count
+            _ = try await move(moving, meeting: .sendingMemory) {
+                try await eventually("the tools have been started", within: 5) {
+                    ["a", "b"].allSatisfy { tools(on: $0, of: lab).count == 2 }
+                }
+                for host in ["a", "b"] { try await lab.stopDaemon(on: host, signal: SIGKILL) }
+                try await expectNoTools(moving)
+            }
+            for host in ["a", "b"] { try await lab.startDaemon(on: host) }
+            let now = try await moving.whole(on: "a", after: before).count
+            #expect(try await moving.leftOnTarget(since: clean) == [])
+            try await expectMove(moving, after: now)
         }
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import LinuxHost
 import MigrationCore
 import Pages
+import Synchronization
 import TestSupport
 import Testing
 
@@ -25,6 +26,26 @@ import Testing
             #expect(left.bytes.bytes == UInt64(samples.values.map(\.count).reduce(0, +)))
             #expect(try target.content() == samples)
             #expect(try source.content() == [:])
+        }
+    }
+
+    @Test func `what is sent ahead is told at once and counts as the rest does`() async throws {
+        try await Directories.with { source, target in
+            try source.fill(["b": [7]])
+            let stream = MemoryStream()
+            let writer = CheckpointWriter(directory: source.path)
+            try await writer.sendAhead("b", over: stream)
+            #expect(try source.content() == [:])
+            let told = Mutex<[String]>([])
+            async let received = CheckpointReader(directory: target.path).receive(
+                from: stream, arrived: { name in told.withLock { $0.append(name) } },
+                progress: { _ in })
+            try await eventually("the file is told") { told.withLock { $0 } == ["b"] }
+            try source.fill(["a": [1, 2]])
+            let sent = try await writer.send(over: stream) { _ in }
+            #expect(try await received == sent)
+            #expect(told.withLock { $0 } == ["b", "a"] && sent.bytes.bytes == 3)
+            #expect(try target.content() == ["a": [1, 2], "b": [7]])
         }
     }
 
