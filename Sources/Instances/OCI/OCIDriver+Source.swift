@@ -53,10 +53,12 @@ extension OCIDriver: Checkpointable {
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {
         let files = files(definition)
-        let statistics = CriuStatistics.parse(
+        var statistics = CriuStatistics.parse(
             (try? SmallFile.bytes("\(files.work)/stats-dump")) ?? [])
-        let writer =
-            dumps.takeWriter(definition.name) ?? CheckpointWriter(directory: files.images)
+        let prepared = dumps.takeWriter(definition.name)
+        // CRIU counts from before it was held.
+        if prepared != nil { statistics["criu_freezing_ms"] = nil }
+        let writer = prepared ?? CheckpointWriter(directory: files.images)
         let sent = try await writer.send(over: stream, progress: progress)
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)

@@ -131,14 +131,13 @@ final class AddressSpace: Sendable {
         }
     }
 
-    /// Pages that are owed here and not excepted, of one chunk.
-    func nextOwed(except asked: (ChunkKey) -> PageSet) -> ChunkPages? {
+    /// All pages of one chunk that are owed here and not excepted.
+    func nextOwed(except asked: (ChunkKey) -> PageSet) -> PageFetcher.Request? {
         state.withLock { state in
             for (index, pages) in state.owed {
                 let key = ChunkKey(task: task, index: index)
-                if let run = pages.subtracting(asked(key)).firstRun() {
-                    return ChunkPages(key: key, pages: run)
-                }
+                let rest = pages.subtracting(asked(key))
+                if !rest.isEmpty { return PageFetcher.Request(key: key, pages: rest) }
             }
             return nil
         }

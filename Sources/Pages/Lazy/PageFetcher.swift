@@ -17,6 +17,17 @@ package final class PageFetcher: Sendable {
         fileprivate var window: Int { self == .urgent ? 16 : 4 }
     }
 
+    /// Pages of one chunk, which need not follow each other: what was written while an instance
+    /// was copied lies here and there, and an answer a page would take ten times as long.
+    struct Request {
+        let key: ChunkKey
+        let pages: PageSet
+
+        var runs: [PageRun] {
+            pages.runs.map { PageRun(address: key.address(of: $0.lowerBound), count: $0.count) }
+        }
+    }
+
     struct State {
         weak var server: LazyPagesServer?
         var isEnded = false
@@ -27,9 +38,13 @@ package final class PageFetcher: Sendable {
         var wakes: [Channel: AsyncStream<Void>.Continuation] = [:]
         var report = FetchCounts()
 
-        mutating func nextFault() -> ChunkPages? { faults.isEmpty ? nil : faults.removeFirst() }
+        mutating func nextFault() -> Request? {
+            guard !faults.isEmpty else { return nil }
+            let next = faults.removeFirst()
+            return Request(key: next.key, pages: PageSet(next.pages))
+        }
 
-        func nextOwed(of spaces: [AddressSpace]) -> ChunkPages? {
+        func nextOwed(of spaces: [AddressSpace]) -> Request? {
             for space in spaces {
                 let next = space.nextOwed { key in
                     let urgent = asked[.urgent]?[key] ?? PageSet()
@@ -60,15 +75,12 @@ package final class PageFetcher: Sendable {
         defer { forget(channel) }
         var arrivals = try await PageArrivals(stream, channel, self)
         var waiting = wakes.makeAsyncIterator()
-        var asked: [ChunkPages] = []
+        var asked: [Request] = []
         while !isEnded {
             try Task.checkCancellation()
             while asked.count < channel.window, let next = nextRequest(channel) {
                 asked.append(next)
-                let run = PageRun(
-                    address: next.key.address(of: next.pages.lowerBound),
-                    count: next.pages.count)
-                for record in PageLists.request([run], of: next.key.task) {
+                for record in PageLists.request(next.runs, of: next.key.task) {
                     try await stream.write(record[...])
                 }
             }
@@ -114,19 +126,24 @@ package final class PageFetcher: Sendable {
 
     private var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    private func nextRequest(_ channel: Channel) -> ChunkPages? {
+    private func nextRequest(_ channel: Channel) -> Request? {
         let server = state.withLock { $0.server }
         let spaces = server?.state.withLock { $0.spaces } ?? []
         return state.withLock { state in
             let next = channel == .urgent ? state.nextFault() : state.nextOwed(of: spaces)
             guard let next else { return nil }
-            state.asked[channel, default: [:]][next.key, default: PageSet()].insert(next.pages)
+            let asked = state.asked[channel]?[next.key] ?? PageSet()
+            state.asked[channel, default: [:]][next.key] = asked.union(next.pages)
             return next
         }
     }
 
-    private func settle(_ request: ChunkPages, _ channel: Channel) {
-        state.withLock { $0.asked[channel]?[request.key]?.remove(request.pages) }
+    private func settle(_ request: Request, _ channel: Channel) {
+        state.withLock { state in
+            let rest = (state.asked[channel]?[request.key] ?? PageSet())
+                .subtracting(request.pages)
+            state.asked[channel]?[request.key] = rest.isEmpty ? nil : rest
+        }
     }
 
     /// The channel's stream is no more: the other one may ask for its pages.

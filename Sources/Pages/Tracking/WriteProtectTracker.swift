@@ -40,7 +40,7 @@ package final class WriteProtectTracker: DirtyTracker {
             var round = try Round(
                 process: process, protection: protection, settled: settled,
                 mappings: mappings(releasing: settled))
-            try round.scanKnown()
+            round.scanKnown()
             try round.takeInNew()
             settled = round.settled
             return round.result()
@@ -110,10 +110,12 @@ private struct Round {
         return result
     }
 
-    mutating func scanKnown() throws {
+    mutating func scanKnown() {
         var refused: [Range<UInt64>] = []
-        for part in parts(of: settled) {
-            guard let regions = scan(part) else {
+        let parts = parts(of: settled)
+        let found = PageTable.scan(parts, of: process, marking: .written, protecting: true)
+        for (part, regions) in zip(parts, found) {
+            guard let regions else {
                 refused.append(part)
                 continue
             }
