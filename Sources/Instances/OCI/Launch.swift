@@ -37,11 +37,10 @@ struct Launch {
         served = Task { await hook.serve() }
     }
 
-    /// - Returns: false if runc has ended instead of waiting.
+    /// - Returns: false if runc or CRIU has ended instead of waiting.
     func letGo() async throws -> Bool {
         guard let hold, try await blocking({ try hold.waitsAhead(of: runc) }) else { return false }
-        try hold.letGo()
-        return true
+        return (try? hold.letGo()) != nil
     }
 
     /// Waits for runc's end.

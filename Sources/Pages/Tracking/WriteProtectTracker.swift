@@ -40,7 +40,7 @@ package final class WriteProtectTracker: DirtyTracker {
             var round = try Round(
                 process: process, protection: protection, settled: settled,
                 mappings: mappings(releasing: settled))
-            round.scanKnown()
+            try round.scanKnown()
             try round.takeInNew()
             settled = round.settled
             return round.result()
@@ -110,12 +110,10 @@ private struct Round {
         return result
     }
 
-    mutating func scanKnown() {
+    mutating func scanKnown() throws {
         var refused: [Range<UInt64>] = []
-        let parts = parts(of: settled)
-        let found = PageTable.scan(parts, of: process, marking: .written, protecting: true)
-        for (part, regions) in zip(parts, found) {
-            guard let regions else {
+        for part in parts(of: settled) {
+            guard let regions = scan(part) else {
                 refused.append(part)
                 continue
             }

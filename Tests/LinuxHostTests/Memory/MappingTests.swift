@@ -109,41 +109,4 @@ import Testing
         #expect(pages == [1..<3, 5..<6, 40..<41, 63..<64])
         #expect(scanned == entries)
     }
-
-    @Test func `slices that threads scan are the whole`() throws {
-        let size = 400 << 20
-        let made = unsafe mmap(
-            nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let memory = unsafe made, unsafe memory != MAP_FAILED else {
-            throw GodwitError.kernel("map memory")
-        }
-        defer { unsafe munmap(memory, size) }
-        // Small pages, here and there, also on both sides of where slices meet.
-        unsafe madvise(memory, size, MADV_NOHUGEPAGE)
-        for page in stride(from: 0, to: size / 4_096, by: 257) {
-            unsafe memory.storeBytes(of: 7, toByteOffset: page * 4_096, as: UInt8.self)
-        }
-        let start = UInt64(UInt(bitPattern: memory))
-        let parts = [start..<start + 4_096, start + 8_192..<start + UInt64(size)]
-        let table = try PageTable(of: getpid())
-        let found = PageTable.scan(parts, of: getpid(), marking: .softDirty, protecting: false)
-        for (part, regions) in zip(parts, found) {
-            var expected: [UInt64] = []
-            #expect(
-                table.scan(part, marking: .softDirty) { region in
-                    expected += region.range.addresses
-                } == 0)
-            let addresses = try #require(regions).flatMap(\.range.addresses)
-            #expect(addresses == expected && !expected.isEmpty)
-        }
-        // Nobody has put these under write-protection.
-        let refused = PageTable.scan(parts, of: getpid(), marking: .written, protecting: true)
-        #expect(refused == [nil, nil])
-    }
-}
-
-extension Range<UInt64> {
-    fileprivate var addresses: [UInt64] {
-        Array(stride(from: lowerBound, to: upperBound, by: 4_096))
-    }
 }

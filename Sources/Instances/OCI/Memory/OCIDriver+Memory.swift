@@ -29,7 +29,7 @@ extension OCIDriver: MemoryMoving {
         return OCIMemorySession(
             over: streams, options: options.memory, cost: cost,
             processes: { cgroup.processes() }, progress: progress,
-            atEnd: { [dumps] in await dumps.discard(definition.name) })
+            atEnd: { await discardDump(definition) })
     }
 
     /// Returns when all memory of the last move has been placed. Before that a dump would take for
@@ -58,7 +58,8 @@ extension OCIDriver: MemoryMoving {
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
         let child: ChildProcess
         if let prepared = dumps.release(definition.name) {
-            try prepared.hold.letGo()
+            // If CRIU is gone, why stands in its log.
+            try? prepared.hold.letGo()
             child = prepared.child
         } else {
             try SmallFile.remove(files.touched)

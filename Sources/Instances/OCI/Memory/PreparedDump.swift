@@ -43,10 +43,14 @@ final class PreparedDumps: Sendable {
     }
 
     /// Ends a dump that waits.
-    func discard(_ name: InstanceName) async {
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    func discard(_ name: InstanceName) async -> Bool {
         let place = places.withLock { $0.removeValue(forKey: name) }
-        guard let place, place.isHeld else { return }
+        guard let place, place.isHeld else { return false }
         await place.dump.hold.drop(place.dump.child)
+        return true
     }
 }
 
@@ -59,6 +63,7 @@ extension OCIDriver {
         _ definition: InstanceDefinition, options: MoveOptions, over stream: any ByteStream
     ) async throws {
         let files = files(definition)
+        await waitForDump(files)
         try SmallFile.remove(files.touched)
         let hold = try CriuHold(in: files.directory)
         let child = try await startDump(
@@ -69,10 +74,24 @@ extension OCIDriver {
             await hold.drop(child)
             // It has run through without our library: the real one will come in the freeze.
             guard await !child.wait().isSuccess else { return }
-            throw CriuFailure.error(.checkpointFailed, files, action: "dump")
+            let error = CriuFailure.error(.checkpointFailed, files, action: "dump")
+            removeDump(files)
+            throw error
         }
         let writer = CheckpointWriter(directory: files.images)
         dumps.put(PreparedDump(child: child, hold: hold, writer: writer), for: definition.name)
         try await writer.sendAhead(Runc.descriptors, over: stream)
+    }
+
+    /// Ends a dump that waits, and removes what it has made.
+    func discardDump(_ definition: InstanceDefinition) async {
+        guard await dumps.discard(definition.name) else { return }
+        removeDump(files(definition))
+    }
+
+    private func removeDump(_ files: InstanceFiles) {
+        for path in [files.images, files.work, files.dumping, files.touched] {
+            try? SmallFile.remove(path)
+        }
     }
 }
