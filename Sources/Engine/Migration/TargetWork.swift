@@ -39,20 +39,17 @@ final class TargetWork: Sendable {
 
     /// Compares both hosts and plans, without touching anything.
     func check(_ offer: Offer) async throws -> (findings: [Finding], plan: Plan?) {
-        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
         let comparison = Comparison(
             source: offer.host,
             target: try await equipment.hostFacts(for: offer.definition),
             definition: offer.definition,
             instance: offer.instance,
-            options: offer.options,
-            memoryTravels: abilities.contains(.memoryRounds)
-                && offer.capabilities.knows(.memoryRounds)
+            options: offer.options
         )
         return Planner.plan(
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
-            abilities: abilities,
+            abilities: await equipment.abilities(of: try equipment.driver(offer.definition.kind)),
             methods: equipment.pools.mapValues(\.methods)
         )
     }

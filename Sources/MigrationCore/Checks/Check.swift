@@ -15,23 +15,19 @@ package struct Comparison: Equatable, Sendable {
     package var definition: InstanceDefinition
     package var instance: InstanceFacts
     package var options: MoveOptions
-    /// Whether memory travels page by page, and not in the checkpoint.
-    package var memoryTravels: Bool
 
     package init(
         source: HostFacts,
         target: HostFacts,
         definition: InstanceDefinition,
         instance: InstanceFacts,
-        options: MoveOptions,
-        memoryTravels: Bool = false
+        options: MoveOptions
     ) {
         self.source = source
         self.target = target
         self.definition = definition
         self.instance = instance
         self.options = options
-        self.memoryTravels = memoryTravels
     }
 }
 

@@ -1,8 +1,5 @@
 /// A checkpoint is held in memory while it travels: once on the source, and on the target twice for
 /// the moment in which the restored processes take their pages out of it.
-///
-/// Memory that travels page by page is held on the target alone, and given back in chunks of 2 MiB
-/// as it is placed; an eighth is for chunks that are half placed, and for page tables.
 struct MemoryCheck: Check {
     let name = "memory"
 
@@ -13,9 +10,7 @@ struct MemoryCheck: Check {
         guard comparison.isLive else {
             return short(of: held, .warning, comparison.target, "to run the instance")
         }
-        let copy = comparison.memoryTravels ? ByteCount(bytes: held.bytes / 8) : held
-        let target = held + copy + Self.margin
-        let source = comparison.memoryTravels ? Self.margin : held + Self.margin
+        let (source, target) = (held + Self.margin, held + held + Self.margin)
         return short(of: target, .refusal, comparison.target, "to receive and restore it")
             + (comparison.source.memoryAvailable < source
                 ? [finding(.source, source, comparison.source, .refusal, "to hold its checkpoint")]

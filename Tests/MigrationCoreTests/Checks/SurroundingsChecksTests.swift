@@ -129,22 +129,6 @@ import Testing
         )
     }
 
-    @Test func `memory that travels page by page needs an eighth more there and none here`()
-        throws
-    {
-        #expect(
-            try found {
-                $0.memoryTravels = true
-                $0.source.memoryAvailable = .mebibytes(64)
-                $0.target.memoryAvailable = .mebibytes(352)
-            } == [])
-        let finding = try only {
-            $0.memoryTravels = true
-            $0.target.memoryAvailable = .mebibytes(351)
-        }
-        #expect(finding?.mark == "memory refusal")
-    }
-
     @Test func `a cold move into little memory is a warning`() throws {
         #expect(
             try only(.cold) { $0.target.memoryAvailable = .mebibytes(255) }?.mark
