@@ -138,14 +138,22 @@ static void share_mark(const char *path) {
     close(file);
 }
 
-/* A name in a directory, whose path may be longer than a socket's address. */
+/* Connects to a socket by its name in a directory: the whole path may be longer than an address, and
+ * a task that is being restored has no way to it. */
 static int connect_in(int directory, const char *name) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, name);
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int link = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (link >= 0 && !connect(link, (struct sockaddr *)&address, sizeof address)) return link;
-    if (link >= 0) close(link);
-    return -1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, name, sizeof address.sun_path - 1);
+    int is_there = 0;
+    if (here >= 0 && link >= 0 && !fchdir(directory)) {
+        is_there = !connect(link, (struct sockaddr *)&address, sizeof address);
+        /* A task restored in a wrong directory would be worse than none. */
+        if (fchdir(here)) abort();
+    }
+    if (here >= 0) close(here);
+    if (link >= 0 && !is_there) close(link);
+    return is_there ? link : -1;
 }
 
 static void hold(void) {
@@ -391,17 +399,8 @@ static int receive_descriptor(int from) {
 /* The userfaultfd device, from who listens beside the images: this process can neither see nor open
  * its node, and has no other way to the host left. */
 static int device(void) {
-    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int link = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int result = -1;
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "userfaultfd.socket"};
-    if (here >= 0 && link >= 0 && !fchdir(image_directory)) {
-        if (!connect(link, (struct sockaddr *)&address, sizeof address))
-            result = receive_descriptor(link);
-        /* A task restored in a wrong directory would be worse than none. */
-        if (fchdir(here)) abort();
-    }
-    if (here >= 0) close(here);
+    int link = connect_in(image_directory, "userfaultfd.socket");
+    int result = link >= 0 ? receive_descriptor(link) : -1;
     if (link >= 0) close(link);
     return result;
 }
