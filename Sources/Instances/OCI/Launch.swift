@@ -4,7 +4,7 @@ import MigrationCore
 
 /// A runc that makes an instance, from the start of its process on.
 struct Launch {
-    let record: RuntimeRecord
+    private let record: RuntimeRecord
     private let action: Monitor.Action
     private let runc: ChildProcess
     private let hook: NetworkHook

@@ -119,9 +119,7 @@ package enum Monitor {
         _ action: Action, _ record: RuntimeRecord, _ prepared: Launch?, isLazy: Bool
     ) async throws -> Descriptor {
         if let prepared {
-            if prepared.record == record, try await prepared.letGo() {
-                return try await prepared.finish()
-            }
+            if try await prepared.letGo() { return try await prepared.finish() }
             await prepared.drop()
         }
         return try await Launch(action, record, isLazy: isLazy, isHeld: false).finish()

@@ -28,15 +28,14 @@ extension OCIDriver {
         guard unsafe chmod(files.images, 0o755) == 0 else {
             throw GodwitError.kernel("open \(files.images) to the instance")
         }
-        let record = restoring(definition, root: root, options)
+        try SmallFile.makeDirectory(files.work)
+        try makeBundle(restoring(definition, root: root, options))
         let received = try await CheckpointReader(directory: files.images)
             .receive(
                 from: stream,
                 arrived: { name in
                     // A source that prepares its dump sends it long before the rest.
                     guard name == Runc.descriptors else { return }
-                    try makeBundle(record)
-                    try SmallFile.makeDirectory(files.work)
                     keepers.prepareRestore(of: definition.name)
                 }, progress: progress)
         return CheckpointResult(digest: received.digest, bytes: received.bytes, statistics: [:])
@@ -50,8 +49,6 @@ extension OCIDriver {
             throw GodwitError(
                 .restoreFailed, "no process images of \(definition.name) have arrived here")
         }
-        try makeBundle(restoring(definition, root: root, options))
-        try SmallFile.makeDirectory(files.work)
         let began = ContinuousClock.now
         let runcTime = try await restore(definition, files)
         // A paused instance must not reach the network before it stands.
