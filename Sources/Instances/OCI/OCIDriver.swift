@@ -165,6 +165,7 @@ package struct OCIDriver: Sendable {
 
     /// Waits for a checkpoint that a daemon left running when it died: CRIU puts the tasks back
     /// into the state in which it found them, so that whoever thaws or kills must come after it.
+    /// One that was started ahead, and still waits itself, is ended.
     func waitForDump(_ files: InstanceFiles) async {
         await dumps.discard(files.name)
         guard let pid = files.number(in: files.dumping) else { return }

@@ -58,7 +58,8 @@ extension OCIDriver {
     /// Starts the dump as far as it can go while the instance runs, and sends what is known of the
     /// checkpoint by then: what runc needs of it to begin a restore.
     ///
-    /// - Throws: `checkpointFailed` if runc or CRIU fails already.
+    /// - Throws: `checkpointFailed` if runc or CRIU fails already, or what the stream throws. Then
+    ///   nothing of the dump is left.
     func prepareDump(
         _ definition: InstanceDefinition, options: MoveOptions, over stream: any ByteStream
     ) async throws {
@@ -72,15 +73,18 @@ extension OCIDriver {
                 files.hiddenPages, mark: files.touched, library: library, hold: files.directory))
         guard try await blocking({ try hold.waitsAhead(of: child) }) else {
             await hold.drop(child)
+            defer { removeDump(files) }
             // It has run through without our library: the real one will come in the freeze.
             guard await !child.wait().isSuccess else { return }
-            let error = CriuFailure.error(.checkpointFailed, files, action: "dump")
-            removeDump(files)
-            throw error
+            throw CriuFailure.error(.checkpointFailed, files, action: "dump")
         }
         let writer = CheckpointWriter(directory: files.images)
         dumps.put(PreparedDump(child: child, hold: hold, writer: writer), for: definition.name)
-        try await writer.sendAhead(Runc.descriptors, over: stream)
+        do { try await writer.sendAhead(Runc.descriptors, over: stream) } catch {
+            // There is no session yet that could end it.
+            await discardDump(definition)
+            throw error
+        }
     }
 
     /// Ends a dump that waits, and removes what it has made.
