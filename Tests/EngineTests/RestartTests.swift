@@ -1,5 +1,6 @@
 import Engine
 import MigrationCore
+import Synchronization
 import Testing
 
 /// Daemons that are killed, at every action, and started again.
@@ -53,6 +54,27 @@ import Testing
         #expect(report.ended != nil, "\(victim) at \(number): \(point)")
         if let other = try? await world.b.service.migration(id) {
             #expect((other.status == .succeeded) == hasMoved, "\(victim) at \(number): \(point)")
+        }
+    }
+
+    /// Its tools are in the instance's control group before the instance is.
+    @Test func `a restore that a killed daemon left unfinished is no running instance`()
+        async throws
+    {
+        try await World.run { world in
+            world.b.driver.faults.set("restore", .hangs)
+            let (_, task) = try await world.begin()
+            try await poll("the restore begins") { world.b.driver.faults.hasReached("restore") }
+            await world.b.kill()
+            world.b.driver.state.withLock {
+                $0.instances[web] = FakeDriver.Instance(
+                    status: .running, memory: "", hasFirstProcess: false)
+            }
+            world.b.driver.faults.set("restore", nil)
+            try world.b.start()
+            _ = await task.result
+            try await world.settled()
+            try world.expectOneCopy(on: world.a)
         }
     }
 

@@ -41,6 +41,8 @@ final class FakeDriver: Checkpointable {
     struct Instance: Equatable, Sendable {
         var status: InstanceStatus
         var memory: String
+        /// Not while only the tools are there that make it.
+        var hasFirstProcess = true
     }
 
     struct State {
@@ -88,7 +90,8 @@ final class FakeDriver: Checkpointable {
         guard let instance = instances[definition.name] else {
             return InstanceObservation(status: .stopped)
         }
-        return InstanceObservation(status: instance.status, pid: 1)
+        return InstanceObservation(
+            status: instance.status, pid: instance.hasFirstProcess ? 1 : nil)
     }
 
     func log(_ definition: InstanceDefinition, limit: ByteCount) async throws -> [UInt8] {
