@@ -45,10 +45,14 @@ struct HTTPTransport: Sendable {
 private let answerLimit = 2 * Int(Limit.instanceLog.bytes) + (1 << 20)
 
 /// Lives as long as the program. A missing socket is said at once, not after retries.
+///
+/// The library counts the time in which a request waits for one of the connections to the time to
+/// connect: a daemon that is busy, or requests that wait for operations, are no missing daemon.
 private let sharedClient: HTTPClient = {
     var configuration = HTTPClient.Configuration()
     configuration.connectionPool.retryConnectionEstablishment = false
-    configuration.timeout.connect = .seconds(5)
+    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+    configuration.timeout.connect = .seconds(60)
     configuration.redirectConfiguration = .disallow
     configuration.httpVersion = .http1Only
     return HTTPClient(
