@@ -13,6 +13,7 @@ final class FakeHost: HostControl {
         var moves: [MoveRequest] = []
         var stops: [String] = []
         var cancelled: [String] = []
+        var bandwidths: [String] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.
@@ -181,6 +182,11 @@ final class FakeHost: HostControl {
             return gate
         }
         gate.finish()
+    }
+
+    func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws {
+        _ = try await migration(id)
+        state.withLock { $0.bandwidths.append("\(id) \(bandwidth?.bytes ?? 0)") }
     }
 
     func migrations(of name: InstanceName?) async throws -> [MigrationReport] {

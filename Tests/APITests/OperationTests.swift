@@ -104,6 +104,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [UInt64?.some(1_048_576), nil])
+    func `the bandwidth of a move is changed while it runs`(bytes: UInt64?) async throws {
+        try await RunningServer.with { server in
+            try server.host.add("web")
+            let begun = try await server.client.beginMove(Self.request("web"))
+            try await server.eventually {
+                try await server.client.operation(begun.id).migrationID != nil
+            }
+            let id = try #require(try await server.client.operation(begun.id).migrationID)
+            try await server.client.setBandwidth(bytes.map { ByteCount(bytes: $0) }, of: id)
+            #expect(server.host.state.withLock(\.bandwidths) == ["\(id) \(bytes ?? 0)"])
+            let other = try MigrationID(String(repeating: "ab", count: 16))
+            let unknown = await code { try await server.client.setBandwidth(nil, of: other) }
+            #expect(unknown == .notFound)
+            server.host.finishMove(id)
+        }
+    }
+
     @Test func `a cancel that comes too late is refused and the move goes on`() async throws {
         try await RunningServer.with { server in
             try server.host.add("web")

@@ -34,13 +34,6 @@ import Wire
         #expect(waits == [.zero, .milliseconds(100), .milliseconds(200)])
     }
 
-    @Test private func `a lower rate counts from then on`() {
-        var bucket = TokenBucket(rate: ByteCount(bytes: 1_000_000), now: .zero)
-        bucket.change(rate: ByteCount(bytes: 1_000))
-        let wait = bucket.take(200, now: .zero)
-        #expect(wait == .milliseconds(100))
-    }
-
     @Test private func `a rate of nothing is our own fault`() async {
         await #expect(processExitsWith: .failure) { _ = TokenBucket(rate: .zero, now: .zero) }
     }

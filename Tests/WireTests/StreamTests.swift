@@ -114,6 +114,28 @@ import Wire
         }
     }
 
+    @Test private func `a changed bandwidth holds at once, also for who waits by the old one`()
+        async throws
+    {
+        let acceptor = TestAcceptor(stream: { stream in
+            _ = try? await readAll(stream)
+            try? await stream.finish()
+        })
+        try await Pair.with(acceptor) { pair in
+            let stream = try await pair.openStream(bandwidth: .mebibytes(4))
+            try await stream.write([UInt8](repeating: 1, count: 400 << 10)[...])
+            pair.dialer.setBandwidth(ByteCount(bytes: 1_024), of: pair.migration)
+            async let second: Void = stream.write([UInt8](repeating: 2, count: 1 << 20)[...])
+            try await Task.sleep(for: .milliseconds(300))
+            let change = ContinuousClock.now
+            pair.dialer.setBandwidth(nil, of: pair.migration)
+            try await second
+            // At 1 KiB/s it would be a quarter of an hour.
+            #expect(ContinuousClock.now - change < .seconds(60))
+            try await stream.finish()
+        }
+    }
+
     @Test private func `a failure travels to whoever reads`() async throws {
         let acceptor = TestAcceptor(stream: { stream in
             try? await stream.write([9])

@@ -84,6 +84,11 @@ package struct HostClient: Sendable {
         _ = try await answer(.DELETE, "/1.0/migrations/\(id)")
     }
 
+    package func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws {
+        let put = BandwidthPut(bandwidth: bandwidth)
+        let _: Nothing = try await send(.PUT, "/1.0/migrations/\(id)/bandwidth", put)
+    }
+
     package func resolve(_ name: InstanceName, _ resolution: Resolution) async throws {
         let path = "/1.0/instances/\(name)/resolve"
         let _: Nothing = try await send(.POST, path, ResolvePost(resolution: resolution))

@@ -33,6 +33,11 @@ struct MoveRoutes: Sendable {
         router.get("1.0/migrations/:id") { _, context in
             try Response.sync(await view(context.migrationID()))
         }
+        router.put("1.0/migrations/:id/bandwidth") { request, context in
+            let put = try await request.decoded(BandwidthPut.self)
+            try await control.setBandwidth(put.bandwidth, of: context.migrationID())
+            return try Response.sync(Nothing())
+        }
         router.delete("1.0/migrations/:id") { _, context in
             try await control.cancelMigration(context.migrationID())
             return try Response.sync(Nothing())
@@ -67,9 +72,10 @@ struct MoveRoutes: Sendable {
             let report = try await control.move(
                 request,
                 started: { id in
+                    // First: who sees the id may cancel at once.
+                    handle.setCancellation(.request { try await control.cancelMigration(id) })
                     handle.set("migration", .string(id.text))
                     handle.addResource("migrations", "/1.0/migrations/\(id)")
-                    handle.setCancellation(.request { try await control.cancelMigration(id) })
                 },
                 progress: { progress in
                     handle.set("progress", progress)

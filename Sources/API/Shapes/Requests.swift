@@ -120,6 +120,11 @@ struct ResolvePost: Codable, Sendable {
     var resolution: Resolution
 }
 
+/// `PUT /1.0/migrations/ID/bandwidth`: bytes a second at most, null or nothing for no limit.
+struct BandwidthPut: Codable, Sendable {
+    var bandwidth: ByteCount?
+}
+
 /// `POST /1.0/remotes`.
 struct RemotesPost: Codable, Sendable {
     var name: RemoteName

@@ -1,5 +1,13 @@
 package import MigrationCore
 
+extension GodwitError {
+    fileprivate static var noBandwidth: GodwitError {
+        GodwitError(
+            .badRequest, "a bandwidth of 0 bytes a second would never end",
+            remedy: "give more, or none at all for no limit")
+    }
+}
+
 extension HostService {
     package func planMove(_ request: MoveRequest) async throws -> MovePreview {
         let (record, options) = try await exclusively(request.name) { record in
@@ -92,13 +100,7 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
-        guard !request.memory.throttle else {
-            throw GodwitError(
-                .badRequest,
-                "this version does not slow an instance down",
-                remedy: "let the deadline freeze the instance, or abort the move"
-            )
-        }
+        guard request.bandwidth != .zero else { throw GodwitError.noBandwidth }
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
@@ -129,6 +131,21 @@ extension HostService {
                 remedy: "wait for its end"
             )
         }
+    }
+
+    package func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws {
+        guard bandwidth != .zero else { throw GodwitError.noBandwidth }
+        guard let job = sources[id], !job.isConcluded else {
+            let report = try await migration(id)
+            guard report.status == .running else {
+                throw GodwitError(.busy, "migration \(id) is over: \(report.status.rawValue)")
+            }
+            throw GodwitError(
+                .badRequest, "the source of migration \(id) sends, not this host",
+                remedy: "set it on the host from which the instance moves")
+        }
+        job.bandwidth = bandwidth
+        equipment.dialer.setBandwidth(bandwidth, of: id)
     }
 
     package func migrations(of name: InstanceName?) async throws -> [MigrationReport] {

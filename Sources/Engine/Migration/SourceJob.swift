@@ -21,6 +21,7 @@ final class SourceJob: Sendable {
     let inbox = Inbox<SourceInput>()
     let ledger: Ledger
     private let ending = Mutex(Ending())
+    private let limit: Mutex<ByteCount?>
 
     private struct Ending {
         var result: Result<MigrationReport, GodwitError>?
@@ -37,6 +38,13 @@ final class SourceJob: Sendable {
         self.context = context
         self.timeout = timeout
         self.ledger = ledger
+        limit = Mutex(context.options.bandwidth)
+    }
+
+    /// Bytes a second at most; a change holds until the daemon ends.
+    var bandwidth: ByteCount? {
+        get { limit.withLock { $0 } }
+        set { limit.withLock { $0 = newValue } }
     }
 
     var isConcluded: Bool { ending.withLock { $0.result != nil } }

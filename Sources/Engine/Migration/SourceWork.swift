@@ -219,9 +219,10 @@ final class SourceWork: Sendable {
 extension SourceWork {
     private func open(_ purpose: StreamHello.Purpose) async throws -> any ByteStream {
         let hello = StreamHello(migration: job.id, purpose: purpose)
-        let (dialer, remote, bandwidth) = (equipment.dialer, job.context.remote, options.bandwidth)
+        let (dialer, remote) = (equipment.dialer, job.context.remote)
         let stream = try await withDeadline(.seconds(10), for: "connecting to \(remote)") {
-            try await dialer.openStream(remote, hello, bandwidth: bandwidth)
+            [job] in
+            try await dialer.openStream(remote, hello, bandwidth: job.bandwidth)
         }
         kept.withLock { $0.streams[purpose] = stream }
         return stream

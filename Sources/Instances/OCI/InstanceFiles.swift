@@ -30,6 +30,8 @@ struct InstanceFiles: Equatable, Sendable {
     var fetched: String { "\(directory)/fetched" }
     /// There while memory of the last move has not all been placed: the keeper's number.
     var arriving: String { "\(directory)/arriving" }
+    /// There while it is slowed down: the processor time that it may take otherwise.
+    var throttled: String { "\(directory)/throttled" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }

@@ -10,7 +10,10 @@ extension OCIDriver: Checkpointable {
         // What arrives is kept from before the freeze on, what the instance sends goes out until
         // then: nothing falls in between.
         for hold in packetHolds.of(definition.name) ?? [] { try hold.start(isPinned: false) }
-        try await cgroup(definition).freeze()
+        let (cgroup, file) = (try cgroup(definition), files(definition).throttled)
+        // A task that has had its share for now would wait for the next one before it stops. What
+        // cannot be given back now is when the instance is thawed.
+        try await cgroup.freeze { try? ProcessorThrottle.lift(cgroup, file: file) }
         for end in hostEnds(definition) { try end.silence() }
     }
 
@@ -20,6 +23,7 @@ extension OCIDriver: Checkpointable {
         await waitForDump(files)
         try cgroup.thaw()
         try await resumeTraffic(definition)
+        try ProcessorThrottle.lift(cgroup, file: files.throttled)
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)
     }

@@ -7,7 +7,7 @@ package import MigrationCore
 package struct Cgroup: Sendable {
     /// From the root of the hierarchies, such as `/godwit/web`.
     package let path: String
-    private let mounts: CgroupMounts
+    let mounts: CgroupMounts
 
     /// - Throws: `kernelRefused` where no hierarchy with a freezer is mounted.
     package init(path: String, mounts: CgroupMounts) throws {
@@ -59,9 +59,13 @@ package struct Cgroup: Sendable {
 
     /// Stops every task; returns when all stand.
     ///
+    /// - Parameter told: called once all are told to stop.
     /// - Throws: `timedOut` after `patience`, with the group thawed again.
-    package func freeze(patience: Duration = .seconds(5)) async throws {
+    package func freeze(
+        patience: Duration = .seconds(5), told: () -> Void = {}
+    ) async throws {
         try setFrozen(true)
+        told()
         var attempts = 0
         let stands = await holds(within: patience) {
             if isFrozen { return true }

@@ -6,7 +6,9 @@ struct CgroupCheck: HostCheckable {
         let (source, target) = (comparison.source.cgroup, comparison.target.cgroup)
         guard target.version != 0 else { return [unmounted(.target)] }
         let needed = controllers(for: comparison)
-        return missing(needed, in: target, .target)
+        let slowing: Set<String> =
+            comparison.isLive && comparison.options.memory.throttle ? ["cpu"] : []
+        return missing(needed, in: target, .target) + missing(slowing, in: source, .source)
             + (comparison.isLive && source.version != target.version
                 ? [differs(source.version, target.version)] : [])
     }

@@ -61,6 +61,9 @@ package protocol PeerDialer: Sendable {
     /// - Parameter bandwidth: bytes a second that all streams of the migration share.
     func openStream(_ remote: RemoteName, _ hello: StreamHello, bandwidth: ByteCount?)
         async throws -> any ByteStream
+    /// Changes what the migration's open streams share; nil for no limit. Streams that are opened
+    /// later bring their own word, which then holds for all.
+    func setBandwidth(_ bandwidth: ByteCount?, of migration: MigrationID)
 }
 
 /// Takes connections of other hosts that TLS has identified and that have said hello.

@@ -29,6 +29,9 @@ package protocol HostControl: Sendable {
     ) async throws -> MigrationReport
     /// Throws `busy` where it is too late.
     func cancelMigration(_ id: MigrationID) async throws
+    /// Bytes a second at most for all that the migration sends from here; nil for no limit. Throws
+    /// `busy` once it is over.
+    func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws
     /// Newest first; of one instance, or of all.
     func migrations(of name: InstanceName?) async throws -> [MigrationReport]
     func migration(_ id: MigrationID) async throws -> MigrationReport

@@ -70,6 +70,9 @@ package struct MemoryReport: Codable, Equatable, Sendable {
     package private(set) var trackers: [TrackerUse] = []
     /// What ended the rounds.
     package var verdict: PrecopyVerdict?
+    /// The part of its processor time that the instance was left with so that rounds would shrink;
+    /// nil if it was not slowed down.
+    package var processorShare: Double?
     /// Milliseconds from the freeze until the instance ran on the target, for the prediction in
     /// `verdict` to be held against.
     package var outcome: Double?

@@ -52,6 +52,10 @@ package struct Dialer: PeerDialer {
         return DataStream(link, throttle: throttle)
     }
 
+    package func setBandwidth(_ bandwidth: ByteCount?, of migration: MigrationID) {
+        throttles.change(migration, rate: bandwidth)
+    }
+
     private func open(_ remote: RemoteName, _ hello: StreamHello, as role: LinkRole) async throws
         -> FrameLink
     {

@@ -6,6 +6,7 @@ package final class DataStream: ByteStream {
     private static let piece = 256 << 10
 
     let link: FrameLink
+    /// Nil at the end that was called: it may send as it likes.
     private let throttle: Throttle?
 
     init(_ link: FrameLink, throttle: Throttle? = nil) {

@@ -5,7 +5,7 @@ package import MigrationCore
 /// Time is whatever clock the caller has, as the duration since any fixed moment.
 package struct TokenBucket: Equatable {
     /// Bytes a second.
-    package private(set) var rate: Double
+    package let rate: Double
     private var balance: Double
     private var last: Duration
 
@@ -17,12 +17,6 @@ package struct TokenBucket: Equatable {
         self.rate = Double(rate.bytes)
         last = now
         balance = Double(rate.bytes) / 10
-    }
-
-    package mutating func change(rate: ByteCount) {
-        precondition(rate > .zero, "a bandwidth of nothing")
-        self.rate = Double(rate.bytes)
-        balance = min(balance, burst)
     }
 
     /// Takes `bytes` and says how long to wait before they may be sent.

@@ -29,8 +29,8 @@ struct MigrationsCommand: AsyncParsableCommand {
 
 struct MigrationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migration", abstract: "Show or cancel one migration.",
-        subcommands: [Show.self, Cancel.self])
+        commandName: "migration", abstract: "Show, change or cancel one migration.",
+        subcommands: [Show.self, Set.self, Cancel.self])
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -51,6 +51,31 @@ struct MigrationCommand: AsyncParsableCommand {
             let host = try await client.information().name
             Output.say(
                 detailText(view.report, progress: view.progress, host: host, style: .forOutput))
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change a migration while it runs.",
+            discussion: """
+                Holds at once for all that this host sends for it. Ask the host from which the
+                instance moves.
+
+                Examples:
+                  godwit migration set 3f1c0b8e5d6a4b7c9e2f1a0d8c7b6a59 --bandwidth 20MiB
+                  godwit migration set 3f1c0b8e5d6a4b7c9e2f1a0d8c7b6a59 --bandwidth unlimited
+                """)
+
+        @Argument(help: "The migration's id.", transform: Read.migration) var id: MigrationID
+        @Option(
+            help: ArgumentHelp(
+                "Bytes a second at most, such as 100MiB, or unlimited.", valueName: "size"),
+            transform: Read.bandwidth)
+        var bandwidth: Bandwidth
+        @OptionGroup var connection: ConnectionOptions
+
+        func run() async throws {
+            try await connection.client.setBandwidth(bandwidth.limit, of: id)
         }
     }
 

@@ -121,6 +121,8 @@ struct MemoryArguments: ParsableArguments {
                 fetches the rest; abort: it stays.
                 """))
     var atDeadline = AtDeadline.freeze
+    @Flag(help: "Slow it down step by step if it writes faster than memory travels.")
+    var throttle = false
     @Flag(help: "No rounds: all memory follows once it runs on the target.") var postcopy = false
     @Option(help: "Whether pages are compressed.") var compression = Compression.measured
 
@@ -134,6 +136,7 @@ struct MemoryArguments: ParsableArguments {
                 atDeadline: postcopy
                     ? .postcopy
                     : MemoryOptions.GivingUp(rawValue: atDeadline.rawValue) ?? .freeze,
+                throttle: throttle,
                 compression: MemoryOptions.Compression(rawValue: compression.rawValue)
                     ?? .measured)
         }

@@ -119,8 +119,11 @@ private func memoryLine(_ memory: MemoryReport) -> String? {
     let omitted = memory.rounds.count + memory.roundsLeftOut - rounds.count
     let head = omitted > 0 ? ["\(omitted) rounds"] : []
     let reason = memory.verdict.map { [$0.reason] } ?? []
+    let share = memory.processorShare.map {
+        ["slowed down to \(decimal($0 * 100, places: 0)) % of its processor time"]
+    }
     let fetch = memory.fetch.map { [fetchText($0)] } ?? []
-    return "memory: " + (head + rounds + reason + fetch).joined(separator: " · ")
+    return "memory: " + (head + rounds + (share ?? []) + reason + fetch).joined(separator: " · ")
 }
 
 private func fetchText(_ fetch: MemoryReport.Fetch) -> String {

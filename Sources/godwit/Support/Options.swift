@@ -43,6 +43,10 @@ enum Read {
         try told { try parseSize(text) }
     }
 
+    @Sendable static func bandwidth(_ text: String) throws -> Bandwidth {
+        Bandwidth(limit: text == "unlimited" ? nil : try size(text))
+    }
+
     private static func told<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -51,6 +55,11 @@ enum Read {
             throw ValidationError("\(error.message)\(remedy)")
         }
     }
+}
+
+/// Bytes a second at most; nil for no limit.
+struct Bandwidth: Sendable {
+    let limit: ByteCount?
 }
 
 /// What the shell offers for the names that this host knows.

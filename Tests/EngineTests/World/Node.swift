@@ -165,6 +165,8 @@ struct FakeDialer: PeerDialer, TrustDialer {
         return FakeStream(back, there)
     }
 
+    func setBandwidth(_ bandwidth: ByteCount?, of migration: MigrationID) {}
+
     func redeem(
         secret: String, at addresses: [String], fingerprint: String, name: String,
         ownAddresses: [String]

@@ -72,6 +72,29 @@ import Testing
         }
     }
 
+    @Test func `a group has the processor time that it is left with`() async throws {
+        try await withGroup { group, join in
+            let before = try group.processorLimit()
+            #expect(before.quota == nil && before.processors == nil)
+            let tenth = ProcessorLimit(processors: 0.1)
+            try group.set(tenth)
+            let limit = try group.processorLimit()
+            #expect(limit == tenth && limit.processors == 0.1)
+            async let run = Command("sh", ["-c", join + "while :; do :; done"]).run()
+            #expect(await holds(within: .seconds(10)) { group.cpuNanoseconds() > 10_000_000 })
+            let (start, ticks) = (ContinuousClock.now, group.cpuNanoseconds())
+            try await Task.sleep(for: .milliseconds(500))
+            let used = Double(group.cpuNanoseconds() - ticks) / 1e9
+            // A machine that is busy gives it less, never more.
+            #expect(used < 0.15 * ((ContinuousClock.now - start) / .seconds(1)) + 0.02)
+            try group.set(before)
+            let after = try group.processorLimit()
+            #expect(after == before)
+            try await group.killAll()
+            _ = try await run
+        }
+    }
+
     @Test func `a group whose tasks are born and die all the time freezes every time`() async throws
     {
         try await withGroup { group, join in

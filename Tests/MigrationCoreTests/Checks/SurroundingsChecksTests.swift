@@ -22,6 +22,16 @@ import Testing
             } == [])
     }
 
+    @Test func `slowing an instance down needs the controller at the source`() throws {
+        let memory = try MemoryOptions(throttle: true)
+        let finding = try only {
+            $0.options.memory = memory
+            $0.source.cgroup.controllers.remove("cpu")
+        }
+        #expect(finding?.cause == "the source has no cgroup controller for cpu")
+        #expect(try found { $0.source.cgroup.controllers.remove("cpu") } == [])
+    }
+
     @Test func `freezing needs a controller in version 1 alone`() throws {
         #expect(
             try only { $0.target.cgroup.controllers.remove("freezer") }?.mark == "cgroup refusal")

@@ -26,10 +26,16 @@ extension OCIDriver: MemoryMoving {
         let cgroup = try cgroup(definition)
         // Before the rounds, so that the last of them is not old when it is done.
         try await prepareDump(definition, options: options, over: checkpoint)
+        let file = files(definition).throttled
         return OCIMemorySession(
             over: streams, options: options.memory, cost: cost,
-            processes: { cgroup.processes() }, progress: progress,
-            atEnd: { await discardDump(definition) })
+            processes: { cgroup.processes() },
+            throttle: ProcessorThrottle(cgroup, file: file), progress: progress,
+            atEnd: {
+                // What cannot be given back now is when the instance is thawed.
+                try? ProcessorThrottle.lift(cgroup, file: file)
+                await discardDump(definition)
+            })
     }
 
     /// Returns when all memory of the last move has been placed. Before that a dump would take for

@@ -9,6 +9,7 @@ final class OCIMemorySession: MemorySession {
     private let source: PageSource
     private let options: MemoryOptions
     private let cost: FreezeCost
+    private let throttle: ProcessorThrottle
     private let progress: @Sendable (MemoryProgress) -> Void
     private let atEnd: @Sendable () async -> Void
     private let state = Mutex(State())
@@ -23,6 +24,7 @@ final class OCIMemorySession: MemorySession {
     init(
         over streams: [any ByteStream], options: MemoryOptions, cost: FreezeCost,
         processes: @escaping @Sendable () throws -> [Int32],
+        throttle: ProcessorThrottle,
         progress: @escaping @Sendable (MemoryProgress) -> Void,
         atEnd: @escaping @Sendable () async -> Void
     ) {
@@ -30,6 +32,7 @@ final class OCIMemorySession: MemorySession {
         self.tracker = tracker
         self.options = options
         self.cost = cost
+        self.throttle = throttle
         self.progress = progress
         self.atEnd = atEnd
         source = PageSource(
@@ -48,6 +51,10 @@ final class OCIMemorySession: MemorySession {
             let elapsed = (ContinuousClock.now - began) / .seconds(1)
             let verdict = policy.verdict(found: UInt64(pages), elapsed: elapsed)
             guard verdict.step == .anotherRound else { return try end(verdict, found) }
+            if let share = verdict.processorShare {
+                try throttle.leave(share)
+                state.withLock { $0.report.processorShare = share }
+            }
             let number = report.rounds.count + report.roundsLeftOut + 1
             let dirty = ByteCount(bytes: UInt64(pages * PageRun.pageSize))
             progress(MemoryProgress(round: number, sent: source.bytesSent, dirty: dirty))
