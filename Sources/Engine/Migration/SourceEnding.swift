@@ -91,6 +91,13 @@ extension Equipment {
         let obstacles =
             options.mode == .live && observation.status == .running
             ? try await driver.obstacles(definition) : []
+        let mover = driver as? any MemoryMoving
+        let division: MemoryDivision? =
+            if let mover, await mover.canMoveMemory, options.mode == .live {
+                try await mover.memoryDivision(definition)
+            } else {
+                nil
+            }
         let facts = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
@@ -102,6 +109,7 @@ extension Equipment {
             instance: InstanceFacts(
                 status: observation.status,
                 memory: observation.memory,
+                division: division,
                 processes: observation.processes,
                 volumes: [facts],
                 obstacles: obstacles

@@ -39,17 +39,20 @@ final class TargetWork: Sendable {
 
     /// Compares both hosts and plans, without touching anything.
     func check(_ offer: Offer) async throws -> (findings: [Finding], plan: Plan?) {
+        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
+        var instance = offer.instance
+        if !abilities.contains(.memoryRounds) { instance.division = nil }
         let comparison = Comparison(
             source: offer.host,
             target: try await equipment.hostFacts(for: offer.definition),
             definition: offer.definition,
-            instance: offer.instance,
+            instance: instance,
             options: offer.options
         )
         return Planner.plan(
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
-            abilities: await equipment.abilities(of: try equipment.driver(offer.definition.kind)),
+            abilities: abilities,
             methods: equipment.pools.mapValues(\.methods)
         )
     }

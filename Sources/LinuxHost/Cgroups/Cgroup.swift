@@ -119,6 +119,17 @@ package struct Cgroup: Sendable {
         return ByteCount(bytes: SmallFile.word(file).flatMap { UInt64($0) } ?? 0)
     }
 
+    /// Memory that several processes may map, and files in memory (`shmem` of `memory.stat`).
+    package func sharedMemory() -> ByteCount {
+        let (file, title) =
+            mounts.version == 2
+            ? (freezerDirectory + "/memory.stat", "shmem ")
+            : ((mounts.controllers["memory"] ?? "") + path + "/memory.stat", "total_shmem ")
+        let lines = (SmallFile.word(file) ?? "").split(separator: "\n")
+        let bytes = lines.first { $0.hasPrefix(title) }?.dropFirst(title.count)
+        return ByteCount(bytes: bytes.flatMap { UInt64($0) } ?? 0)
+    }
+
     package func cpuNanoseconds() -> UInt64 {
         guard mounts.version == 2 else {
             let file = (mounts.controllers["cpuacct"] ?? "") + path + "/cpuacct.usage"

@@ -1,5 +1,5 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// One mapping of a process, as `/proc/PID/maps` or, with flags, `/proc/PID/smaps` shows it.
 package struct Mapping: Equatable, Sendable {
@@ -9,6 +9,9 @@ package struct Mapping: Equatable, Sendable {
     package let isAnonymous: Bool
     /// Empty if it was read from `maps`.
     package internal(set) var flags: Flags = []
+    /// What no file holds: anonymous pages, also in swap, and huge pages. Zero if it was read from
+    /// `maps`.
+    package internal(set) var ownMemory = ByteCount.zero
 
     /// The `VmFlags` of smaps that matter here (proc_pid_smaps(5)).
     package struct Flags: OptionSet, Sendable {
@@ -135,6 +138,17 @@ package struct MappingsParser {
         rest = []
     }
 
+    private static let ownTitles = ["Anonymous:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"]
+        .map { Array($0.utf8) }
+
+    /// Of a line such as `Anonymous:   12 kB`; nil if it is about something else.
+    private static func ownMemory(_ line: [UInt8]) -> ByteCount? {
+        guard let title = ownTitles.first(where: line.starts) else { return nil }
+        let digits = line.dropFirst(title.count).filter { (0x30...0x39).contains($0) }
+        return UInt64(String(decoding: digits, as: UTF8.self))
+            .flatMap { $0 < 1 << 44 ? ByteCount.kibibytes($0) : nil }
+    }
+
     private mutating func takeLine(_ line: [UInt8]) throws {
         guard let first = line.first else { return }
         if first == UInt8(ascii: "V") {
@@ -145,6 +159,10 @@ package struct MappingsParser {
                     mappings[mappings.count - 1].flags.insert(flag)
                 }
             }
+            return
+        }
+        if let bytes = Self.ownMemory(line) {
+            if !mappings.isEmpty, !isRepeated { mappings[mappings.count - 1].ownMemory += bytes }
             return
         }
         // All other titles of smaps begin with a capital letter.

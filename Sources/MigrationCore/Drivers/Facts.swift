@@ -185,6 +185,8 @@ package struct PoolFacts: Codable, Equatable, Sendable {
 package struct InstanceFacts: Codable, Equatable, Sendable {
     package var status: InstanceStatus
     package var memory: ByteCount
+    /// Nil if all of it travels in a checkpoint's images.
+    package var division: MemoryDivision?
     package var processes: Int
     package var volumes: [VolumeFacts]
     /// What CRIU cannot dump, found in /proc before anything freezes.
@@ -193,15 +195,31 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
     package init(
         status: InstanceStatus,
         memory: ByteCount,
+        division: MemoryDivision? = nil,
         processes: Int,
         volumes: [VolumeFacts],
         obstacles: [Obstacle]
     ) {
         self.status = status
         self.memory = memory
+        self.division = division
         self.processes = processes
         self.volumes = volumes
         self.obstacles = obstacles
+    }
+}
+
+/// How the memory of a running instance travels.
+package struct MemoryDivision: Codable, Equatable, Sendable {
+    /// Page by page; each process's own view of what several share since a fork.
+    package var pages: ByteCount
+    /// In a checkpoint's images: shared and locked memory, huge pages, changed pages of files, and
+    /// files in memory.
+    package var images: ByteCount
+
+    package init(pages: ByteCount, images: ByteCount) {
+        self.pages = pages
+        self.images = images
     }
 }
 

@@ -4,6 +4,9 @@ package protocol MemoryMoving: Checkpointable {
     /// Whether this host can do it now: its CRIU can leave out memory that travels otherwise.
     var canMoveMemory: Bool { get async }
 
+    /// Source: how the instance's memory would travel now; it may run.
+    func memoryDivision(_ definition: InstanceDefinition) async throws -> MemoryDivision
+
     /// Source: begins to watch which pages the running instance writes, and starts what the dump
     /// will need of tools.
     ///

@@ -53,6 +53,10 @@ final class FakeMemory: MemorySession {
 extension FakeDriver: MemoryMoving {
     var canMoveMemory: Bool { get async { state.withLock { $0.canMoveMemory } } }
 
+    func memoryDivision(_ definition: InstanceDefinition) async throws -> MemoryDivision {
+        MemoryDivision(pages: try await observe(definition).memory, images: .zero)
+    }
+
     func openMemory(
         _ definition: InstanceDefinition,
         over streams: [any ByteStream],

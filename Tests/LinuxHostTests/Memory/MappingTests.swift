@@ -50,6 +50,26 @@ import Testing
         #expect(mapping.flags.contains(.writeProtected) == flags.contains("uw"))
     }
 
+    @Test func `memory of its own is counted, that of files is not`() throws {
+        var parser = MappingsParser()
+        let text = """
+            1000-4000 rw-p 00000000 00:00 0
+            Rss:                  99 kB
+            Anonymous:             8 kB
+            AnonHugePages:         8 kB
+            Swap:                  4 kB
+            SwapPss:               4 kB
+            VmFlags: rd wr
+            4000-6000 rw-p 00000000 00:00 0
+            Private_Hugetlb:    2048 kB
+            Anonymous: 99999999999999999999 kB
+            VmFlags: rd ht
+            """
+        try parser.take(Array(text.utf8))
+        try parser.finish()
+        #expect(parser.mappings.map(\.ownMemory) == [.kibibytes(12), .mebibytes(2)])
+    }
+
     @Test func `what is read twice while it changes counts once`() throws {
         var parser = MappingsParser()
         let text = """

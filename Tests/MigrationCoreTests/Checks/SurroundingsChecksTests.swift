@@ -139,6 +139,20 @@ import Testing
         )
     }
 
+    @Test func `what travels page by page needs room on the target alone, and once`() throws {
+        let division = MemoryDivision(pages: .mebibytes(800), images: .mebibytes(10))
+        func findings(_ source: UInt64, _ target: UInt64) throws -> [Finding] {
+            try found {
+                $0.instance.division = division
+                $0.source.memoryAvailable = .mebibytes(source)
+                $0.target.memoryAvailable = .mebibytes(target)
+            }
+        }
+        #expect(try findings(74, 984) == [])
+        #expect(try findings(73, 984).map(\.mark) == ["memory refusal"])
+        #expect(try findings(74, 983).map(\.mark) == ["memory refusal"])
+    }
+
     @Test func `a cold move into little memory is a warning`() throws {
         #expect(
             try only(.cold) { $0.target.memoryAvailable = .mebibytes(255) }?.mark

@@ -11,6 +11,25 @@ extension OCIDriver: MemoryMoving {
         }
     }
 
+    package func memoryDivision(
+        _ definition: InstanceDefinition
+    ) async throws -> MemoryDivision {
+        let cgroup = try cgroup(definition)
+        let processes = cgroup.processes()
+        return try await blocking {
+            var division = MemoryDivision(pages: .zero, images: cgroup.sharedMemory())
+            // A process that has ended since has no memory.
+            for mapping in processes.flatMap({ (try? Mappings.readFlags(of: $0)) ?? [] }) {
+                if mapping.isLazilyRestorable {
+                    division.pages += mapping.ownMemory
+                } else {
+                    division.images += mapping.ownMemory
+                }
+            }
+            return division
+        }
+    }
+
     /// Preloaded into CRIU.
     var library: String { Criu.library(of: configuration.executable) }
 
