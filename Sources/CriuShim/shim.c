@@ -7,6 +7,9 @@
  * start, and apart from each other. Anything wrong with the file ends CRIU: with half of the ranges
  * it would leave out pages that nobody carries.
  *
+ * The directory that GODWIT_MAPPINGS names holds files named after pids, each with what CRIU would read
+ * in that process's smaps, for which the kernel looks at every page.
+ *
  * Such a dump leaves the instance's files alone where it can, so that they may travel beside it: CRIU's
  * temporary mount points go to /dev/shm instead of /tmp. Where it cannot, it sets the first byte of the
  * file that GODWIT_TOUCHED names to 1: hard links to deleted files that are still open are files of the
@@ -49,9 +52,11 @@ static const uint32_t restore_finished = 0x52535446;
 static const char agreed = 'y';
 
 /* What the environment said; CRIU passes it to nobody. */
-static const char *hidden_path, *mark_path, *hold_directory;
+static const char *hidden_path, *mappings_path, *mark_path, *hold_directory;
 static struct hidden *ranges;
 static size_t range_count;
+/* Where it stands what smaps would say, see GODWIT_MAPPINGS. */
+static int mappings_directory = -1;
 static int is_restoring;
 /* Shared with the processes that CRIU forks, in whichever mount namespace they are. */
 static volatile char *touched;
@@ -169,8 +174,10 @@ static void hold(void) {
 static void begin(void) {
     if (hold_directory) hold();
     if (hidden_path) read_ranges(hidden_path);
+    if (mappings_path)
+        mappings_directory = open(mappings_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (mark_path) share_mark(mark_path);
-    hold_directory = hidden_path = mark_path = NULL;
+    hold_directory = hidden_path = mappings_path = mark_path = NULL;
 }
 
 static const char *taken(const char *name) {
@@ -184,6 +191,7 @@ static const char *taken(const char *name) {
 __attribute__((constructor)) static void load(void) {
     if (strcmp(program_invocation_short_name, "criu")) return;
     hidden_path = taken("GODWIT_HIDDEN_PAGES");
+    mappings_path = taken("GODWIT_MAPPINGS");
     mark_path = taken("GODWIT_TOUCHED");
     hold_directory = taken("GODWIT_HOLD");
     is_restoring = getenv("GODWIT_LAZY_RESTORE") != NULL;
@@ -272,7 +280,7 @@ INTERPOSED int linkat(int from, const char *path, int to, const char *other, int
     return (int)call(SYS_linkat, from, (long)path, to, (long)other, flags);
 }
 
-/* The process whose pagemap the descriptor is; 0 if it is another file. */
+/* The process whose pagemap the descriptor is, or whose directory; 0 if it is another file. */
 static unsigned long owner(int descriptor) {
     char link[40], target[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
@@ -280,9 +288,20 @@ static unsigned long owner(int descriptor) {
     if (length <= 0) return 0;
     target[length] = 0;
     char *end = strstr(target, "/pagemap");
-    if (!end || end[8]) return 0;
-    while (end > target && end[-1] != '/') end--;
-    return strtoul(end, NULL, 10);
+    if (end && end[8]) return 0;
+    if (end) *end = 0;
+    char *rest, *last = strrchr(target, '/');
+    unsigned long pid = last ? strtoul(last + 1, &rest, 10) : 0;
+    return pid && !*rest ? pid : 0;
+}
+
+/* What is known of the mappings of the process whose directory is open; -1 if nothing is. */
+static int known_mappings(int directory) {
+    char name[24];
+    unsigned long pid = owner(directory);
+    if (!pid || mappings_directory < 0) return -1;
+    snprintf(name, sizeof name, "%lu", pid);
+    return (int)call(SYS_openat, mappings_directory, (long)name, O_RDONLY | O_CLOEXEC, 0, 0);
 }
 
 /* The first range that ends after `address` in `pid`, or that belongs to a later one. */
@@ -371,6 +390,10 @@ INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;
     va_end(list);
     size_t length = strlen(path);
+    if (!is_restoring && !strcmp(path, "smaps")) {
+        int known = known_mappings(directory);
+        if (known >= 0) return known;
+    }
     if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img")) {
         begin();
         image_directory = directory;

@@ -10,6 +10,7 @@
 #include "clinux_files.h"
 #include "clinux_inject.h"
 #include "clinux_instances.h"
+#include "clinux_mappings.h"
 #include "clinux_memory.h"
 #include "clinux_scan.h"
 #include "clinux_packet.h"

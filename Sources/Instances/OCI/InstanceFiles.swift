@@ -20,6 +20,8 @@ struct InstanceFiles: Equatable, Sendable {
     var dumping: String { "\(directory)/dumping" }
     /// What a dump leaves out, see `Criu.hiddenPages`.
     var hiddenPages: String { "\(directory)/hidden" }
+    /// What it is told of mappings, a file for each process.
+    var mappings: String { "\(directory)/mappings" }
     /// Whether that dump has changed the instance's files, see `Criu.hiding`.
     var touched: String { "\(directory)/touched" }
     /// Where the keeper of an arriving instance's memory listens for streams of pages; there while

@@ -7,6 +7,10 @@ package struct Mapping: Equatable, Sendable {
     package let isPrivate: Bool
     /// Neither a file's nor one of the kernel's own.
     package let isAnonymous: Bool
+    package let isExecutable: Bool
+    /// CRIU borrows the start of the first executable mapping for its own code while it dumps
+    /// (`get_exec_start` of criu/parasite-syscall.c): whoever reads it meanwhile may read that.
+    package internal(set) var isBorrowed = false
     /// Empty if it was read from `maps`.
     package internal(set) var flags: Flags = []
     /// What no file holds: anonymous pages, also in swap, and huge pages. Zero if it was read from
@@ -46,12 +50,12 @@ package struct Mapping: Equatable, Sendable {
     }
 
     /// It may be: whether it is, only the flags say.
-    package var mayBeLazilyRestorable: Bool { isPrivate && isAnonymous }
+    package var mayBeLazilyRestorable: Bool { isPrivate && isAnonymous && !isBorrowed }
 
     /// CRIU restores its pages lazily: `vma_entry_can_be_lazy` of criu/include/vma.h asks for
     /// private anonymous memory that is not locked, of huge pages or the kernel's own;
     /// `generate_vma_iovs` leaves out droppable memory. Stacks that grow down and shadow stacks are
-    /// left to CRIU besides: their end moves, or the processor writes them.
+    /// left to CRIU besides: their end moves, or the processor writes them. So is what CRIU writes.
     package var isLazilyRestorable: Bool {
         mayBeLazilyRestorable && flags.isDisjoint(with: .never)
     }
@@ -64,6 +68,7 @@ package struct Mapping: Equatable, Sendable {
         guard rights.count == 4 else { return nil }
         self.range = range
         isPrivate = rights.last == UInt8(ascii: "p")
+        isExecutable = rights.dropFirst(2).first == UInt8(ascii: "x")
         let device = fields.dropFirst().first.map(Substring.init)
         let node = fields.dropFirst(2).first.map(Substring.init)
         let name = Substring(fields.dropFirst(3).first ?? Substring("").utf8).drop { $0 == " " }
@@ -116,26 +121,24 @@ package enum Mappings {
 /// Takes such a file in pieces.
 package struct MappingsParser {
     package private(set) var mappings: [Mapping] = []
-    private var rest: [UInt8] = []
+    private var lines = ByteLines()
     /// The lines that follow are of a mapping that was passed over.
     private var isRepeated = false
+    private var hasExecutable = false
     private static let flagsTitle = Array("VmFlags:".utf8)
 
     package init() {}
 
     package mutating func take(_ bytes: [UInt8]) throws {
-        var start = bytes.startIndex
-        while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            try takeLine(rest + bytes[start..<end])
-            rest.removeAll(keepingCapacity: true)
-            start = end + 1
-        }
-        rest += bytes[start...]
+        var lines = lines
+        try lines.take(bytes) { try takeLine($0) }
+        self.lines = lines
     }
 
     package mutating func finish() throws {
-        if !rest.isEmpty { try takeLine(rest) }
-        rest = []
+        var lines = lines
+        try lines.finish { try takeLine($0) }
+        self.lines = lines
     }
 
     private static let ownTitles = ["Anonymous:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"]
@@ -178,6 +181,8 @@ package struct MappingsParser {
             mapping.range = last.range.upperBound..<mapping.range.upperBound
         }
         isRepeated = false
+        mapping.isBorrowed = mapping.isExecutable && !hasExecutable
+        hasExecutable = hasExecutable || mapping.isExecutable
         guard mappings.count < Limit.mappings else {
             throw GodwitError(
                 .limitExceeded, "a process has more than \(Limit.mappings) mappings")

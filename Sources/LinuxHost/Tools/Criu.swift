@@ -34,15 +34,19 @@ extension Criu {
     /// does not come into effect CRIU dumps everything.
     ///
     /// - Parameters:
+    ///   - mappings: a directory; a file in it named after a process says what CRIU would read in
+    ///     its smaps, see `MappingFlags`.
     ///   - mark: a file that does not exist; afterwards its first byte is 0 if the dump has left
     ///     the instance's files alone. If the library does not come into effect there is none.
     ///   - hold: the directory of a `CriuHold` that keeps CRIU from freezing; the files need not be
     ///     there before that lets go.
     package static func hiding(
-        _ file: String, mark: String, library: String, hold: String? = nil
+        _ file: String, mappings: String, mark: String, library: String, hold: String? = nil
     ) -> [String: String] {
         preloading(library, hold).merging(
-            ["GODWIT_HIDDEN_PAGES": file, "GODWIT_TOUCHED": mark]) { $1 }
+            [
+                "GODWIT_HIDDEN_PAGES": file, "GODWIT_MAPPINGS": mappings, "GODWIT_TOUCHED": mark,
+            ]) { $1 }
     }
 
     /// For a restore with our page server: tasks in a user namespace get their userfaultfds, and

@@ -73,8 +73,13 @@ package protocol MemorySession: Sendable {
 /// takes them for empty.
 package struct CarriedMemory: Equatable, Sendable {
     package var ranges: [Int32: [Range<UInt64>]]
+    /// What `/proc/PID/smaps` says of the mappings themselves, where that is known already.
+    package var mappings: [Int32: [UInt8]]
 
-    package init(ranges: [Int32: [Range<UInt64>]]) { self.ranges = ranges }
+    package init(ranges: [Int32: [Range<UInt64>]], mappings: [Int32: [UInt8]] = [:]) {
+        self.ranges = ranges
+        self.mappings = mappings
+    }
 }
 
 /// How far a session has come.

@@ -75,9 +75,10 @@ import Testing
         let library = Criu.library(of: "/usr/local/bin/godwit")
         #expect(library == "/usr/local/bin/libgodwit-criu.so")
         #expect(
-            Criu.hiding("/f", mark: "/m", library: library)
+            Criu.hiding("/f", mappings: "/d", mark: "/m", library: library)
                 == [
-                    "LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": "/f", "GODWIT_TOUCHED": "/m",
+                    "LD_PRELOAD": library, "GODWIT_HIDDEN_PAGES": "/f", "GODWIT_MAPPINGS": "/d",
+                    "GODWIT_TOUCHED": "/m",
                 ])
         #expect(
             Criu.restoringLazily(library: library)

@@ -50,6 +50,19 @@ import Testing
         #expect(mapping.flags.contains(.writeProtected) == flags.contains("uw"))
     }
 
+    @Test func `the first executable mapping is CRIU's for a while`() throws {
+        var parser = MappingsParser()
+        let text = """
+            1000-2000 rw-p 00000000 00:00 0
+            2000-3000 r-xp 00000000 00:00 0
+            3000-4000 rwxp 00000000 00:00 0
+            """
+        try parser.take(Array(text.utf8))
+        try parser.finish()
+        #expect(parser.mappings.map(\.isBorrowed) == [false, true, false])
+        #expect(parser.mappings.map(\.isLazilyRestorable) == [true, false, true])
+    }
+
     @Test func `memory of its own is counted, that of files is not`() throws {
         var parser = MappingsParser()
         let text = """

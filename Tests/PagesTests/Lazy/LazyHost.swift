@@ -77,7 +77,8 @@ final class LazyHost: Sendable {
             log: base + "/log")
         if hides {
             command.environment = Criu.hiding(
-                file, mark: file + ".touched", library: Self.library)
+                file, mappings: file + ".mappings", mark: file + ".touched",
+                library: Self.library)
         }
         let began = ContinuousClock.now
         let result = try await command.run()
@@ -100,7 +101,8 @@ final class LazyHost: Sendable {
             label, images: base + "/images", work: base + "/work", keepsConnections: true,
             log: base + "/log")
         command.environment = Criu.hiding(
-            base + "/hidden", mark: base + "/touched", library: Self.library)
+            base + "/hidden", mappings: base + "/mappings", mark: base + "/touched",
+            library: Self.library)
         let result = try await command.run()
         try cgroup.thaw()
         lines.withLock { $0 = [] }

@@ -144,17 +144,6 @@ struct HostMemoryTrackerTests {
     }
 }
 
-/// Reads what the tool says next, in however many pieces it comes.
-func hears(_ text: String, from tool: ConversingTool) async throws {
-    var heard: [UInt8] = []
-    while heard.count < text.utf8.count {
-        let piece = try await blocking { try tool.output.read(upTo: 100) }
-        try #require(!piece.isEmpty)
-        heard += piece
-    }
-    #expect(heard == Array(text.utf8))
-}
-
 /// Passes on what was read by way of the whole instance's tracker.
 private final class Told: DirtyTracker {
     let kind = TrackerKind.hash

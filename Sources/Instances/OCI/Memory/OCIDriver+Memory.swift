@@ -76,11 +76,17 @@ extension OCIDriver: MemoryMoving {
         let files = files(definition)
         let text = Criu.hiddenPages(memory.ranges)
         defer {
-            try? SmallFile.remove(files.hiddenPages)
-            try? SmallFile.remove(files.touched)
+            for path in [files.hiddenPages, files.mappings, files.touched] {
+                try? SmallFile.remove(path)
+            }
         }
         try requireDumpable(definition)
         try SmallFile.replace(files.hiddenPages, with: Array(text.utf8))
+        try SmallFile.remove(files.mappings)
+        try SmallFile.makeDirectory(files.mappings)
+        for (pid, mappings) in memory.mappings {
+            try SmallFile.replace("\(files.mappings)/\(pid)", with: mappings)
+        }
         let child: ChildProcess
         if let prepared = dumps.release(definition.name) {
             // If CRIU is gone, why stands in its log.
@@ -91,7 +97,8 @@ extension OCIDriver: MemoryMoving {
             child = try await startDump(
                 definition, options: options,
                 environment: Criu.hiding(
-                    files.hiddenPages, mark: files.touched, library: library))
+                    files.hiddenPages, mappings: files.mappings, mark: files.touched,
+                    library: library))
         }
         try await finishDump(definition, child)
         return (try? SmallFile.bytes(files.touched)) != [0]

@@ -70,7 +70,8 @@ extension OCIDriver {
         let child = try await startDump(
             definition, options: options,
             environment: Criu.hiding(
-                files.hiddenPages, mark: files.touched, library: library, hold: files.directory))
+                files.hiddenPages, mappings: files.mappings, mark: files.touched,
+                library: library, hold: files.directory))
         guard try await blocking({ try hold.waitsAhead(of: child) }) else {
             await hold.drop(child)
             defer { removeDump(files) }
