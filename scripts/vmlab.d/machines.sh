@@ -13,7 +13,7 @@ work=
 
 # disk NAME FILE OPTIONS: the guest finds it by its name.
 disk() {
-    printf '%s\n' -drive "file=$2,format=raw,if=none,id=$1,cache=unsafe$3" \
+    printf '%s\n' -drive "file=$2,format=raw,if=none,id=$1,cache=unsafe${3:-}" \
         -device "virtio-blk-pci,drive=$1,serial=$1"
 }
 

@@ -21,7 +21,7 @@ package final class HashTracker: DirtyTracker {
         sent = Mutex(PageHashes(limit: limit))
     }
 
-    package func round() throws -> TrackedRound {
+    package func round(isFrozen: Bool) throws -> TrackedRound {
         let mappings = try Mappings.readFlags(of: process).filter(\.isLazilyRestorable)
         let table = try PageTable(of: process)
         let hasher = PageHasher(of: process)

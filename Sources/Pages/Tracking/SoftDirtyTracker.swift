@@ -18,18 +18,23 @@ package final class SoftDirtyTracker: DirtyTracker {
         guard HeldProcess.hasSoftDirty else {
             throw GodwitError(.refused, "this kernel has no soft-dirty marks")
         }
-        if let number = WriteProtection.directWriter(of: reader) {
-            throw GodwitError(
-                .refused,
-                "descriptor \(number) of process \(process) writes memory past its page tables")
-        }
+        try WriteProtection.refuseDirectWriter(of: reader)
         self.process = reader
     }
 
-    package func round() throws -> TrackedRound {
-        try watched.withLock { watched in
+    package func round(isFrozen: Bool) throws -> TrackedRound {
+        try WriteProtection.refuseDirectWriter(of: process)
+        return try watched.withLock { watched in
             let before = watched
-            let (round, _) = try HeldProcess.stop(process) { try read(watchedBefore: before) }
+            var round: TrackedRound
+            if isFrozen {
+                // A task that the version 1 freezer holds would not answer.
+                round = try read(watchedBefore: before)
+            } else {
+                let held = try HeldProcess.stop(process) { try read(watchedBefore: before) }
+                round = held.0
+                round.stopped = held.stopped
+            }
             watched = round.tracked
             return round
         }

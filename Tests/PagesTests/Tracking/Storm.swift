@@ -16,13 +16,13 @@ final class Storm: Sendable {
         FileManager.default.temporaryDirectory.path + "/godwit-storm-\(getpid())"
     private static let built = Task { try await build() }
 
+    /// Machines without a compiler bring the program along (scripts/vmlab).
     private static func build() async throws -> String {
+        if let program = ProcessInfo.processInfo.environment["GODWIT_STORM"] { return program }
         try SmallFile.makeDirectory(directory)
         atexit { try? SmallFile.remove(Storm.directory) }
-        let (text, program) = ("\(directory)/storm.c", "\(directory)/storm")
-        try SmallFile.replace(text, with: Array(StormSource.storm.utf8))
-        try await Command("cc", ["-O2", "-o", program, text, "-lpthread"]).check()
-        return program
+        try await StormProgram.build(at: directory + "/storm")
+        return directory + "/storm"
     }
 
     static func run(

@@ -1,4 +1,12 @@
-export LD_LIBRARY_PATH=/job/lib
-uname -r
-/job/lab --help | head -3
-time /job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel --filter 'AddressSetTests'
+# All tests of trackers, with whatever this kernel has, then the comparison.
+set -u
+export GODWIT_STORM=/job/storm
+# Beside the version 2 groups, so that both freezers are met: the job `move` freezes by version 2.
+mkdir /run/freezer
+mount -t cgroup -o freezer freezer /run/freezer
+status=0
+/job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel \
+    --event-stream-version 0 --event-stream-output-path /out/trackers.jsonl \
+    --filter '^PagesTests.Host(TrackerModel|MemoryTracker|MovedMapping)Tests' || status=1
+/job/lab trackers --program /job/writer --size 64 --output /out/trackers.json || status=1
+exit $status
