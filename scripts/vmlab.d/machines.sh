@@ -47,15 +47,20 @@ start_machine() {
 
 # 0 if every machine's job ended with 0; 75 if one of them did not even start its job.
 run_machines() {
-    local name number=0 deadline=$((SECONDS + seconds)) status=0
+    local name number=0 deadline=$((SECONDS + seconds)) status=0 running
     rm -rf "$work/cable" "$results"
     for name in $machines; do
         start_machine "$name" $((++number))
         # The second connects to a socket that the first has made.
         if [ $number = 1 ]; then wait_for_cable; fi
     done
-    while machines_run && [ $SECONDS -lt $deadline ]; do sleep 0.2; done
-    [ $SECONDS -lt $deadline ] || say "after $seconds s the machines are ended"
+    # Once one has ended, the others have nobody to wait for.
+    while running=$(count_running) && [ $running -gt 0 ] && [ $SECONDS -lt $deadline ]; do
+        [ $running = $number ] || deadline=$((deadline < SECONDS + 20 ? deadline : SECONDS + 20))
+        number=$running
+        sleep 0.2
+    done
+    [ $running = 0 ] || say "machines that still ran were ended"
     stop_machines
     for name in $machines; do fetch_results "$name" || status=$?; done
     return $status
@@ -70,10 +75,12 @@ wait_for_cable() {
     done
 }
 
-machines_run() {
-    local name
-    for name in "${!pids[@]}"; do kill -0 "${pids[$name]}" 2>/dev/null && return 0; done
-    return 1
+count_running() {
+    local name count=0
+    for name in "${!pids[@]}"; do
+        if kill -0 "${pids[$name]}" 2>/dev/null; then count=$((count + 1)); fi
+    done
+    echo $count
 }
 
 stop_machines() {

@@ -52,9 +52,9 @@ $lab witness $address 6379 </tmp/hold >/out/testimony.json &
 witness=$!
 exec 3>/tmp/hold
 at "launched: $(ask)"
-$godwit move $instance host-b:
+$godwit move $instance host-b: --rounds 3
 at "moved to b: $(ask)"
-on_b $godwit move $instance host-a:
+on_b $godwit move $instance host-a: --rounds 3
 at "moved back to a: $(ask)"
 exec 3>&-
 wait $witness
