@@ -8,7 +8,7 @@
 # here find the same C library there. cpio and kmod serve the making of the system itself.
 guest_packages="base-files base-passwd bash dash coreutils mawk sed grep tar gzip findutils
 hostname mount util-linux iproute2 iputils-ping kmod cpio procps runc rsync nftables iptables acl
-attr python3-minimal libc-bin libstdc++6 libgcc-s1"
+attr python3 libc-bin libstdc++6 libgcc-s1"
 
 # The suite that a kernel comes from. Cloud kernels have what matters here, at a third of the size.
 kernel_suite() {

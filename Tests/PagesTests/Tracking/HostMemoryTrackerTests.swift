@@ -11,7 +11,7 @@ struct HostMemoryTrackerTests {
     /// The one that is taken for a program without peculiarities.
     private let best = TrackerKind.usable[0]
 
-    @Test(arguments: TrackerKind.usable, ["wmrdfe", "wmrdve"])
+    @Test(arguments: Storm.trackers, ["wmrdfe", "wmrdve"])
     func `processes that come, go and execute programs are followed`(
         kind: TrackerKind, kinds: String
     ) async throws {
@@ -19,7 +19,7 @@ struct HostMemoryTrackerTests {
             let tracker = MemoryTracker(chain: TrackerChain([kind])) { storm.processes }
             var models: [TaskID: Model] = [:]
             var watched = 0
-            for cycle in 0..<10 {
+            for cycle in 0..<Storm.cycles(10) {
                 for _ in 0..<4 { try await take(tracker, &models, isLast: false) }
                 try await storm.stop()
                 let last = try await take(tracker, &models, isLast: true)
@@ -32,7 +32,7 @@ struct HostMemoryTrackerTests {
                 storm.goOn()
             }
             // A program that was executed just before the last round is not watched in it.
-            #expect(watched >= 5)
+            #expect(watched >= Storm.cycles(10) / 2)
             await tracker.close()
             // None may end between the list and the look.
             try await storm.stop()
@@ -104,7 +104,7 @@ struct HostMemoryTrackerTests {
         }
     }
 
-    @Test(arguments: TrackerKind.usable)
+    @Test(arguments: Storm.trackers)
     func `the last round of frozen processes finds what they wrote`(kind: TrackerKind) async throws {
         try await Storm.run("wmrd") { storm in
             let group = try Cgroup(path: "/godwit-frozen-\(getpid())")

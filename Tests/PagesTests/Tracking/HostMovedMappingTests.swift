@@ -48,7 +48,7 @@ struct HostMovedMappingTests {
         let line = try await blocking { try tool.output.read(upTo: 100) }
         let first = try #require(
             UInt64(String(decoding: line.dropLast(), as: UTF8.self), radix: 16))
-        let tracker = try await installed(in: tool.child.pid)
+        let tracker = try await TrackerKind.usable[0].watch(tool.child.pid)
         var model = Model()
         func round() async throws {
             let found = try await blocking { try tracker.round(isFrozen: false) }
@@ -99,7 +99,7 @@ struct HostMovedMappingTests {
         sys.stdin.readline()
         """
 
-    @Test(arguments: TrackerKind.usable)
+    @Test(arguments: Storm.trackers)
     func `4 MiB that are moved onto other 4 MiB are reported`(kind: TrackerKind) async throws {
         let tool = try ConversingTool.start(Command("python3", ["-c", Self.hugeMove]))
         async let said = tool.said()

@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct HostTrackerModelTests {
     /// What is tried with each tracker that this kernel knows, and how often.
-    static let attempts = TrackerKind.usable.flatMap { kind in
+    static let attempts = Storm.trackers.flatMap { kind in
         kinds(for: kind).map { (kind, $0) }
     }
 
@@ -30,17 +30,17 @@ struct HostTrackerModelTests {
         let threads = tracker == .hash ? 2 : 3
         try await Storm.run(kinds, threads: threads) { storm in
             let watch = try await tracker.watch(storm.pid)
-            try await compare(storm, watch, cycles: tracker == .hash ? 6 : 12)
+            try await compare(storm, watch, cycles: Storm.cycles(tracker == .hash ? 6 : 12))
             watch.close()
             #expect(try protectedMappings(of: storm.pid) == 0)
         }
     }
 
     @Test func `many seeds of the whole storm`() async throws {
-        for seed in 2..<10 {
+        for seed in 2..<2 + Storm.cycles(8) {
             try await Storm.run("wmrdpbflghts", seed: seed, threads: 4) { storm in
                 let watch = try await TrackerKind.usable[0].watch(storm.pid)
-                try await compare(storm, watch, cycles: 6)
+                try await compare(storm, watch, cycles: Storm.cycles(6))
                 watch.close()
             }
         }

@@ -16,9 +16,18 @@ final class Storm: Sendable {
         FileManager.default.temporaryDirectory.path + "/godwit-storm-\(getpid())"
     private static let built = Task { try await build() }
 
-    /// Machines without a compiler bring the program along (scripts/vmlab).
+    /// Brought along by machines without a compiler, which interpret every instruction
+    /// (scripts/vmlab).
+    private static let brought = ProcessInfo.processInfo.environment["GODWIT_STORM"]
+
+    /// What is tried. There it is the tracker that no other machine has.
+    static let trackers = brought == nil ? TrackerKind.usable : Array(TrackerKind.usable.prefix(1))
+
+    /// How often something is done that takes a twentieth of a second elsewhere.
+    static func cycles(_ count: Int) -> Int { brought == nil ? count : max(count / 4, 2) }
+
     private static func build() async throws -> String {
-        if let program = ProcessInfo.processInfo.environment["GODWIT_STORM"] { return program }
+        if let brought { return brought }
         try SmallFile.makeDirectory(directory)
         atexit { try? SmallFile.remove(Storm.directory) }
         try await StormProgram.build(at: directory + "/storm")

@@ -1,6 +1,8 @@
 # All tests of trackers, with whatever this kernel has, then the comparison.
 set -u
-export GODWIT_STORM=/job/storm
+# On the root disk, for direct writes need a file system that knows them.
+export GODWIT_STORM=/job/storm TMPDIR=/var/tmp
+mkdir -p /var/tmp
 # Beside the version 2 groups, so that both freezers are met: the job `move` freezes by version 2.
 mkdir /run/freezer
 mount -t cgroup -o freezer freezer /run/freezer
