@@ -36,7 +36,7 @@ start_machine() {
         if [ "$(wc -w <<<"$machines")" -gt 1 ]; then cable "$name" "$number"; fi
     )
     # It dies with this script, however that ends.
-    TMPDIR=$place setpriv --pdeathsig KILL -- nice -n "${VMLAB_NICE:-0}" "$qemu" \
+    TMPDIR=$place setpriv --pdeathsig KILL -- "$qemu" \
         "${machine[@]}" -name "$name" -m "$memory" \
         -kernel "$system/vmlinuz" -initrd "$system/initrd" \
         -append "$kernel_words vmlab.name=$name" \

@@ -20,6 +20,9 @@ final class Storm: Sendable {
     /// (scripts/vmlab).
     private static let brought = ProcessInfo.processInfo.environment["GODWIT_STORM"]
 
+    /// There the storm and its watcher share one slow processor.
+    static let isInterpreted = brought != nil
+
     /// What is tried. There it is the tracker that no other machine has.
     static let trackers = brought == nil ? TrackerKind.usable : Array(TrackerKind.usable.prefix(1))
 
