@@ -6,7 +6,7 @@ BIN = .build/release
 SWIFT = swift
 FOLDERS = Sources Tests Package.swift
 
-.PHONY: deps build check test host demo bench fmt install clean
+.PHONY: deps build check test host vmlab vmtest demo bench fmt install clean
 
 deps:
 	scripts/setup
@@ -26,6 +26,15 @@ test: deps build
 # Only the tests with real tools on hosts of namespaces.
 host: build
 	scripts/test host
+
+# On kernels that this machine does not have, in virtual machines; needs root, no KVM.
+# VMLAB adds to the command line, e.g. VMLAB="--kernel 6.12".
+vmlab: build
+	scripts/vmlab $(VMLAB) trackers move
+
+# Every job of the same.
+vmtest: build
+	scripts/vmlab $(VMLAB) all
 
 demo: deps build
 	$(BIN)/lab demo

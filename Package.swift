@@ -111,7 +111,7 @@ let package = Package(
         .executableTarget(
             name: "lab",
             dependencies: [
-                "MigrationCore", "LinuxHost", "TestSupport",
+                "MigrationCore", "LinuxHost", "Pages", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -3,6 +3,9 @@
 #
 #     apt_isolated DIRECTORY SUITE         prepares DIRECTORY for SUITE of the host's own mirror
 #     apt_isolated_get DIRECTORY ARGUMENTS apt-get in it; archives land in DIRECTORY/cache/archives
+#     apt_isolated_backports DIRECTORY SUITE NAMES
+#                                          downloads packages of SUITE's backports and what
+#                                          they lack here; the host's sources stay as they are
 
 # The first Debian mirror of the host's sources (deb822 or one-line), security archives left out.
 apt_mirror() {
@@ -54,4 +57,16 @@ apt_isolated_get() {
     local directory=$1
     shift
     APT_CONFIG="$directory/apt.conf" DEBIAN_FRONTEND=noninteractive apt-get "$@"
+}
+
+apt_isolated_backports() {
+    local directory=$1 suite=$2
+    shift 2
+    apt_isolated "$directory" "$suite-backports"
+    sed "s/ $suite-backports / $suite /" "$directory/sources.list" >"$directory/suite.list"
+    cat "$directory/suite.list" >>"$directory/sources.list"
+    cp /var/lib/dpkg/status "$directory/status"
+    apt_isolated_get "$directory" update -q >/dev/null
+    apt_isolated_get "$directory" install -y -q --download-only \
+        -t "$suite-backports" "$@" >/dev/null
 }

@@ -14,6 +14,7 @@ struct Main: AsyncParsableCommand {
             DemoCommand.self, BenchCommand.self, VerifyCommand.self, UpCommand.self,
             DownCommand.self, EnterCommand.self,
             WitnessCommand.self, SummaryCommand.self, OracleCommand.self, AskCommand.self,
+            TrackersCommand.self, MakeProgramCommand.self, JudgeCommand.self,
         ]
     )
 }

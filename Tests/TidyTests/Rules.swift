@@ -84,7 +84,7 @@ enum Arrows {
         "API": ["MigrationCore"],
         "godwit": ["MigrationCore", "LinuxHost", "Instances", "Storage", "Wire", "Engine", "API"],
         "TestSupport": ["MigrationCore", "LinuxHost"],
-        "lab": ["MigrationCore", "LinuxHost", "TestSupport"],
+        "lab": ["MigrationCore", "LinuxHost", "Pages", "TestSupport"],
     ]
 
     static let foreign: [String: Set<String>] = [

@@ -47,7 +47,10 @@ import MigrationCore
         _ range: Range<UInt64>, marking mark: Mark, protecting: Bool = false,
         _ body: (Region) -> Void
     ) -> Int32 {
-        guard Self.canScan else { return readEntries(range, marking: mark, body) }
+        guard Self.canScan else {
+            precondition(mark == .softDirty, "entries do not show written pages")
+            return joinEntries(range, body)
+        }
         var place = range.lowerBound
         while place < range.upperBound {
             let found = unsafe godwit_page_scan(
@@ -62,14 +65,26 @@ import MigrationCore
         return 0
     }
 
-    /// For kernels before 6.7: one entry of 64 bits a page (proc_pid_pagemap(5)).
+    /// For kernels before 6.7.
+    private func joinEntries(_ range: Range<UInt64>, _ body: (Region) -> Void) -> Int32 {
+        var joined = JoinedRegions()
+        let page = UInt64(sysconf(Int32(_SC_PAGESIZE)))
+        let code = readEntries(range) { address, entry in
+            guard entry.hasContent else { return }
+            joined.add(address..<address + page, isMarked: entry.isSoftDirty, body)
+        }
+        joined.finish(body)
+        return code
+    }
+
+    /// Passes the entry of every page on, ascending: 64 bits a page (proc_pid_pagemap(5)).
+    ///
+    /// - Returns: 0, or the kernel's errno.
     package func readEntries(
-        _ range: Range<UInt64>, marking mark: Mark, _ body: (Region) -> Void
+        _ range: Range<UInt64>, _ body: (UInt64, PageEntry) -> Void
     ) -> Int32 {
-        precondition(mark == .softDirty || !Self.canScan, "entries do not show written pages")
         let page = UInt64(sysconf(Int32(_SC_PAGESIZE)))
         var entries = [UInt64](repeating: 0, count: 8_192)
-        var joined = JoinedRegions()
         var place = range.lowerBound
         while place < range.upperBound {
             let count = min(UInt64(entries.count), (range.upperBound - place) / page)
@@ -79,15 +94,10 @@ import MigrationCore
             }
             guard size > 0 else { return size < 0 ? errno : EIO }
             for index in 0..<size / 8 {
-                let entry = PageEntry(bits: entries[index])
-                let start = place + UInt64(index) * page
-                if entry.hasContent {
-                    joined.add(start..<start + page, isMarked: entry.isSoftDirty, body)
-                }
+                body(place + UInt64(index) * page, PageEntry(bits: entries[index]))
             }
             place += UInt64(size / 8) * page
         }
-        joined.finish(body)
         return 0
     }
 }
@@ -130,6 +140,12 @@ package struct PageEntry: Equatable, Sendable {
     }
 
     private var frame: UInt64 { bits & (1 << 55 - 1) }
+
+    /// Where its content lies, in memory or in swap: never 0 where it has content.
+    package var place: UInt64 { bits & (3 << 62 | (1 << 55 - 1)) }
+
+    /// Whether this process may see in which frames pages lie.
+    package static var showsFrames: Bool { zeroFrame != nil }
 
     /// What a page shows that was read and never written; nil if this host hides frame numbers.
     private static let zeroFrame: UInt64? = {

@@ -85,4 +85,12 @@ extension WriteProtection {
         let number = godwit_find_direct_writer(process)
         return number < 0 ? nil : number
     }
+
+    /// - Throws: `refused` if the process has such a descriptor now.
+    package static func refuseDirectWriter(of process: Int32) throws {
+        guard let number = directWriter(of: process) else { return }
+        throw GodwitError(
+            .refused,
+            "descriptor \(number) of process \(process) writes memory past its page tables")
+    }
 }

@@ -39,8 +39,9 @@ package struct FreezeCost: Codable, Equatable, Sendable {
         self.overlapped = overlapped
     }
 
-    /// Where nothing has been measured: CRIU and runc as they come, on a machine of 2024.
-    package static let unmeasured = FreezeCost(freeze: 5, dump: 150, restore: 120)
+    /// Where nothing has been measured: as on a machine of 2024 (docs/performance.md), with nothing
+    /// in the images but a small program.
+    package static let unmeasured = FreezeCost(freeze: 2, dump: 60, restore: 65, overlapped: 50)
 
     /// What a move with rounds has cost; nil if the report is of none, or of one that failed.
     package init?(_ report: MigrationReport) {

@@ -1,3 +1,5 @@
+import LinuxHost
+
 /// Watches one address space while its tasks run.
 ///
 /// A page that may have changed since it was last reported is reported again, whatever happens in
@@ -7,10 +9,11 @@ package protocol DirtyTracker: AnyObject, Sendable {
 
     /// What was written, or is new, since the call before; everything at the first call.
     ///
+    /// - Parameter isFrozen: no task of the process runs, and none may answer a tracer.
     /// - Throws: `notFound` if the process has ended; `busy` if it has executed a program, or
     ///   cannot be read now: a new tracker is needed; `refused` if this kind of tracker cannot
     ///   watch it any longer.
-    func round() throws -> TrackedRound
+    func round(isFrozen: Bool) throws -> TrackedRound
 
     /// Tells what was read of pages that a round reported, so that a tracker which compares
     /// contents knows what has travelled. May come from several threads at once.
@@ -30,6 +33,15 @@ package enum TrackerKind: String, Codable, Sendable, CaseIterable {
     case softDirty = "soft-dirty"
     /// Hashes of all contents, compared: any kernel, and each round reads everything.
     case hash
+
+    /// Those that this kernel has what it takes for.
+    package static let usable = allCases.filter { kind in
+        switch kind {
+        case .writeProtect: PageTable.canScan
+        case .softDirty: HeldProcess.hasSoftDirty
+        case .hash: true
+        }
+    }
 }
 
 /// What a round found in one address space, and what it watched.
@@ -41,6 +53,8 @@ package struct TrackedRound: Equatable, Sendable {
     package var present = AddressSet()
     /// All addresses that the tracker answers for. Memory outside of them travels otherwise.
     package var tracked = AddressSet()
+    /// For how long the process stood for it.
+    package var stopped = Duration.zero
 
     package init() {}
 }

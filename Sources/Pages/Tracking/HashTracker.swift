@@ -10,7 +10,7 @@ import Synchronization
 package final class HashTracker: DirtyTracker {
     package let kind = TrackerKind.hash
     private let process: Int32
-    private let sent: Mutex<PageHashes>
+    private let sent: Mutex<PageWords>
 
     /// - Parameter limit: beyond this much memory pages are reported in every round.
     package init(of process: Int32, reader: Int32, limit: ByteCount = Limit.hashedMemory) throws {
@@ -18,10 +18,10 @@ package final class HashTracker: DirtyTracker {
             throw GodwitError(.notFound, "process \(process) has ended")
         }
         self.process = reader
-        sent = Mutex(PageHashes(limit: limit))
+        sent = Mutex(PageWords(limit: limit))
     }
 
-    package func round() throws -> TrackedRound {
+    package func round(isFrozen: Bool) throws -> TrackedRound {
         let mappings = try Mappings.readFlags(of: process).filter(\.isLazilyRestorable)
         let table = try PageTable(of: process)
         let hasher = PageHasher(of: process)
@@ -59,30 +59,5 @@ package final class HashTracker: DirtyTracker {
     }
 
     /// Nothing was put into the process.
-    package func close() { sent.withLock { $0 = PageHashes(limit: .zero) } }
-}
-
-/// One hash of 64 bits a page, in blocks of 512 pages.
-private struct PageHashes {
-    private var blocks: [UInt64: [UInt64]] = [:]
-    private let blockLimit: Int
-
-    init(limit: ByteCount) { blockLimit = Int(limit.bytes / Self.blockSize) }
-
-    private static let blockSize = UInt64(512 * PageRun.pageSize)
-
-    /// `PageHasher.unread` for a page of which nothing is known.
-    subscript(address: UInt64) -> UInt64 {
-        get { blocks[address / Self.blockSize]?[Self.place(address)] ?? PageHasher.unread }
-        set {
-            let number = address / Self.blockSize
-            guard blocks[number] != nil || blocks.count < blockLimit else { return }
-            let empty = [UInt64](repeating: PageHasher.unread, count: 512)
-            blocks[number, default: empty][Self.place(address)] = newValue
-        }
-    }
-
-    private static func place(_ address: UInt64) -> Int {
-        Int(address % blockSize) / PageRun.pageSize
-    }
+    package func close() { sent.withLock { $0 = PageWords(limit: .zero) } }
 }

@@ -149,8 +149,11 @@ private struct Watched: Sendable {
                 if tracker == nil {
                     guard !isLast, try install(chain, &stopped) else { return TrackedRound() }
                 }
-                guard let found = try tracker?.round() else { return TrackedRound() }
+                guard let found = try tracker?.round(isFrozen: isLast) else {
+                    return TrackedRound()
+                }
                 failures = 0
+                stopped += found.stopped
                 return found
             } catch let error as GodwitError where error.code == .notFound {
                 return nil

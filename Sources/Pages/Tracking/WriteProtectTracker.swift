@@ -27,15 +27,15 @@ package final class WriteProtectTracker: DirtyTracker {
         guard PageTable.canScan else {
             throw GodwitError(.refused, "this kernel has no PAGEMAP_SCAN (Linux 6.7)")
         }
-        try Self.refuseDirectWriter(reader)
+        try WriteProtection.refuseDirectWriter(of: reader)
         self.process = reader
         (protection, stopped) = try WriteProtection.install(in: process)
     }
 
     deinit { protection.close() }
 
-    package func round() throws -> TrackedRound {
-        try Self.refuseDirectWriter(process)
+    package func round(isFrozen: Bool) throws -> TrackedRound {
+        try WriteProtection.refuseDirectWriter(of: process)
         return try settled.withLock { settled in
             var round = try Round(
                 process: process, protection: protection, settled: settled,
@@ -68,13 +68,6 @@ package final class WriteProtectTracker: DirtyTracker {
         let kept = AddressSet(all.filter(\.isLazilyRestorable).map(\.range))
         for range in settled.subtracting(kept).ranges { protection.remove(range) }
         return all.filter(\.isLazilyRestorable).map(\.range)
-    }
-
-    private static func refuseDirectWriter(_ process: Int32) throws {
-        guard let number = WriteProtection.directWriter(of: process) else { return }
-        throw GodwitError(
-            .refused,
-            "descriptor \(number) of process \(process) writes memory past its page tables")
     }
 }
 

@@ -17,6 +17,13 @@ package struct Oracle: Sendable {
         package var tasks: Int
         /// How often it has changed its memory since it was started.
         package var steps: Int
+
+        package init(wrong: Int, checked: Int, tasks: Int, steps: Int) {
+            self.wrong = wrong
+            self.checked = checked
+            self.tasks = tasks
+            self.steps = steps
+        }
     }
 
     /// Brings two hosts up, with the instance on host a.

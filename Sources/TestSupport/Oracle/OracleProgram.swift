@@ -1,6 +1,3 @@
-import Foundation
-import LinuxHost
-
 /// A program that does to its memory what programs do, at a steady rate, and knows what every page
 /// of it must hold: the content follows from the page's number and version, and the versions stand
 /// in memory that travels otherwise than the pages do.
@@ -15,13 +12,8 @@ package enum OracleProgram {
 
     /// Builds it without any library into the tree.
     package static func build(into root: String) async throws {
-        let source = root + path + ".c"
         let program = [knownMemory, tasks, sharing, server].joined(separator: "\n")
-        try Data((program + "\n").utf8).write(to: URL(filePath: source))
-        try await Command(
-            "gcc", ["-O2", "-static", "-pthread", "-o", root + path, source]
-        ).check()
-        try FileManager.default.removeItem(atPath: source)
+        try await compile(program, to: root + path)
     }
 }
 

@@ -16,13 +16,25 @@ final class Storm: Sendable {
         FileManager.default.temporaryDirectory.path + "/godwit-storm-\(getpid())"
     private static let built = Task { try await build() }
 
+    /// Brought along by machines without a compiler, which interpret every instruction
+    /// (scripts/vmlab).
+    private static let brought = ProcessInfo.processInfo.environment["GODWIT_STORM"]
+
+    /// There the storm and its watcher share one slow processor.
+    static let isInterpreted = brought != nil
+
+    /// What is tried. There it is the tracker that no other machine has.
+    static let trackers = brought == nil ? TrackerKind.usable : Array(TrackerKind.usable.prefix(1))
+
+    /// How often something is done that takes a twentieth of a second elsewhere.
+    static func cycles(_ count: Int) -> Int { brought == nil ? count : max(count / 4, 2) }
+
     private static func build() async throws -> String {
+        if let brought { return brought }
         try SmallFile.makeDirectory(directory)
         atexit { try? SmallFile.remove(Storm.directory) }
-        let (text, program) = ("\(directory)/storm.c", "\(directory)/storm")
-        try SmallFile.replace(text, with: Array(StormSource.storm.utf8))
-        try await Command("cc", ["-O2", "-o", program, text, "-lpthread"]).check()
-        return program
+        try await StormProgram.build(at: directory + "/storm")
+        return directory + "/storm"
     }
 
     static func run(

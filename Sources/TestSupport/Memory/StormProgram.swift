@@ -1,11 +1,18 @@
+import LinuxHost
+
 /// A program that does to its memory whatever a program can do to it.
-enum StormSource {
+package enum StormProgram {
+    /// Compiles it to a program that needs no library.
+    package static func build(at path: String) async throws {
+        try await compile(storm, to: path)
+    }
+
     /// Arguments: a seed, the number of threads, the letters of what it does:
     /// `w` writes, `m` maps, unmaps and replaces, `r` remaps, `d` gives pages back, `p` protects,
     /// `b` moves the break, `f` forks, `l` locks, `g` guards, `h` huge pages, `t` toggles a word,
     /// `e` executes itself, `v` vforks, `s` writes all over 32 MiB. Not `f`
     /// with `v`: a thread that waits for a stopped child misses a stop that went to one in `vfork`.
-    static let storm = #"""
+    private static let storm = #"""
         #define _GNU_SOURCE
         #include <pthread.h>
         #include <stdint.h>
