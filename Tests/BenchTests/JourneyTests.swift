@@ -7,7 +7,8 @@ import lab
 @Suite struct JourneyTests {
     private func good() throws -> Journey {
         var report = MigrationReport(
-            id: try MigrationID(String(repeating: "a", count: 32)), side: .source, instance: try InstanceName("oracle"),
+            id: try MigrationID(String(repeating: "a", count: 32)), side: .source,
+            instance: try InstanceName("oracle"),
             newName: try InstanceName("oracle"), peer: "host-b", mode: .live,
             started: Timestamp(milliseconds: 1_000))
         report.status = .succeeded

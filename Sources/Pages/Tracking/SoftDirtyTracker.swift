@@ -38,7 +38,8 @@ package final class SoftDirtyTracker: DirtyTracker {
             guard !isFrozen else { return try read(&frames) }
             for _ in 1..<Self.attempts {
                 do { return try readHeld(&frames) } catch let error as GodwitError
-                where error.code == .busy { continue }
+                    where error.code == .busy
+                { continue }
             }
             return try readHeld(&frames)
         }

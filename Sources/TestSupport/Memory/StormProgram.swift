@@ -2,9 +2,8 @@ import LinuxHost
 
 /// A program that does to its memory whatever a program can do to it.
 package enum StormProgram {
-    /// Compiles it to a program that needs no library.
     package static func build(at path: String) async throws {
-        try await compile(storm, to: path)
+        try await compile(storm, to: path, isStatic: false)
     }
 
     /// Arguments: a seed, the number of threads, the letters of what it does:

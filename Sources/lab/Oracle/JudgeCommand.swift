@@ -90,8 +90,10 @@ extension Journey {
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: folder)
             .filter { $0.hasPrefix("migrations-") }
-        let reports = try names.flatMap { try decoder.decode([MigrationReport].self, from: read($0)) }
-            .filter { $0.side == .source }.sorted { $0.started < $1.started }
+        let reports = try names.flatMap {
+            try decoder.decode([MigrationReport].self, from: read($0))
+        }
+        .filter { $0.side == .source }.sorted { $0.started < $1.started }
         let testimony = try decoder.decode(Testimony.self, from: read("testimony.json"))
         let numbers = String(decoding: try read("answers"), as: UTF8.self)
             .split(separator: "\n").compactMap { Int($0) }

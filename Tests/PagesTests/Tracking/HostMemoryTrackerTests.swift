@@ -105,7 +105,7 @@ struct HostMemoryTrackerTests {
     }
 
     @Test(arguments: Storm.trackers)
-    func `the last round of frozen processes finds what they wrote`(kind: TrackerKind) async throws {
+    func `the last round finds what frozen processes wrote`(kind: TrackerKind) async throws {
         try await Storm.run("wmrd") { storm in
             let group = try Cgroup(path: "/godwit-frozen-\(getpid())")
             try group.make(with: storm.pid)
@@ -124,7 +124,7 @@ struct HostMemoryTrackerTests {
         }
     }
 
-    @Test func `direct writes rule out what looks at page tables, also in the middle`() async throws {
+    @Test func `direct writes rule out a look at page tables, also in the middle`() async throws {
         let file = FileManager.default.temporaryDirectory.path + "/godwit-direct-\(getpid())"
         let program = """
             import os, sys
