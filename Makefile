@@ -29,11 +29,13 @@ host: build
 
 # On kernels that this machine does not have, in virtual machines; needs root, no KVM.
 # VMLAB adds to the command line, e.g. VMLAB="--kernel 6.12".
-vmlab: build
+vmlab: deps build
+	scripts/setup machines
 	scripts/vmlab $(VMLAB) trackers move
 
 # Every job of the same.
-vmtest: build
+vmtest: deps build
+	scripts/setup machines
 	scripts/vmlab $(VMLAB) all
 
 demo: deps build

@@ -9,7 +9,8 @@
 /// | nothing is left to send                            | freeze                               |
 /// | nothing has been sent yet, and rounds are allowed  | another round                        |
 /// | no rounds are allowed, `atDeadline` is postcopy    | post-copy                            |
-/// | the prediction is within the budget                | freeze                               |
+/// | the prediction is within the budget, and the rest  | freeze                               |
+/// | is small or was not nearly halved by the last round|                                      |
 /// | the fixed cost alone is above it, the rest is small| freeze                               |
 /// | the deadline is reached                            | as `atDeadline` says                 |
 /// | the limit of rounds is reached                     | as `atDeadline` says                 |
@@ -43,6 +44,8 @@ package struct PrecopyPolicy: Sendable {
     /// Milliseconds that were predicted at each scan since the first round, or since the instance
     /// was slowed down.
     private var predictions: [Double] = []
+    /// Milliseconds for pages alone, at the same scans.
+    private var sendings: [Double] = []
     private var processorShare = 1.0
     /// Scans since rounds were seen to shrink no longer.
     private var waited: Int?
@@ -53,6 +56,8 @@ package struct PrecopyPolicy: Sendable {
     private static let shrinking = 0.9
     /// Scans for which a smaller point is waited for, once rounds no longer shrink.
     private static let patience = 4
+    /// A round that leaves less than this part of what the one before left may have a successor.
+    private static let worthwhile = 0.6
     /// As good as the smallest.
     private static let nearlySmallest = 1.15
 
@@ -68,7 +73,8 @@ package struct PrecopyPolicy: Sendable {
     /// - Parameter found: pages that the latest scan has found.
     /// - Parameter elapsed: seconds since the first scan.
     package mutating func verdict(found: UInt64, elapsed: Double) -> PrecopyVerdict {
-        let predicted = cost.downtime(sending: sending(found))
+        let sending = sending(found)
+        let predicted = cost.downtime(sending: sending)
         if found == 0 {
             return PrecopyVerdict(.freeze, "no page was written meanwhile", prediction: predicted)
         }
@@ -82,7 +88,8 @@ package struct PrecopyPolicy: Sendable {
                 prediction: cost.total)
         }
         predictions.append(predicted)
-        if let ending = goalReached(found, predicted) ?? limitReached(predicted, elapsed) {
+        sendings.append(sending)
+        if let ending = goalReached(found, predicted, elapsed) ?? limitReached(predicted, elapsed) {
             return ending
         }
         return stalled(predicted)
@@ -107,14 +114,27 @@ package struct PrecopyPolicy: Sendable {
 }
 
 extension PrecopyPolicy {
+    /// Milliseconds that are small beside what does not depend on memory.
+    private var little: Double { max(5, cost.total / 10) }
+
     /// The prediction at which more rounds are not worth their while.
     private var goal: Double {
-        cost.total < options.downtimeBudget
-            ? options.downtimeBudget : cost.total + max(5, cost.total / 10)
+        cost.total < options.downtimeBudget ? options.downtimeBudget : cost.total + little
     }
 
-    private func goalReached(_ found: UInt64, _ predicted: Double) -> PrecopyVerdict? {
-        guard predicted <= goal else { return nil }
+    /// Whether another round would leave much less to send: pages that travel beside the dump take
+    /// processor time from it, so that few are better also within the budget.
+    private func isWorthwhile(after elapsed: Double) -> Bool {
+        guard let last = sendings.last, last > little, rounds.count < options.rounds,
+            elapsed < options.deadline ?? .infinity
+        else { return false }
+        return sendings.count < 2 || last < sendings[sendings.count - 2] * Self.worthwhile
+    }
+
+    private func goalReached(
+        _ found: UInt64, _ predicted: Double, _ elapsed: Double
+    ) -> PrecopyVerdict? {
+        guard predicted <= goal, !isWorthwhile(after: elapsed) else { return nil }
         let left = "\(size(found)) are left: \(milliseconds(predicted)) of downtime"
         let isWithin = predicted <= options.downtimeBudget
         let why =
@@ -173,6 +193,7 @@ extension PrecopyPolicy {
     private mutating func slowDown(_ predicted: Double) -> PrecopyVerdict {
         processorShare /= 2
         predictions = []
+        sendings = []
         waited = nil
         return PrecopyVerdict(
             .anotherRound,
