@@ -280,25 +280,26 @@ INTERPOSED int linkat(int from, const char *path, int to, const char *other, int
     return (int)call(SYS_linkat, from, (long)path, to, (long)other, flags);
 }
 
-/* The process whose pagemap the descriptor is, or whose directory; 0 if it is another file. */
-static unsigned long owner(int descriptor) {
+/* The process whose file `name` below /proc the descriptor is ("" for its directory); 0 if it is another
+ * file. */
+static unsigned long owner(int descriptor, const char *name) {
     char link[40], target[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, target, sizeof target - 1);
     if (length <= 0) return 0;
     target[length] = 0;
-    char *end = strstr(target, "/pagemap");
-    if (end && end[8]) return 0;
-    if (end) *end = 0;
-    char *rest, *last = strrchr(target, '/');
-    unsigned long pid = last ? strtoul(last + 1, &rest, 10) : 0;
-    return pid && !*rest ? pid : 0;
+    size_t rest = strlen(name);
+    if ((size_t)length < rest || strcmp(target + length - rest, name)) return 0;
+    target[(size_t)length - rest] = 0;
+    char *end, *last = strrchr(target, '/');
+    unsigned long pid = last ? strtoul(last + 1, &end, 10) : 0;
+    return pid && !*end ? pid : 0;
 }
 
 /* What is known of the mappings of the process whose directory is open; -1 if nothing is. */
 static int known_mappings(int directory) {
     char name[24];
-    unsigned long pid = owner(directory);
+    unsigned long pid = owner(directory, "");
     if (!pid || mappings_directory < 0) return -1;
     snprintf(name, sizeof name, "%lu", pid);
     return (int)call(SYS_openat, mappings_directory, (long)name, O_RDONLY | O_CLOEXEC, 0, 0);
@@ -356,7 +357,7 @@ INTERPOSED int ioctl(int descriptor, unsigned long request, ...) {
     va_end(list);
     if (range_count && request == SCAN) {
         struct scan *scan = argument;
-        unsigned long pid = owner(descriptor);
+        unsigned long pid = owner(descriptor, "/pagemap");
         /* A search for guard pages alone still finds those in hidden ranges. */
         if (pid && scan->return_mask & (page_is_present | page_is_swapped) && !scan->max_pages)
             return scan_visible(descriptor, pid, scan);
@@ -368,7 +369,7 @@ INTERPOSED int ioctl(int descriptor, unsigned long request, ...) {
 INTERPOSED ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t offset) {
     ssize_t count = call(SYS_pread64, descriptor, (long)buffer, (long)size, offset, 0);
     if (count <= 0 || !range_count) return count;
-    unsigned long pid = owner(descriptor);
+    unsigned long pid = owner(descriptor, "/pagemap");
     if (!pid) return count;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t first = (uint64_t)offset / 8, end = first + (uint64_t)count / 8;
