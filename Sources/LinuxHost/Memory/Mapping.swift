@@ -144,9 +144,14 @@ package struct MappingsParser {
     private static let ownTitles = ["Anonymous:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"]
         .map { Array($0.utf8) }
 
+    private static let ownInitials = Set(ownTitles.map { $0[0] })
+
     /// Of a line such as `Anonymous:   12 kB`; nil if it is about something else.
     private static func ownMemory(_ line: [UInt8]) -> ByteCount? {
-        guard let title = ownTitles.first(where: line.starts) else { return nil }
+        // Most of the lines of smaps are about something else.
+        guard ownInitials.contains(line[0]), let title = ownTitles.first(where: line.starts) else {
+            return nil
+        }
         let digits = line.dropFirst(title.count).filter { (0x30...0x39).contains($0) }
         return UInt64(String(decoding: digits, as: UTF8.self))
             .flatMap { $0 < 1 << 44 ? ByteCount.kibibytes($0) : nil }
