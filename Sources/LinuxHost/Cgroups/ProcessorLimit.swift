@@ -19,8 +19,6 @@ package struct ProcessorLimit: Codable, Equatable, Sendable {
         // The kernel takes no quota below a millisecond.
         self.init(quota: UInt64(max(1_000, processors * period)), period: UInt64(period))
     }
-
-    package var processors: Double? { quota.map { Double($0) / Double(max(period, 1)) } }
 }
 
 extension Cgroup {

@@ -26,10 +26,11 @@ final class ProcessorThrottle: Sendable {
     /// - Parameter share: of what it took before the first call.
     func leave(_ share: Double) throws {
         let usage = usage.withLock { usage in
+            if let usage { return usage }
             let seconds = max((ContinuousClock.now - began) / .seconds(1), 0.001)
             let measured = Double(cgroup.cpuNanoseconds() &- taken) / 1e9 / seconds
-            usage = usage ?? measured
-            return usage ?? measured
+            usage = measured
+            return measured
         }
         if !SmallFile.exists(file) {
             let limit = try JSONEncoder().encode(cgroup.processorLimit())
