@@ -5,9 +5,9 @@
 #     make_system        makes it if it is missing
 
 # What a job finds in its machine, of the Debian suite that this host has, so that programs built
-# here find the same C library there. cpio and kmod serve the making of the system itself.
+# here find the same C library there. kmod serves the making of the system itself, too.
 guest_packages="base-files base-passwd bash dash coreutils mawk sed grep tar gzip findutils
-hostname mount util-linux iproute2 iputils-ping kmod cpio procps runc rsync nftables iptables acl
+hostname mount util-linux iproute2 iputils-ping kmod procps runc rsync nftables iptables acl
 attr python3 libc-bin libstdc++6 libgcc-s1"
 
 # The suite that a kernel comes from. Cloud kernels have what matters here, at a third of the size.
@@ -138,9 +138,7 @@ make_initrd() {
         esac
         echo "$name" >>"$root/modules/order"
     done
-    mount --bind "$root" "$tree/job"
-    chroot "$tree" sh -c 'cd /job && find . | cpio -o -H newc --quiet' | gzip -1 >"$goal" || true
-    umount "$tree/job"
+    (cd "$root" && find . | busybox cpio -o -H newc) | gzip -1 >"$goal"
 }
 
 # make_disk FOLDER IMAGE MIB: an ext4 image of the folder with so much room beside it.
