@@ -70,12 +70,5 @@ struct DemoResult: Codable {
             + "replies in order, 0 lost, the longest pause \(gap)."
     }
 
-    func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        let place = URL(filePath: path)
-        try FileManager.default.createDirectory(
-            at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try encoder.encode(self).write(to: place)
-    }
+    func write(to path: String) throws { try writeFigures(self, to: path) }
 }

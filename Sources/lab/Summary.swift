@@ -17,9 +17,7 @@ struct SummaryCommand: ParsableCommand {
             let text = try? String(contentsOfFile: stream, encoding: .utf8)
             summary.add(stream: text ?? "", named: stream)
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try encoder.encode(summary).write(to: URL(filePath: output))
+        try writeFigures(summary, to: output)
         for name in summary.failed { print("failed: \(name)") }
         print(summary.line)
         guard summary.failed.isEmpty, !summary.passed.isEmpty else { throw ExitCode(1) }

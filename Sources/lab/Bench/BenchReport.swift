@@ -28,14 +28,7 @@ package struct BenchReport: Sendable {
         return BenchReport(rows: try JSONDecoder().decode([BenchRow].self, from: bytes))
     }
 
-    package func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        let place = URL(filePath: path)
-        try FileManager.default.createDirectory(
-            at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try (try encoder.encode(rows) + Data("\n".utf8)).write(to: place)
-    }
+    package func write(to path: String) throws { try writeFigures(rows, to: path) }
 }
 
 private func ratio(_ row: BenchRow, _ base: BenchRow?) -> Double? {

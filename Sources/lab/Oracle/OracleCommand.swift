@@ -27,7 +27,7 @@ struct OracleCommand: AsyncParsableCommand {
             rows.append(row)
             say(row.text)
             for line in row.explanations.prefix(20) { say("    " + line) }
-            try write(rows)
+            try writeFigures(rows, to: output)
         }
         guard rows.allSatisfy(\.isGood) else { throw ExitCode(1) }
     }
@@ -40,15 +40,6 @@ struct OracleCommand: AsyncParsableCommand {
             }
             return variant
         }
-    }
-
-    private func write(_ rows: [OracleRow]) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        let place = URL(filePath: output)
-        try FileManager.default.createDirectory(
-            at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try encoder.encode(rows).write(to: place)
     }
 
     /// Unbuffered: rows show as they come, also where they go into a file.

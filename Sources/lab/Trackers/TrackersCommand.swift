@@ -40,7 +40,7 @@ struct TrackersCommand: AsyncParsableCommand {
                 }
             }
         }
-        try write(rows)
+        try writeFigures(rows, to: output)
         guard rows.allSatisfy({ $0.missed == 0 }) else { throw ExitCode(1) }
     }
 
@@ -81,14 +81,5 @@ struct TrackersCommand: AsyncParsableCommand {
             chosen.insert(UInt32.random(in: 0..<all, using: &random))
         }
         return Array(chosen)
-    }
-
-    private func write(_ rows: [TrackerRow]) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        let place = URL(filePath: output)
-        try FileManager.default.createDirectory(
-            at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try encoder.encode(rows).write(to: place)
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import LinuxHost
 import MigrationCore
 import Pages
+import TestSupport
 
 /// The writer's process, and a tracker that watches it as a migration would.
 struct WatchedWriter {
@@ -22,7 +23,7 @@ struct WatchedWriter {
             Command(program, ["\(mebibytes)", hugePages ? "huge" : "small"]))
         let pid = tool.child.pid
         tracker = MemoryTracker(chain: TrackerChain([kind])) { [pid] }
-        let address = String(decoding: try await Self.hear(16, from: tool), as: UTF8.self)
+        let address = String(decoding: try await hear(16, from: tool), as: UTF8.self)
         guard let start = UInt64(address, radix: 16) else {
             throw GodwitError(.protocolViolation, "the writer said \"\(address)\"")
         }
@@ -44,7 +45,7 @@ struct WatchedWriter {
             (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
         }
         try await blocking { [tool] in try tool.input.write(bytes[...]) }
-        _ = try await Self.hear(1, from: tool)
+        _ = try await hear(1, from: tool)
     }
 
     /// One round, and what it reported read, as when it is sent.
@@ -88,18 +89,5 @@ struct WatchedWriter {
                 unsafe tracker.wasRead(UnsafeRawBufferPointer(bytes), of: part.task, at: start)
             }
         }
-    }
-
-    private static func hear(_ count: Int, from tool: ConversingTool) async throws -> [UInt8] {
-        var heard: [UInt8] = []
-        while heard.count < count {
-            let missing = count - heard.count
-            let more = try await blocking { try tool.output.read(upTo: missing) }
-            guard !more.isEmpty else {
-                throw GodwitError(.toolFailed, "the writer has ended")
-            }
-            heard += more
-        }
-        return heard
     }
 }
