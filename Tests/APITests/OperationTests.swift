@@ -81,15 +81,22 @@ import Testing
         }
     }
 
+    /// A move of `web` that has its id.
+    private func beginMove(
+        _ server: RunningServer
+    ) async throws -> (operation: OperationView, id: MigrationID) {
+        let begun = try await server.client.beginMove(Self.request("web"))
+        try await server.eventually {
+            try await server.client.operation(begun.id).migrationID != nil
+        }
+        return (begun, try #require(try await server.client.operation(begun.id).migrationID))
+    }
+
     @Test(arguments: [true, false])
     func `a cancelled move ends as cancelled`(byOperation: Bool) async throws {
         try await RunningServer.with { server in
             try server.host.add("web")
-            let begun = try await server.client.beginMove(Self.request("web"))
-            try await server.eventually {
-                try await server.client.operation(begun.id).migrationID != nil
-            }
-            let id = try #require(try await server.client.operation(begun.id).migrationID)
+            let (begun, id) = try await beginMove(server)
             if byOperation {
                 try await server.client.cancelOperation(begun.id)
             } else {
@@ -108,11 +115,7 @@ import Testing
     func `the bandwidth of a move is changed while it runs`(bytes: UInt64?) async throws {
         try await RunningServer.with { server in
             try server.host.add("web")
-            let begun = try await server.client.beginMove(Self.request("web"))
-            try await server.eventually {
-                try await server.client.operation(begun.id).migrationID != nil
-            }
-            let id = try #require(try await server.client.operation(begun.id).migrationID)
+            let (_, id) = try await beginMove(server)
             try await server.client.setBandwidth(bytes.map { ByteCount(bytes: $0) }, of: id)
             #expect(server.host.state.withLock(\.bandwidths) == ["\(id) \(bytes ?? 0)"])
             let other = try MigrationID(String(repeating: "ab", count: 16))

@@ -126,10 +126,13 @@ import Wire
             try await stream.write([UInt8](repeating: 1, count: 400 << 10)[...])
             pair.dialer.setBandwidth(ByteCount(bytes: 1_024), of: pair.migration)
             async let second: Void = stream.write([UInt8](repeating: 2, count: 1 << 20)[...])
-            try await Task.sleep(for: .milliseconds(300))
+            let lowered = ContinuousClock.now
+            try await Task.sleep(for: .milliseconds(600))
             let change = ContinuousClock.now
             pair.dialer.setBandwidth(nil, of: pair.migration)
             try await second
+            // At 4 MiB/s it would have been through long before.
+            #expect(ContinuousClock.now - lowered > .milliseconds(590))
             // At 1 KiB/s it would be a quarter of an hour.
             #expect(ContinuousClock.now - change < .seconds(60))
             try await stream.finish()
