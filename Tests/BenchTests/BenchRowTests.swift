@@ -92,6 +92,6 @@ import lab
         #expect(ways(1024, 0) == allButIncus.filter { !$0.isPeer })
         #expect(ways(1024, 5000) == allButIncus)
         #expect(ways(8192, 5000) == [.godwit, .stopAndCopy, .postCopy, .hybrid])
-        #expect(ways(8192, 50_000) == [.godwit])
+        #expect(ways(8192, 50_000) == [.godwit, .hybrid])
     }
 }

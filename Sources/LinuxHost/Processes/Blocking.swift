@@ -11,3 +11,19 @@ package func blocking<Value: Sendable>(
         }
     }
 }
+
+/// Runs the body on this thread and on others beside it; returns when it has ended on all.
+///
+/// - Parameter threads: how many in all, at least one.
+package func alongside(threads: Int, _ body: @escaping @Sendable () -> Void) {
+    let others = DispatchGroup()
+    for _ in 1..<max(1, threads) {
+        others.enter()
+        Thread.detachNewThread {
+            body()
+            others.leave()
+        }
+    }
+    body()
+    others.wait()
+}

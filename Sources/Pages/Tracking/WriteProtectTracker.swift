@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import LinuxHost
 import MigrationCore
 import Synchronization
@@ -103,14 +103,30 @@ private struct Round {
         return result
     }
 
+    /// Several threads share a large address space: a scan takes 5 ms for each GiB, and the last
+    /// one falls into the freeze.
     mutating func scanKnown() throws {
-        var refused: [Range<UInt64>] = []
-        for part in parts(of: settled) {
-            guard let regions = scan(part) else {
-                refused.append(part)
-                continue
+        let pieces = parts(of: settled).flatMap { Self.pieces(of: $0) }
+        let process = process
+        let next = Atomic(0)
+        let found = Mutex([[PageTable.Region]?](repeating: nil, count: pieces.count))
+        alongside(threads: Self.threads(for: settled)) {
+            // A table each: its buffer serves one scan at a time.
+            guard let table = try? PageTable(of: process) else { return }
+            while true {
+                let index = next.add(1, ordering: .relaxed).oldValue
+                guard index < pieces.count else { return }
+                let regions = Self.scan(pieces[index], in: table)
+                found.withLock { $0[index] = regions }
             }
-            report(regions, reportingAll: false)
+        }
+        var refused: [Range<UInt64>] = []
+        for (piece, regions) in zip(pieces, found.withLock { $0 }) {
+            if let regions {
+                report(regions, reportingAll: false)
+            } else {
+                refused.append(piece)
+            }
         }
         settled = settled.subtracting(AddressSet(refused))
     }
@@ -165,8 +181,32 @@ private struct Round {
         return parts
     }
 
-    /// Nil if the kernel refuses: then nothing is known about the range any more.
+    /// What one thread scans at a time.
+    private static let pieceSize: UInt64 = 64 << 20
+    /// Beyond these, threads wait for the memory's bandwidth.
+    private static let mostThreads = 4
+
+    private static func pieces(of range: Range<UInt64>) -> [Range<UInt64>] {
+        stride(from: range.lowerBound, to: range.upperBound, by: Int(pieceSize)).map {
+            $0..<min($0 + pieceSize, range.upperBound)
+        }
+    }
+
+    /// One for each 8 pieces, as far as there are processors.
+    private static func threads(for memory: AddressSet) -> Int {
+        let bytes = memory.ranges.reduce(0) { $0 + UInt64($1.count) }
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        return max(1, min(Int(bytes / (8 * pieceSize)), processors, mostThreads))
+    }
+
     private func scan(_ range: Range<UInt64>) -> [PageTable.Region]? {
+        Self.scan(range, in: table)
+    }
+
+    /// Nil if the kernel refuses: then nothing is known about the range any more.
+    private static func scan(
+        _ range: Range<UInt64>, in table: PageTable
+    ) -> [PageTable.Region]? {
         var regions: [PageTable.Region] = []
         let code = table.scan(range, marking: .written, protecting: true) { regions.append($0) }
         return code == 0 ? regions : nil

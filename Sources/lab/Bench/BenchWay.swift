@@ -85,7 +85,7 @@ package struct BenchPlan {
     var ways: [BenchWay]
     /// The largest of them, whose moves take long, is measured at one rate only.
     var peerSizes: [Int]
-    /// Above it only `godwit` moves at every rate.
+    /// Above it only `godwit` and `hybrid` move at every rate.
     var allWaysUpTo = 1024
 
     package init(sizes: [Int], rates: [Int], ways: [BenchWay], peerSizes: [Int]) {
@@ -113,7 +113,7 @@ package struct BenchPlan {
             return size != peerSizes.max() || peerSizes.count == 1 || isMiddle
         }
         switch way {
-        case .godwit: return true
+        case .godwit, .hybrid: return true
         case .noHold: return size <= allWaysUpTo
         default: return size <= allWaysUpTo || isMiddle
         }
