@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinux_packet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -94,6 +95,15 @@ int godwit_packet_send(int socket, const char *interface, const uint8_t *frame, 
     if (error) return error;
     if (ioctl(socket, SIOCGIFINDEX, &request) < 0) return errno;
     return godwit_packet_send_by(socket, request.ifr_ifindex, frame, length);
+}
+
+int godwit_packet_listen(int socket, int interface, uint16_t kind) {
+    struct sockaddr_ll place = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(kind), .sll_ifindex = interface};
+    struct packet_mreq groups = {.mr_ifindex = interface, .mr_type = PACKET_MR_ALLMULTI};
+    if (bind(socket, (const struct sockaddr *)&place, sizeof place) < 0) return errno;
+    int joined = setsockopt(socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups);
+    return joined < 0 ? errno : 0;
 }
 
 int godwit_packet_send_by(int socket, int interface, const uint8_t *frame, size_t length) {

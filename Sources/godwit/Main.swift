@@ -53,6 +53,7 @@ struct Godwit: AsyncParsableCommand {
             MoveCommand.self,
             MigrationsCommand.self,
             MigrationCommand.self,
+            ForwardCommand.self,
             ResolveCommand.self,
             CheckCommand.self,
             RemoteCommand.self,

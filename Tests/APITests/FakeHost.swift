@@ -14,6 +14,7 @@ final class FakeHost: HostControl {
         var stops: [String] = []
         var cancelled: [String] = []
         var bandwidths: [String] = []
+        var forwards: [Forward] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.
@@ -187,6 +188,17 @@ final class FakeHost: HostControl {
     func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws {
         _ = try await migration(id)
         state.withLock { $0.bandwidths.append("\(id) \(bandwidth?.bytes ?? 0)") }
+    }
+
+    func forwards() async throws -> [Forward] { state.withLock(\.forwards) }
+
+    func endForward(_ name: InstanceName) async throws {
+        try state.withLock { state in
+            guard state.forwards.contains(where: { $0.instance == name }) else {
+                throw GodwitError(.notFound, "no traffic of an instance \(name) is forwarded")
+            }
+            state.forwards.removeAll { $0.instance == name }
+        }
     }
 
     func migrations(of name: InstanceName?) async throws -> [MigrationReport] {

@@ -142,6 +142,20 @@ import Testing
         }
     }
 
+    @Test func `what is forwarded is listed and ended`() async throws {
+        try await RunningServer.with { server in
+            let web = try InstanceName("web")
+            let forward = Forward(
+                instance: web, direction: .leaving, other: "192.0.2.2",
+                until: Timestamp(milliseconds: 1))
+            server.host.state.withLock { $0.forwards = [forward] }
+            #expect(try await server.client.forwards() == [forward])
+            try await server.client.endForward(web)
+            #expect(try await server.client.forwards() == [])
+            #expect(await code { try await server.client.endForward(web) } == .notFound)
+        }
+    }
+
     @Test func `a person's decision arrives`() async throws {
         try await RunningServer.with { server in
             try server.host.add("web")

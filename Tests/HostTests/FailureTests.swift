@@ -184,30 +184,14 @@ import Testing
             try await moving.launch([], ["sh", "-c", script, MoveLab.counting])
             let clean = moving.lab.inventory(of: "b")
             let before = try await moving.lines("a").count
-            let limits = try pidLimits(moving.lab, "1")
+            try moving.limitTasks("1")
             let result = try await moving.move()
             #expect(result.status == .exited(71))
             #expect(result.errorText.contains("restore"), "\(result.errorText)")
             #expect(result.errorText.contains("→"), "\(result.errorText)")
-            for limit in limits { try Data("max".utf8).write(to: URL(filePath: limit)) }
+            try moving.limitTasks("max")
             try await expectUnharmed(moving, before, since: clean)
         }
-    }
-
-    /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it.
-    private func pidLimits(_ lab: Lab, _ value: String) throws -> [String] {
-        let hierarchies = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter {
-            FileManager.default.fileExists(atPath: "\($0)/cgroup.procs")
-        }
-        let files = try hierarchies.map { hierarchy in
-            let group = "\(hierarchy)/\(lab.cgroupParent(of: "b"))"
-            try FileManager.default.createDirectory(
-                atPath: group, withIntermediateDirectories: true)
-            return group + "/pids.max"
-        }
-        try #require(!files.isEmpty)
-        for file in files { try Data(value.utf8).write(to: URL(filePath: file)) }
-        return files
     }
 
     @Test

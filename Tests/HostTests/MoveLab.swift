@@ -112,6 +112,24 @@ struct MoveLab {
             ["sh", "-c", "echo $$ >/run/mover; exec \"$@\"", "sh"] + words, seconds: 100)
     }
 
+    /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it: with 1
+    /// no restore succeeds there, with `max` any.
+    func limitTasks(_ value: String) throws {
+        let hierarchies = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter {
+            FileManager.default.fileExists(atPath: "\($0)/cgroup.procs")
+        }
+        let files = try hierarchies.map { hierarchy in
+            let group = "\(hierarchy)/\(lab.cgroupParent(of: "b"))"
+            try FileManager.default.createDirectory(
+                atPath: group, withIntermediateDirectories: true)
+            return group + "/pids.max"
+        }
+        guard !files.isEmpty else {
+            throw GodwitError(.kernelRefused, "this machine counts no tasks by cgroup")
+        }
+        for file in files { try Data(value.utf8).write(to: URL(filePath: file)) }
+    }
+
     func interruptMove() async throws {
         try await lab.host("a").check(["sh", "-c", "kill -INT $(cat /run/mover)"])
     }

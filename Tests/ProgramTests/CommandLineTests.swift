@@ -13,6 +13,8 @@ import godwit
             --user 7:8 --workdir /srv --privileged --bridge br0 --address 10.0.0.5/24 \
             --address fd00::5/64 --gateway 10.0.0.1 \
             --network bridge=br1,address=10.1.0.5/24,hwaddr=10:66:6a:00:00:06 \
+            --network bridge=br2,route=10.2.0.0/16@10.1.0.1,mtu=1400 \
+            --publish 8080:80 --publish 10.0.0.9:53:5353/udp --publish [fd00::9]:81:80/tcp \
             --mount /srv:/data:ro --mount /a:/b --pool fast --no-start -- redis-server --port 1
             """
         let request = try Reading.launch(words(line))
@@ -29,13 +31,48 @@ import godwit
                 InterfaceRequest(
                     bridge: "br1", addresses: ["10.1.0.5/24"],
                     hardwareAddress: "10:66:6a:00:00:06"),
+                InterfaceRequest(
+                    bridge: "br2", addresses: [], mtu: 1400,
+                    routes: [RouteDefinition(network: "10.2.0.0/16", gateway: "10.1.0.1")]),
             ],
             mounts: [
                 MountDefinition(hostPath: "/srv", path: "/data", isReadOnly: true),
                 MountDefinition(hostPath: "/a", path: "/b", isReadOnly: false),
             ],
+            ports: [
+                PortDefinition(hostPort: 8080, port: 80),
+                PortDefinition(
+                    transport: .udp, hostAddress: "10.0.0.9", hostPort: 53, port: 5353),
+                PortDefinition(hostAddress: "fd00::9", hostPort: 81, port: 80),
+            ],
             pool: "fast", starts: false)
         #expect(request == expected)
+    }
+
+    @Test(arguments: [
+        "80", "80:", ":80", "0:80", "80:0", "80:70000", "80:80/sctp", "10.0.0.9:80",
+        "fd00::9:80:80", "[10.0.0.9]:80:80", "nonsense:80:80", "80:80/udp/udp",
+    ])
+    func `what is no published port is refused`(text: String) {
+        #expect(throws: (any Error).self) {
+            try Reading.launch(words("launch /images/redis db --publish \(text)"))
+        }
+    }
+
+    @Test(arguments: [
+        "--network none --bridge br0", "--network none --network none",
+        "--network bridge=br0,route=10.0.0.0/8", "--network bridge=br0,mtu=many",
+        "--network address=10.0.0.5/24", "--network bridge=br0,bridge=br1",
+    ])
+    func `what is no interface is refused`(text: String) {
+        #expect(throws: (any Error).self) {
+            try Reading.launch(words("launch /images/redis db \(text)"))
+        }
+    }
+
+    @Test func `no network at all may be said`() throws {
+        let request = try Reading.launch(words("launch /images/redis db --network none"))
+        #expect(request.interfaces == [])
     }
 
     @Test func `a launch with nothing but root and name`() throws {
@@ -54,14 +91,35 @@ import godwit
         let (request, isDryRun) = try Reading.move(
             words(
                 "move db host-b:cache --cold --bandwidth 100MiB --paused --keep-definition "
-                    + "--timeout 9 --tcp close"
+                    + "--timeout 9 --tcp close --network br0=lan --network br1=dmz"
             ))
         let expected = MoveRequest(
             name: try InstanceName("db"), remote: try RemoteName("host-b"), mode: .cold,
             tcp: .close, newName: try InstanceName("cache"), bandwidth: .mebibytes(100),
-            isPaused: true, keepsDefinition: true, timeoutSeconds: 9)
+            isPaused: true, keepsDefinition: true, timeoutSeconds: 9,
+            networks: ["br0": "lan", "br1": "dmz"])
         #expect(request == expected)
         #expect(!isDryRun)
+    }
+
+    @Test(arguments: [("600", 600), ("90s", 90), ("10m", 600), ("2h", 7_200), ("30d", 2_592_000)])
+    func `forwarding lasts as long as is said`(text: String, seconds: UInt32) throws {
+        let (request, _) = try Reading.move(words("move db host-b: --forward \(text)"))
+        #expect(request.forwardSeconds == seconds)
+    }
+
+    @Test(arguments: ["0", "31d", "h", "-1", "1w", "9999999999", "99999999d", "1h --cold"])
+    func `what is no time to forward for is refused`(text: String) {
+        #expect(throws: (any Error).self) {
+            try Reading.move(words("move db host-b: --forward \(text)"))
+        }
+    }
+
+    @Test(arguments: ["br0", "br0=", "=lan", "a=b=c", "br0=lan --network br0=dmz"])
+    func `what renames no bridge, or one twice, is refused`(text: String) {
+        #expect(throws: (any Error).self) {
+            try Reading.move(words("move db host-b: --network \(text)"))
+        }
     }
 
     @Test func `a move with nothing but name and remote`() throws {

@@ -37,9 +37,12 @@ struct BannedWord: Sendable {
         return humps(of: Self.withoutToolsWords(line)).contains(word)
     }
 
-    /// rsync calls its ends so on its command line and in its messages.
+    /// rsync and conntrack call their ends so on their command lines and in their messages.
     private static func withoutToolsWords(_ line: String) -> String {
-        ["--sender", "[sender]", "[receiver]"].reduce(line) { rest, word in
+        [
+            "--sender", "[sender]", "[receiver]", "--reply-src", "--reply-port-src",
+            "--reply-port-dst",
+        ].reduce(line) { rest, word in
             rest.split(separator: word, omittingEmptySubsequences: false).joined()
         }
     }

@@ -94,6 +94,14 @@ package struct HostClient: Sendable {
         let _: Nothing = try await send(.POST, path, ResolvePost(resolution: resolution))
     }
 
+    package func forwards() async throws -> [Forward] {
+        try await get([Forward].self, "/1.0/forwards")
+    }
+
+    package func endForward(_ name: InstanceName) async throws {
+        _ = try await answer(.DELETE, "/1.0/forwards/\(name)")
+    }
+
     package func remotes() async throws -> [RemoteView] {
         try await get([RemoteView].self, "/1.0/remotes")
     }

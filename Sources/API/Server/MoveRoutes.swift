@@ -1,7 +1,7 @@
 import Hummingbird
 import MigrationCore
 
-/// Moving and renaming instances, `/1.0/migrations`, and the decision of a person.
+/// Moving and renaming instances, `/1.0/migrations`, `/1.0/forwards`, and the decision of a person.
 struct MoveRoutes: Sendable {
     let control: any HostControl
     let operations: Operations
@@ -24,6 +24,11 @@ struct MoveRoutes: Sendable {
         router.post("1.0/instances/:name/resolve") { request, context in
             let post = try await request.decoded(ResolvePost.self)
             try await control.resolve(context.instanceName(), post.resolution)
+            return try Response.sync(Nothing())
+        }
+        router.get("1.0/forwards") { _, _ in try Response.sync(await control.forwards()) }
+        router.delete("1.0/forwards/:name") { _, context in
+            try await control.endForward(context.instanceName())
             return try Response.sync(Nothing())
         }
         router.get("1.0/migrations") { request, _ in

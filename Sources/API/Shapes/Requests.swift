@@ -14,6 +14,7 @@ struct InstancesPost: Codable, Sendable {
     var privileged: Bool?
     var interfaces: [InterfaceRequest]?
     var mounts: [MountDefinition]?
+    var ports: [PortDefinition]?
     var pool: String?
     var start: Bool?
 
@@ -22,8 +23,8 @@ struct InstancesPost: Codable, Sendable {
             name: name, rootPath: root, command: command ?? [], environment: environment ?? [],
             workingDirectory: cwd, userID: user, groupID: group,
             limits: limits ?? ResourceLimits(), isPrivileged: privileged ?? false,
-            interfaces: interfaces ?? [], mounts: mounts ?? [], pool: pool ?? "default",
-            starts: start ?? true)
+            interfaces: interfaces ?? [], mounts: mounts ?? [], ports: ports ?? [],
+            pool: pool ?? "default", starts: start ?? true)
     }
 
     init(_ request: LaunchRequest) {
@@ -38,6 +39,7 @@ struct InstancesPost: Codable, Sendable {
         privileged = request.isPrivileged
         interfaces = request.interfaces
         mounts = request.mounts
+        ports = request.ports
         pool = request.pool
         start = request.starts
     }
@@ -58,9 +60,13 @@ struct InstancePost: Codable, Sendable {
     var timeout: UInt32?
     var memory: MemoryOptions?
     var holdPackets: Bool?
+    /// The target's bridges, by those of the source that have another name there.
+    var networks: [String: String]?
+    /// Seconds.
+    var forward: UInt32?
 
     enum CodingKeys: String, CodingKey {
-        case name, migration, target, live, tcp, bandwidth, paused, memory
+        case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
         case timeout
@@ -80,6 +86,8 @@ struct InstancePost: Codable, Sendable {
         timeout = request.timeoutSeconds
         memory = request.memory
         holdPackets = request.holdsPackets
+        networks = request.networks
+        forward = request.forwardSeconds
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -92,7 +100,8 @@ struct InstancePost: Codable, Sendable {
             name: instance, remote: target, mode: live.map { $0 ? .live : .cold },
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
-            memory: memory ?? .standard, holdsPackets: holdPackets ?? true)
+            memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
+            forwardSeconds: forward)
     }
 }
 

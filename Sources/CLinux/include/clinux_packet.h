@@ -22,5 +22,8 @@ int godwit_packet_ready(int socket, const char *interface);
 int godwit_packet_send(int socket, const char *interface, const uint8_t *frame, size_t length);
 /* The same for an interface that is named by its number. */
 int godwit_packet_send_by(int socket, int interface, const uint8_t *frame, size_t length);
+/* Has a packet socket hear all frames of one kind that come in through the interface, those to
+ * groups included: 0 or an errno. */
+int godwit_packet_listen(int socket, int interface, uint16_t kind);
 
 #endif

@@ -67,6 +67,7 @@ package actor HostService {
         try recoverOnce()
         let jobs = jobs
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.endForwardsInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()

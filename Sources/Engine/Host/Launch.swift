@@ -6,10 +6,12 @@ extension HostService {
     package func launch(_ request: LaunchRequest) async throws {
         try recoverOnce()
         try validate(request)
+        let made = try definition(request)
+        try await requirePorts(of: made)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text
         var record = InstanceRecord(
-            definition: try definition(request),
+            definition: made,
             isWanted: request.starts,
             isArriving: true
         )
@@ -36,6 +38,16 @@ extension HostService {
         }
         tell(request.name, .created)
         if request.starts { try await start(request.name) }
+    }
+
+    /// - Throws: `refused` where the instance's published ports cannot be.
+    private func requirePorts(of definition: InstanceDefinition) async throws {
+        guard definition.ports != nil else { return }
+        let host = try await equipment.hostFacts(for: nil)
+        guard let finding = PortCheck().findings(launching: definition, on: host).first else {
+            return
+        }
+        throw GodwitError(.refused, finding.cause, remedy: finding.cure)
     }
 
     /// Removes what a launch that did not come to its end has left.
@@ -76,7 +88,20 @@ extension HostService {
         }
     }
 
+    /// - Throws: `badRequest` for an interface of which the kernel cannot be asked.
     private func definition(_ request: LaunchRequest) throws -> InstanceDefinition {
+        let definition = described(request)
+        for interface in definition.interfaces {
+            guard let fault = interface.faults.first else { continue }
+            throw GodwitError(
+                .badRequest, "the interface \(interface.name): \(fault)",
+                remedy: "give names of interfaces, addresses such as 10.0.0.5/24 or fd00::5/64, "
+                    + "and gateways without a prefix length")
+        }
+        return definition
+    }
+
+    private func described(_ request: LaunchRequest) -> InstanceDefinition {
         InstanceDefinition(
             name: request.name,
             process: ProcessDefinition(command: request.command),
@@ -90,10 +115,13 @@ extension HostService {
                         hardwareAddress: interface.hardwareAddress?.lowercased()
                             ?? randomHardwareAddress(),
                         addresses: interface.addresses,
-                        gateways: interface.gateways
+                        gateways: interface.gateways,
+                        mtu: interface.mtu ?? InterfaceDefinition.usualMTU,
+                        routes: interface.routes
                     )
                 },
             mounts: request.mounts,
+            ports: request.ports.isEmpty ? nil : request.ports,
             pool: request.pool,
             created: .now
         )

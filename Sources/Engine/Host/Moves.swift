@@ -101,6 +101,7 @@ extension HostService {
             )
         }
         guard request.bandwidth != .zero else { throw GodwitError.noBandwidth }
+        let forward = try await forwarding(request, record.definition, mode)
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
@@ -109,8 +110,37 @@ extension HostService {
             isPaused: request.isPaused,
             keepsDefinition: request.keepsDefinition,
             memory: request.memory,
-            holdsPackets: request.holdsPackets
+            holdsPackets: request.holdsPackets,
+            networks: request.networks.flatMap { $0.isEmpty ? nil : $0 },
+            forward: forward
         )
+    }
+
+    private func forwarding(
+        _ request: MoveRequest, _ definition: InstanceDefinition, _ mode: MoveOptions.Mode
+    ) async throws -> ForwardOptions? {
+        guard let seconds = request.forwardSeconds else { return nil }
+        guard mode == .live, 1...Limit.forwardSeconds ~= seconds else {
+            throw GodwitError(
+                .badRequest,
+                "traffic is forwarded for 1 to \(Limit.forwardSeconds) s after a live "
+                    + "move",
+                remedy: "leave it out, or give another time")
+        }
+        guard definition.interfaces.allSatisfy({ $0.cable == nil }) else {
+            throw GodwitError(
+                .busy, "traffic of \(request.name) is forwarded to this host itself",
+                remedy: "end that first: godwit forward end \(request.name)")
+        }
+        let ends = try await equipment.dialer.ends(towards: request.remote)
+        guard ends.isValid else {
+            throw GodwitError(
+                .refused,
+                "there is no way for forwarded traffic from \(ends.own) to "
+                    + "\(ends.other)",
+                remedy: "let both hosts reach each other under addresses of their own")
+        }
+        return ForwardOptions(seconds: seconds, ends: ends)
     }
 
     package func cancelMigration(_ id: MigrationID) async throws {

@@ -12,6 +12,7 @@ extension SourceWork {
         await closeStreams()
         let pool = try pool()
         try await persistently("cleaning up", logger) {
+            try await removeCables()
             try await pool.cleanUpAfterSending(volume)
         }
         await pool.forgetDigest(of: volume)
@@ -58,6 +59,7 @@ extension SourceWork {
         try await persistently("ending the original", logger) {
             guard try isOurs else { return }
             let (driver, pool) = (try driver(), try pool())
+            try keepCables()
             try await driver.end(definition)
             try await pool.cleanUpAfterSending(volume)
             await pool.forgetDigest(of: volume)

@@ -80,6 +80,7 @@ final class SourceWork: Sendable {
             case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
             }
         }
+        try await layCables()
         // Last of all: what is sent now grows old again until the freeze.
         for case .sendMemory(let streams) in acceptance.plan.steps {
             try await sendMemory(over: streams)

@@ -62,18 +62,26 @@ struct Equipment: Sendable {
         let known = try store.instances().map(\.definition)
         let addresses = known.flatMap(\.interfaces).flatMap(\.addresses)
             .compactMap { $0.split(separator: "/").first.map(String.init) }
-        return try await facts.facts(
+        var found = try await facts.facts(
             pools: poolFacts,
             instanceNames: Set(known.map(\.name.text)),
             instanceAddresses: Set(addresses),
             for: definition
         )
+        found.publishing?.ports = known.flatMap { $0.ports ?? [] }
+        return found
     }
 }
 
 extension Timestamp {
     package static var now: Timestamp {
         Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    }
+}
+
+extension Timestamp {
+    static func now(after seconds: UInt32) -> Timestamp {
+        Timestamp(milliseconds: Timestamp.now.milliseconds + Int64(seconds) * 1_000)
     }
 }
 

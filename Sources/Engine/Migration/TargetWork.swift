@@ -42,9 +42,17 @@ final class TargetWork: Sendable {
         let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
         var instance = offer.instance
         if !abilities.contains(.memoryRounds) { instance.division = nil }
+        let arriving = offer.options.arriving(offer.definition)
+        // What is no name or address must not be asked for.
+        async let answered =
+            offer.options.forward == nil && arriving.interfaces.count <= Limit.interfacesPerInstance
+                && arriving.interfaces.allSatisfy(\.faults.isEmpty)
+            ? equipment.facts.answeredAddresses(of: arriving) : []
+        var target = try await equipment.hostFacts(for: arriving)
+        target.addressesInUse.formUnion(await answered)
         let comparison = Comparison(
             source: offer.host,
-            target: try await equipment.hostFacts(for: offer.definition),
+            target: target,
             definition: offer.definition,
             instance: instance,
             options: offer.options
@@ -307,7 +315,7 @@ extension TargetWork {
     var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
 
     private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
-        var definition = offer.definition
+        var definition = plan.options.arriving(offer.definition)
         definition.name = plan.name
         return definition
     }
@@ -370,6 +378,9 @@ extension TargetWork {
             record.isArriving = false
             record.ownsVolume = false
             record.lock = nil
+            if let forward = agreed.plan.options.forward {
+                record.definition.endCables(at: .now(after: forward.seconds))
+            }
             record.isWanted = receipt.isRunning || record.isWanted
         }
     }

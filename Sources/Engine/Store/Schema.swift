@@ -5,8 +5,16 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { try $0.execute(sql: first) }
+        migrator.registerMigration("2") { try $0.execute(sql: forwards) }
         return migrator
     }
+
+    private static let forwards = """
+        CREATE TABLE forwards (
+            id TEXT PRIMARY KEY,
+            record BLOB NOT NULL
+        ) STRICT;
+        """
 
     private static let first = """
         CREATE TABLE instances (

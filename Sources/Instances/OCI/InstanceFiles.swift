@@ -34,6 +34,8 @@ struct InstanceFiles: Equatable, Sendable {
     var arriving: String { "\(directory)/arriving" }
     /// There while it is slowed down: the processor time that it may take otherwise.
     var throttled: String { "\(directory)/throttled" }
+    /// The host's addresses that are there for its published ports.
+    var floating: String { "\(directory)/floating" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
     var work: String { "\(directory)/work" }

@@ -15,8 +15,10 @@ extension OCIDriver: InstanceDriver {
             configuration: configuration, definition: definition, root: root, isSilent: false,
             keepsConnections: true)
         do {
+            try await layDetours(definition)
             try makeBundle(record)
             _ = try await startMonitor(.start, record.files)
+            try await publishedPorts(definition)?.open()
         } catch {
             try? await clear(definition)
             throw error

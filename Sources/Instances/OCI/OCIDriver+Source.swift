@@ -102,13 +102,16 @@ extension OCIDriver: Checkpointable {
     /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
     func finishDump(_ definition: InstanceDefinition, _ child: ChildProcess) async throws {
         let files = files(definition)
+        async let connections = keepConnections(definition)
         let status = await child.wait()
+        let kept = try await connections
         try SmallFile.remove(files.dumping)
         guard status.isSuccess else {
             let error = CriuFailure.error(.checkpointFailed, files, action: "dump")
             try SmallFile.remove(files.images)
             throw error
         }
+        if let kept { try SmallFile.replace("\(files.images)/\(Self.connectionsFile)", with: kept) }
         CriuFailure.keepLog(files, action: "dump")
     }
 

@@ -10,6 +10,7 @@ extension OCIDriver {
                 .alreadyRunning, "an instance \(definition.name) runs on the target already")
         }
         try await clear(definition)
+        try await layDetours(definition)
         try makeBundle(restoring(definition, root: root, MoveOptions()))
     }
 
@@ -50,7 +51,9 @@ extension OCIDriver {
                 .restoreFailed, "no process images of \(definition.name) have arrived here")
         }
         let began = ContinuousClock.now
+        async let ports: Void = openPorts(definition, images: files.images)
         let runcTime = try await restore(definition, files)
+        try await ports
         // A paused instance must not reach the network before it stands.
         if options.isPaused { try await cgroup(definition).freeze() }
         let restored = ContinuousClock.now

@@ -122,6 +122,7 @@ package struct OCIDriver: Sendable {
         await endTools(files)
         try await cgroup.killAll()
         await waitForMonitor(files)
+        try await publishedPorts(definition)?.close()
         for end in hostEnds(definition) where end.exists {
             // It may vanish with the instance's namespace in between.
             let result = try await Ip.deleteLink(end.name).run()
@@ -129,6 +130,7 @@ package struct OCIDriver: Sendable {
                 throw Ip.deleteLink(end.name).failure(of: result)
             }
         }
+        try await removeDetours(definition)
         if SmallFile.exists(runc.state(of: definition.name.text)) {
             _ = try await runc.delete(definition.name.text).run()
             try SmallFile.remove(runc.state(of: definition.name.text))

@@ -41,8 +41,19 @@ package actor HostFactsReader: HostFactsReading {
             memoryAvailable: kernel.memoryAvailable, bridges: kernel.bridges,
             bridgeNetworks: kernel.bridgeNetworks, instanceNames: instanceNames,
             addressesInUse: instanceAddresses.union(kernel.addresses), idRange: idRange,
-            mountablePaths: kernel.mountablePaths, pipeLimit: kernel.pipeLimit
+            mountablePaths: kernel.mountablePaths, pipeLimit: kernel.pipeLimit,
+            publishing: PublishingFacts(
+                tools: Set([Nft.tool, Conntrack.tool].filter { executable($0) != nil }),
+                forwardsVersion4: kernel.forwardsVersion4,
+                forwardsVersion6: kernel.forwardsVersion6,
+                addresses: kernel.networks)
         )
+    }
+
+    package nonisolated func answeredAddresses(
+        of definition: InstanceDefinition
+    ) async -> Set<String> {
+        await AddressProbe.answered(for: definition.interfaces)
     }
 
     private func runtimeTools() async -> [ToolFacts] {

@@ -11,6 +11,10 @@ struct KernelFacts: Sendable {
     let filesystems: Set<String>
     let memoryAvailable: ByteCount
     let bridges: Set<String>
+    /// The host's addresses with prefix length.
+    let networks: Set<String>
+    let forwardsVersion4 = smallWord("/proc/sys/net/ipv4/ip_forward") == "1"
+    let forwardsVersion6 = smallWord("/proc/sys/net/ipv6/conf/all/forwarding") == "1"
     let bridgeNetworks: [String: Set<String>]
     /// The host's own, without `lo`.
     let addresses: Set<String>
@@ -35,6 +39,7 @@ struct KernelFacts: Sendable {
         bridges = found
         let addresses = hostAddresses()
         self.addresses = Set(addresses.map(\.text))
+        networks = Set(addresses.map { "\($0.text)/\($0.prefixLength)" })
         bridgeNetworks = Dictionary(grouping: addresses, by: \.interface)
             .filter { found.contains($0.key) }
             .mapValues { Set($0.map { "\($0.text)/\($0.prefixLength)" }) }

@@ -42,10 +42,7 @@ package struct Announcement: Equatable, Sendable {
     }
 
     private static func arp(hardware: [UInt8], address: [UInt8]) -> [UInt8] {
-        let broadcast = [UInt8](repeating: 0xff, count: 6)
-        let head: [UInt8] = [0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 6, 4, 0x00, 0x01]
-        return broadcast + hardware + head + hardware + address
-            + [UInt8](repeating: 0, count: 6) + address
+        NeighbourFrames.arp(from: hardware, address, for: address)
     }
 
     private static func reverseARP(hardware: [UInt8]) -> [UInt8] {
@@ -56,26 +53,9 @@ package struct Announcement: Equatable, Sendable {
     }
 
     private static func advertisement(hardware: [UInt8], address: [UInt8]) -> [UInt8] {
-        let allNodes: [UInt8] = [0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [1]
         // Type 136, the override flag, the target, and its link-layer address as option 2.
-        var body: [UInt8] = [136, 0, 0, 0, 0x20, 0, 0, 0] + address + [2, 1] + hardware
-        let pseudo = address + allNodes + [0, 0, 0, UInt8(body.count), 0, 0, 0, 58]
-        let sum = checksum(pseudo + body)
-        body[2] = UInt8(sum >> 8)
-        body[3] = UInt8(sum & 0xff)
-        let header: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(body.count), 58, 255]
-        return [0x33, 0x33, 0, 0, 0, 1] + hardware + [0x86, 0xdd] + header + address + allNodes
-            + body
-    }
-
-    /// RFC 1071 over an even number of bytes.
-    private static func checksum(_ bytes: [UInt8]) -> UInt16 {
-        precondition(bytes.count.isMultiple(of: 2))
-        var sum: UInt32 = 0
-        for index in stride(from: 0, to: bytes.count, by: 2) {
-            sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1])
-        }
-        while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
-        return ~UInt16(sum)
+        NeighbourFrames.toMany(
+            from: hardware, address, to: NeighbourFrames.allNodes,
+            [136, 0, 0, 0, 0x20, 0, 0, 0] + address + [2, 1] + hardware)
     }
 }

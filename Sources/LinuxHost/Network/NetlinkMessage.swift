@@ -52,6 +52,8 @@ package struct Link: Equatable, Sendable {
     package let mtu: UInt32
     /// The number of its bridge, or 0.
     package let master: UInt32
+    /// Its hardware address.
+    let hardware: [UInt8]
 
     /// Reads a message of type RTM_NEWLINK; nil if it is none.
     package init?(answer: [UInt8]) {
@@ -66,6 +68,7 @@ package struct Link: Equatable, Sendable {
         // An interface also counts as running while its state is not known yet.
         isSettled = isRunning && attributes[16]?.first == 6
         mtu = attributes[4].flatMap { number32(in: $0, at: 0) } ?? 0
+        hardware = attributes[1].map(Array.init) ?? []
         master = attributes[10].flatMap { number32(in: $0, at: 0) } ?? 0
     }
 

@@ -24,6 +24,51 @@ package enum Ip {
         return (command, text(lines))
     }
 
+    /// Joins a bridge to a bridge of another host through a tunnel (VXLAN, RFC 7348).
+    ///
+    /// - Parameter network: the tunnel's number, the same on both hosts.
+    package static func layCable(
+        _ name: String, network: UInt32, _ ends: CableEnds, mtu: UInt32, bridge: String
+    ) -> (command: Command, input: String) {
+        let lines = [
+            "link add name \(name) mtu \(mtu) type vxlan id \(network) local \(ends.own)"
+                + " remote \(ends.other) dstport 4789",
+            "link set dev \(name) addrgenmode none master \(bridge)",
+            "link set dev \(name) up",
+        ]
+        return (Command("ip", ["-batch", "-"]), text(lines))
+    }
+
+    /// A bridge without an address that passes on all groups.
+    package static func addBridge(_ name: String) -> (command: Command, input: String) {
+        let lines = [
+            "link add name \(name) type bridge mcast_snooping 0 forward_delay 0",
+            "link set dev \(name) addrgenmode none",
+            "link set dev \(name) up",
+        ]
+        return (Command("ip", ["-batch", "-"]), text(lines))
+    }
+
+    package static func join(_ name: String, to bridge: String) -> Command {
+        Command("ip", ["link", "set", "dev", name, "master", bridge])
+    }
+
+    /// An address of the host, by itself, that is usable at once.
+    package static func addAddress(_ address: NetworkAddress, to interface: String) -> Command {
+        let once = address.bytes.count == 16 ? ["nodad"] : []
+        return Command("ip", ["address", "add", whole(address), "dev", interface] + once)
+    }
+
+    package static func deleteAddress(
+        _ address: NetworkAddress, from interface: String
+    ) -> Command {
+        Command("ip", ["address", "delete", whole(address), "dev", interface])
+    }
+
+    private static func whole(_ address: NetworkAddress) -> String {
+        "\(address)/\(address.bytes.count * 8)"
+    }
+
     package static func deleteLink(_ name: String) -> Command {
         Command("ip", ["link", "delete", "dev", name])
     }
@@ -38,7 +83,10 @@ package enum Ip {
         let routes = interface.gateways.map { gateway in
             "route add default via \(gateway) dev \(interface.name)"
         }
-        return [up] + addresses + routes
+        let others = (interface.routes ?? []).map { route in
+            "route add \(route.network) via \(route.gateway) dev \(interface.name)"
+        }
+        return [up] + addresses + routes + others
     }
 
     private static func text(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }

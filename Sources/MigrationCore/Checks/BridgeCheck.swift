@@ -3,12 +3,29 @@ struct BridgeCheck: HostCheckable {
     let name = "bridges"
 
     func findings(in comparison: Comparison) -> [Finding] {
-        let needed = Set(comparison.definition.interfaces.map(\.bridge))
-        return needed.subtracting(comparison.target.bridges).sorted().map { bridge in
+        // Behind a cable it needs the bridge only later.
+        let needed = Set(
+            comparison.arriving.interfaces.filter { $0.cable == nil }.map(\.bridge))
+        return unknown(comparison)
+            + needed.subtracting(comparison.target.bridges).sorted().map { bridge in
+                Finding(
+                    name,
+                    cause: "the target has no bridge \(bridge.prefix(40))",
+                    cure: "make it there: ip link add \(bridge.prefix(40)) type bridge, or name "
+                        + "another with --network \(bridge.prefix(40))=OTHER"
+                )
+            }
+    }
+
+    /// Bridges that are to have another name, though no interface is a port of them.
+    private func unknown(_ comparison: Comparison) -> [Finding] {
+        let own = Set(comparison.definition.interfaces.map(\.bridge))
+        let named = Set((comparison.options.networks ?? [:]).keys)
+        return named.subtracting(own).sorted().prefix(Limit.interfacesPerInstance).map { bridge in
             Finding(
                 name,
-                cause: "the target has no bridge \(bridge.prefix(40))",
-                cure: "make it there: ip link add \(bridge.prefix(40)) type bridge"
+                cause: "the instance has no interface on a bridge \(bridge.prefix(40))",
+                cure: own.isEmpty ? "leave --network out" : "its bridges are \(listed(own))"
             )
         }
     }

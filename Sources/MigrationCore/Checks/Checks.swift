@@ -5,9 +5,9 @@ package enum Checks {
     package static let all: [any Check] = [
         ArchitectureCheck(), ProcessorCheck(), KernelVersionCheck(), KernelFeatureCheck(),
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
-        MountCheck(), NameCheck(), PoolCheck(), DiskSpaceCheck(), MemoryCheck(), BridgeCheck(),
-        NetworkCheck(), AddressCheck(), IDMapCheck(), ClockCheck(), RsyncCheck(), PipeCheck(),
-        ObstacleCheck(),
+        MountCheck(), NameCheck(), PoolCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
+        BridgeCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(), ClockCheck(),
+        RsyncCheck(), PipeCheck(), ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.
@@ -57,6 +57,9 @@ extension Comparison {
 
     /// The name under which the instance would be known on the target.
     var newName: InstanceName { options.newName ?? definition.name }
+
+    /// The instance as it would be on the target.
+    var arriving: InstanceDefinition { options.arriving(definition) }
 }
 
 extension HostCheckable {

@@ -4,11 +4,14 @@ struct NetworkCheck: Check {
     let name = "network"
 
     func findings(in comparison: Comparison) -> [Finding] {
-        guard comparison.isLive, comparison.options.tcp == .keep else { return [] }
+        guard comparison.isLive, comparison.options.tcp == .keep,
+            comparison.options.forward == nil
+        else { return [] }
         return Set(comparison.definition.interfaces.map(\.bridge)).sorted().flatMap { bridge in
-            changed(
+            let there = comparison.options.networks?[bridge] ?? bridge
+            return changed(
                 bridge, from: comparison.source.bridgeNetworks[bridge] ?? [],
-                to: comparison.target.bridgeNetworks[bridge] ?? [])
+                to: comparison.target.bridgeNetworks[there] ?? [])
         }
     }
 

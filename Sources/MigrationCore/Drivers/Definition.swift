@@ -13,6 +13,8 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
     package var idMap: IDMap?
     package var interfaces: [InterfaceDefinition]
     package var mounts: [MountDefinition]
+    /// Nil in definitions of versions that did not know them.
+    package var ports: [PortDefinition]?
     /// The pool that holds the root volume.
     package var pool: String
     package var created: Timestamp
@@ -25,9 +27,11 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
         idMap: IDMap?,
         interfaces: [InterfaceDefinition] = [],
         mounts: [MountDefinition] = [],
+        ports: [PortDefinition]? = nil,
         pool: String = "default",
         created: Timestamp
     ) {
+        self.ports = ports
         self.name = name
         self.kind = kind
         self.process = process
@@ -107,6 +111,16 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
     /// Default gateways, at most one per address family.
     package var gateways: [String]
     package var mtu: UInt32
+    /// Besides the default; nil in definitions of versions that did not know them.
+    package var routes: [RouteDefinition]?
+    /// There while the interface is joined to the network of the host that the instance has left,
+    /// and not to the bridge.
+    package var cable: CableEnds?
+    /// When that ends.
+    package var cableEnds: Timestamp?
+
+    /// The kernel's for an Ethernet.
+    package static let usualMTU: UInt32 = 1500
 
     package init(
         name: String,
@@ -114,7 +128,8 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
         hardwareAddress: String,
         addresses: [String],
         gateways: [String] = [],
-        mtu: UInt32 = 1500
+        mtu: UInt32 = InterfaceDefinition.usualMTU,
+        routes: [RouteDefinition]? = nil
     ) {
         self.name = name
         self.bridge = bridge
@@ -122,6 +137,19 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
         self.addresses = addresses
         self.gateways = gateways
         self.mtu = mtu
+        self.routes = routes
+    }
+}
+
+/// A way that an instance's packets to one network take.
+package struct RouteDefinition: Codable, Hashable, Sendable {
+    /// A network with its prefix length, such as `10.1.0.0/16`.
+    package var network: String
+    package var gateway: String
+
+    package init(network: String, gateway: String) {
+        self.network = network
+        self.gateway = gateway
     }
 }
 

@@ -28,6 +28,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var mountablePaths: Set<String>
     /// `/proc/sys/fs/pipe-max-size`.
     package var pipeLimit: ByteCount
+    /// Nil from a version that publishes no ports.
+    package var publishing: PublishingFacts?
 
     package init(
         hostname: String,
@@ -49,8 +51,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         addressesInUse: Set<String>,
         idRange: IDMap?,
         mountablePaths: Set<String>,
-        pipeLimit: ByteCount
+        pipeLimit: ByteCount,
+        publishing: PublishingFacts? = nil
     ) {
+        self.publishing = publishing
         self.hostname = hostname
         self.clock = clock
         self.architecture = architecture
@@ -274,4 +278,12 @@ package protocol HostFactsReading: Sendable {
         pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
         for definition: InstanceDefinition?
     ) async throws -> HostFacts
+    /// The addresses, without prefix lengths, that somebody other than the instance itself answers
+    /// for on this host's bridges.
+    func answeredAddresses(of definition: InstanceDefinition) async -> Set<String>
+}
+
+extension HostFactsReading {
+    /// Nobody can be asked.
+    package func answeredAddresses(of definition: InstanceDefinition) async -> Set<String> { [] }
 }

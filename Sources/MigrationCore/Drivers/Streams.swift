@@ -64,6 +64,8 @@ package protocol PeerDialer: Sendable {
     /// Changes what the migration's open streams share; nil for no limit. Streams that are opened
     /// later bring their own word, which then holds for all.
     func setBandwidth(_ bandwidth: ByteCount?, of migration: MigrationID)
+    /// The addresses under which this host and the remote reach each other now.
+    func ends(towards remote: RemoteName) async throws -> CableEnds
 }
 
 /// Takes connections of other hosts that TLS has identified and that have said hello.

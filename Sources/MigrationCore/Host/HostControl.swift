@@ -39,6 +39,11 @@ package protocol HostControl: Sendable {
     func progress(of id: MigrationID) async throws -> MigrationProgress?
     func resolve(_ name: InstanceName, _ resolution: Resolution) async throws
 
+    /// Traffic that follows instances from here, or comes to them from where they were.
+    func forwards() async throws -> [Forward]
+    /// Throws `notFound` if no traffic of such an instance is forwarded.
+    func endForward(_ name: InstanceName) async throws
+
     func remotes() async throws -> [RemoteView]
     func addRemote(_ name: RemoteName, token: String) async throws
     func removeRemote(_ name: RemoteName) async throws
@@ -116,6 +121,7 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
     package var isPrivileged: Bool
     package var interfaces: [InterfaceRequest]
     package var mounts: [MountDefinition]
+    package var ports: [PortDefinition]
     package var pool: String
     package var starts: Bool
 
@@ -131,9 +137,11 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
         isPrivileged: Bool = false,
         interfaces: [InterfaceRequest] = [],
         mounts: [MountDefinition] = [],
+        ports: [PortDefinition] = [],
         pool: String = "default",
         starts: Bool = true
     ) {
+        self.ports = ports
         self.name = name
         self.rootPath = rootPath
         self.command = command
@@ -156,13 +164,19 @@ package struct InterfaceRequest: Codable, Equatable, Sendable {
     package var addresses: [String]
     package var gateways: [String]
     package var hardwareAddress: String?
+    package var mtu: UInt32?
+    package var routes: [RouteDefinition]?
 
     package init(
         bridge: String,
         addresses: [String],
         gateways: [String] = [],
-        hardwareAddress: String? = nil
+        hardwareAddress: String? = nil,
+        mtu: UInt32? = nil,
+        routes: [RouteDefinition]? = nil
     ) {
+        self.mtu = mtu
+        self.routes = routes
         self.bridge = bridge
         self.addresses = addresses
         self.gateways = gateways
@@ -184,6 +198,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var timeoutSeconds: UInt32?
     package var memory: MemoryOptions
     package var holdsPackets: Bool
+    /// The target's bridge for each of the source's that has another name there.
+    package var networks: [String: String]?
+    /// For how long traffic for it follows it after the move; nil: not at all.
+    package var forwardSeconds: UInt32?
 
     package init(
         name: InstanceName,
@@ -196,8 +214,12 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         keepsDefinition: Bool = false,
         timeoutSeconds: UInt32? = nil,
         memory: MemoryOptions = .standard,
-        holdsPackets: Bool = true
+        holdsPackets: Bool = true,
+        networks: [String: String]? = nil,
+        forwardSeconds: UInt32? = nil
     ) {
+        self.forwardSeconds = forwardSeconds
+        self.networks = networks
         self.memory = memory
         self.holdsPackets = holdsPackets
         self.name = name

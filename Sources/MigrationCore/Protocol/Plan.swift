@@ -16,6 +16,10 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     package var memory: MemoryOptions
     /// Whether packets are kept while it stands still.
     package var holdsPackets: Bool
+    /// The target's bridge for each of the source's that has another name there.
+    package var networks: [String: String]?
+    /// As the source sees it.
+    package var forward: ForwardOptions?
 
     package init(
         mode: Mode = .live,
@@ -25,9 +29,13 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         isPaused: Bool = false,
         keepsDefinition: Bool = false,
         memory: MemoryOptions = .standard,
-        holdsPackets: Bool = true
+        holdsPackets: Bool = true,
+        networks: [String: String]? = nil,
+        forward: ForwardOptions? = nil
     ) {
+        self.forward = forward
         self.holdsPackets = holdsPackets
+        self.networks = networks
         self.mode = mode
         self.tcp = tcp
         self.newName = newName
@@ -39,6 +47,20 @@ package struct MoveOptions: Codable, Equatable, Sendable {
 
     /// Whether memory may follow the instance.
     package var wantsPostcopy: Bool { mode == .live && memory.atDeadline == .postcopy }
+
+    /// The instance as it is to be on the target.
+    package func arriving(_ definition: InstanceDefinition) -> InstanceDefinition {
+        var arriving = definition
+        arriving.name = newName ?? definition.name
+        arriving.interfaces = definition.interfaces.map { interface in
+            var interface = interface
+            interface.bridge = networks?[interface.bridge] ?? interface.bridge
+            interface.cable = forward?.ends.reversed
+            interface.cableEnds = nil
+            return interface
+        }
+        return arriving
+    }
 }
 
 /// What a migration will do, before it does any of it. `--dry-run` prints this value and stops.

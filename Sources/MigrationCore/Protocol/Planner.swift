@@ -122,6 +122,15 @@ package enum Planner {
                     cure: "reduce them"
                 )
             }
+        if let forward = offer.options.forward, !(1...Limit.forwardSeconds ~= forward.seconds) {
+            findings.append(
+                Finding(
+                    "limit",
+                    cause: "traffic is to be forwarded for \(forward.seconds) s, the limit is "
+                        + "\(Limit.forwardSeconds)",
+                    cure: "forward it for less time")
+            )
+        }
         if offer.options.mode == .live, offer.instance.status != .running {
             findings.append(
                 Finding("mode", cause: "the instance does not run", cure: "move it with --cold")

@@ -24,6 +24,11 @@ package enum Limit {
     package static let volumesPerInstance = 16
     package static let interfacesPerInstance = 16
     package static let mountsPerInstance = 64
+    /// For which traffic may be forwarded to an instance that has left: 30 days.
+    package static let forwardSeconds: UInt32 = 30 * 24 * 3_600
+    package static let portsPerInstance = 64
+    /// Connections through an instance's published ports that travel with it.
+    package static let connectionsKept = 16_384
     package static let commandWords = 1_024
     package static let environmentVariables = 1_024
     /// A name, path, address or other single word in a definition or message.

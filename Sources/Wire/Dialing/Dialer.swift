@@ -56,6 +56,19 @@ package struct Dialer: PeerDialer {
         throttles.change(migration, rate: bandwidth)
     }
 
+    package func ends(towards remote: RemoteName) async throws -> CableEnds {
+        let record = try await directory.peer(named: remote)
+        let (link, _) = try await connect(
+            remote.text, record.addresses, Pin(record.fingerprint), peerContext, as: .control)
+        defer { link.hangUp() }
+        guard let own = link.channel.localAddress?.ipAddress,
+            let other = link.channel.remoteAddress?.ipAddress
+        else {
+            throw GodwitError(.internalFault, "the connection to \(remote) has no addresses")
+        }
+        return CableEnds(own: own, other: other)
+    }
+
     private func open(_ remote: RemoteName, _ hello: StreamHello, as role: LinkRole) async throws
         -> FrameLink
     {

@@ -43,9 +43,15 @@ struct LaunchCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "An interface; repeatable, as are address and gateway in it.",
-            valueName: "bridge=B,address=A[,gateway=G][,hwaddr=H]"))
+            "An interface; repeatable, as are address, gateway and route in it. Or none.",
+            valueName: "bridge=B,address=A[,gateway=G][,route=N@G][,mtu=M][,hwaddr=H]"))
     var network: [NetworkSpecification] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "A port of the host that leads to one of its own; repeatable.",
+            valueName: "[address:]hostport:port[/udp]"))
+    var publish: [PortSpecification] = []
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
@@ -60,6 +66,9 @@ struct LaunchCommand: AsyncParsableCommand {
         if bridge == nil, !address.isEmpty || !gateway.isEmpty {
             throw ValidationError("--address and --gateway need --bridge, or use --network")
         }
+        if network.contains(where: { $0.request == nil }), network.count > 1 || bridge != nil {
+            throw ValidationError("--network none allows no other interface")
+        }
         if let cpus, !(cpus >= 0.001 && cpus <= 4096) {
             throw ValidationError("--cpus is a number from 0.001 to 4096")
         }
@@ -69,7 +78,7 @@ struct LaunchCommand: AsyncParsableCommand {
     }
 
     var request: LaunchRequest {
-        var interfaces = network.map(\.request)
+        var interfaces = network.compactMap(\.request)
         if let bridge {
             let first = InterfaceRequest(bridge: bridge, addresses: address, gateways: gateway)
             interfaces.insert(first, at: 0)
@@ -81,7 +90,7 @@ struct LaunchCommand: AsyncParsableCommand {
             name: name, rootPath: absolute(rootfs), command: command, environment: env,
             workingDirectory: workdir, userID: user?.user, groupID: user?.group, limits: limits,
             isPrivileged: privileged, interfaces: interfaces, mounts: mount.map(\.definition),
-            pool: pool, starts: !noStart)
+            ports: publish.map(\.definition), pool: pool, starts: !noStart)
     }
 
     func run() async throws {

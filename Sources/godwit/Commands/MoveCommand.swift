@@ -55,15 +55,31 @@ struct MoveCommand: AsyncParsableCommand {
         name: .customLong("no-hold"),
         help: "Do not keep packets while it stands still: clients must send them again.")
     var dropsPackets = false
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "The bridge there for a bridge here, where it has another name; repeatable.",
+            valueName: "old=new"))
+    var network: [NetworkRenaming] = []
+    @Option(
+        help: ArgumentHelp(
+            "Have traffic follow it from networks that the target is not in.",
+            valueName: "duration"),
+        transform: Read.duration)
+    var forward: UInt32?
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
 
     func validate() throws {
         if live, cold { throw ValidationError("--live and --cold exclude each other") }
+        if cold, forward != nil { throw ValidationError("--forward is for what moves live") }
         if timeout == 0 { throw ValidationError("--timeout is a number of seconds above 0") }
         if let rename, let other = destination.newName, rename != other {
             throw ValidationError("\(other) and --rename \(rename) are two names for one instance")
+        }
+        if let old = network.map(\.old).repeated {
+            throw ValidationError("--network gives the bridge \(old) two names")
         }
         _ = try memory.options
     }
@@ -74,7 +90,10 @@ struct MoveCommand: AsyncParsableCommand {
             mode: live ? .live : cold ? .cold : nil, tcp: tcp == .keep ? .keep : .close,
             newName: rename ?? destination.newName, bandwidth: bandwidth, isPaused: paused,
             keepsDefinition: keepsDefinition, timeoutSeconds: timeout,
-            memory: try memory.options, holdsPackets: !dropsPackets)
+            memory: try memory.options, holdsPackets: !dropsPackets,
+            networks: network.isEmpty
+                ? nil : Dictionary(network.map { ($0.old, $0.new) }, uniquingKeysWith: { $1 }),
+            forwardSeconds: forward)
     }
 
     func run() async throws {
@@ -97,6 +116,14 @@ struct MoveCommand: AsyncParsableCommand {
         case .json: try Output.say(json: preview)
         }
         if preview.plan == nil { throw ExitCode(GodwitError.Code.refused.exitStatus) }
+    }
+}
+
+extension [String] {
+    /// The first that is there twice.
+    fileprivate var repeated: String? {
+        var seen: Set<String> = []
+        return first { !seen.insert($0).inserted }
     }
 }
 

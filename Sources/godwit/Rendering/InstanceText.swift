@@ -37,6 +37,7 @@ package func infoText(_ view: InstanceView) -> String {
         ("Mount", "\(mount.path) from \(mount.hostPath)\(mount.isReadOnly ? ", read-only" : "")")
     }
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
+    lines += (definition.ports ?? []).map { ("Published", $0.description) }
     return pairs(lines)
 }
 
@@ -76,6 +77,7 @@ private func interfaceText(_ interface: InterfaceDefinition) -> String {
     var text = "\(interface.name) on \(interface.bridge), \(interface.hardwareAddress)"
     if !interface.addresses.isEmpty { text += ", \(interface.addresses.joined(separator: " "))" }
     if !interface.gateways.isEmpty { text += " via \(interface.gateways.joined(separator: " "))" }
+    if let cable = interface.cable { text += ", joined to its network through \(cable.other)" }
     return text
 }
 
@@ -99,6 +101,19 @@ package func remotesText(_ remotes: [RemoteView]) -> String {
     return table(
         ["NAME", "ADDRESSES", "FINGERPRINT"], rows,
         empty: "no remotes; add one with `godwit remote add NAME TOKEN`")
+}
+
+/// What `godwit forward list` shows.
+package func forwardsText(_ forwards: [Forward]) -> String {
+    let rows = forwards.map { forward in
+        [
+            forward.instance.text, forward.direction == .leaving ? "to" : "from", forward.other,
+            forward.until.map { "\(momentText($0)) UTC" } ?? "the end of its move",
+        ]
+    }
+    return table(
+        ["INSTANCE", "WAY", "OTHER HOST", "UNTIL"], rows,
+        empty: "no traffic is forwarded; see `godwit move --forward`")
 }
 
 /// What `godwit trust list` shows.

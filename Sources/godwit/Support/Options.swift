@@ -47,6 +47,18 @@ enum Read {
         Bandwidth(limit: text == "unlimited" ? nil : try size(text))
     }
 
+    /// Seconds, or a number with `s`, `m`, `h` or `d`.
+    @Sendable static func duration(_ text: String) throws -> UInt32 {
+        let units: [Character: UInt32] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        let unit = text.last.flatMap { units[$0] }
+        let number = UInt32(unit == nil ? text : String(text.dropLast()))
+        let (seconds, isTooMuch) = (number ?? 0).multipliedReportingOverflow(by: unit ?? 1)
+        guard !isTooMuch, 1...Limit.forwardSeconds ~= seconds else {
+            throw ValidationError("write a time such as 600, 10m, 2h or 1d; at most 30 days")
+        }
+        return seconds
+    }
+
     private static func told<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()

@@ -17,24 +17,81 @@ struct UserSpecification: ExpressibleByArgument, Equatable {
     }
 }
 
-/// `bridge=B,address=A,gateway=G,hwaddr=H`; `address` and `gateway` may be repeated.
+/// `bridge=B,address=A,gateway=G,route=N@G,mtu=M,hwaddr=H`; `address`, `gateway` and `route` may be
+/// repeated. `none` is no interface.
 struct NetworkSpecification: ExpressibleByArgument, Equatable {
-    let request: InterfaceRequest
+    /// Nil for none.
+    let request: InterfaceRequest?
+
+    private static let words = ["bridge", "address", "gateway", "route", "mtu", "hwaddr"]
 
     init?(argument: String) {
+        guard argument != "none" else {
+            request = nil
+            return
+        }
         var values: [String: [String]] = [:]
         for pair in argument.split(separator: ",") {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, ["bridge", "address", "gateway", "hwaddr"].contains(parts[0])
-            else { return nil }
+            guard parts.count == 2, Self.words.contains(parts[0]) else { return nil }
             values[parts[0], default: []].append(parts[1])
         }
+        let routes = (values["route"] ?? []).compactMap(Self.route)
+        let mtus = (values["mtu"] ?? []).compactMap { UInt32($0) }
         guard let bridge = values["bridge"], bridge.count == 1,
-            (values["hwaddr"] ?? []).count <= 1
+            (values["hwaddr"] ?? []).count <= 1, mtus.count <= 1,
+            mtus.count == (values["mtu"] ?? []).count,
+            routes.count == (values["route"] ?? []).count
         else { return nil }
         request = InterfaceRequest(
             bridge: bridge[0], addresses: values["address"] ?? [],
-            gateways: values["gateway"] ?? [], hardwareAddress: values["hwaddr"]?.first)
+            gateways: values["gateway"] ?? [], hardwareAddress: values["hwaddr"]?.first,
+            mtu: mtus.first, routes: routes.isEmpty ? nil : routes)
+    }
+
+    private static func route(_ text: String) -> RouteDefinition? {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+        return RouteDefinition(network: parts[0], gateway: parts[1])
+    }
+}
+
+/// `OLD=NEW`: the target's name for a bridge of the source.
+struct NetworkRenaming: ExpressibleByArgument, Equatable {
+    let old: String
+    let new: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+        (old, new) = (String(parts[0]), String(parts[1]))
+    }
+}
+
+/// `PORT:PORT`, with an address before it (IPv6 in brackets) and `/tcp` or `/udp` behind it.
+struct PortSpecification: ExpressibleByArgument, Equatable {
+    let definition: PortDefinition
+
+    init?(argument: String) {
+        let halves = argument.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(halves.count),
+            let transport = PortDefinition.Transport(
+                rawValue: halves.count == 2 ? String(halves[1]) : "tcp")
+        else { return nil }
+        let parts = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count >= 2, let hostPort = UInt16(parts[parts.count - 2]), hostPort > 0,
+            let port = UInt16(parts[parts.count - 1]), port > 0
+        else { return nil }
+        var address: String?
+        if parts.count > 2 {
+            let text = parts.dropLast(2).joined(separator: ":")
+            let isBracketed = text.hasPrefix("[") && text.hasSuffix("]")
+            let bare = isBracketed ? String(text.dropFirst().dropLast()) : text
+            guard NetworkAddress(bare) != nil, isBracketed == bare.contains(":") else { return nil }
+            address = bare
+        }
+        definition = PortDefinition(
+            transport: transport, hostAddress: address, hostPort: hostPort, port: port)
     }
 }
 

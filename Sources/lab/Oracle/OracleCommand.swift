@@ -14,6 +14,7 @@ struct OracleCommand: AsyncParsableCommand {
     @Option(help: "Kinds of memory, with commas.")
     var variants = OracleVariant.usual.map(\.rawValue).joined(separator: ",")
     @Option(help: "Moves of each kind.") var moves = 50
+    @Flag(help: "All memory follows once it runs on the target.") var postcopy = false
     @Option(help: "Where the figures go.") var output = ".results/oracle.json"
 
     func run() async throws {
@@ -23,7 +24,10 @@ struct OracleCommand: AsyncParsableCommand {
         var rows: [OracleRow] = []
         say(OracleRow.head)
         for variant in try chosen() {
-            let row = await OracleRun(root: root, variant: variant, moves: moves).run()
+            let row = await OracleRun(
+                root: root, variant: variant, moves: moves,
+                options: postcopy ? ["--postcopy"] : []
+            ).run()
             rows.append(row)
             say(row.text)
             for line in row.explanations.prefix(20) { say("    " + line) }
@@ -53,6 +57,8 @@ struct OracleRun {
     let root: String
     let variant: OracleVariant
     let moves: Int
+    /// Of each `godwit move`.
+    let options: [String]
 
     /// What went wrong is in the row, too.
     func run() async -> OracleRow {
@@ -88,7 +94,7 @@ struct OracleRun {
         var last = try await oracle.verify()
         for number in 0..<moves {
             let (source, target) = number.isMultiple(of: 2) ? ("a", "b") : ("b", "a")
-            row.add(try await oracle.move(from: source, to: target))
+            row.add(try await oracle.move(from: source, to: target, options: options))
             // Now and then it moves on at once; mostly memory is compared while it still arrives.
             if number % 4 == 0, number + 1 < moves { continue }
             if number % 4 == 2 { try await Task.sleep(for: .milliseconds(300)) }

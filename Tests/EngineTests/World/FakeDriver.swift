@@ -59,6 +59,8 @@ final class FakeDriver: Checkpointable {
         var lost: Set<InstanceName> = []
         var closedSessions = 0
         var dumpsTouchFiles = false
+        /// Instances whose networks lead to another host.
+        var cabled: Set<InstanceName> = []
     }
 
     let kind = InstanceKind.oci
@@ -206,5 +208,21 @@ extension ByteStream {
         var bytes: [UInt8] = []
         while let next = try await read() { bytes += next }
         return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension FakeDriver: TrafficForwarding {
+    func layCables(_ definition: InstanceDefinition, _ ends: CableEnds) async throws {
+        state.withLock { _ = $0.cabled.insert(definition.name) }
+        try await faults.pass("layCables")
+    }
+
+    func removeCables(_ definition: InstanceDefinition) async throws {
+        try await faults.pass("removeCables")
+        state.withLock { _ = $0.cabled.remove(definition.name) }
+    }
+
+    func cutCables(_ definition: InstanceDefinition) async throws {
+        try await faults.pass("cutCables")
     }
 }

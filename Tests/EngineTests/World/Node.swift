@@ -167,6 +167,10 @@ struct FakeDialer: PeerDialer, TrustDialer {
 
     func setBandwidth(_ bandwidth: ByteCount?, of migration: MigrationID) {}
 
+    func ends(towards remote: RemoteName) async throws -> CableEnds {
+        CableEnds(own: "192.0.2.1", other: "192.0.2.2")
+    }
+
     func redeem(
         secret: String, at addresses: [String], fingerprint: String, name: String,
         ownAddresses: [String]

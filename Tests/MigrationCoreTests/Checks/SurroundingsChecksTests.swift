@@ -163,7 +163,9 @@ import Testing
     @Test func `every bridge must exist`() throws {
         let finding = try only(.cold) { $0.target.bridges = ["br1"] }
         #expect(finding?.mark == "bridges refusal")
-        #expect(finding?.cure == "make it there: ip link add br0 type bridge")
+        #expect(
+            finding?.cure == "make it there: ip link add br0 type bridge, or name another with "
+                + "--network br0=OTHER")
         #expect(
             try found {
                 $0.target.bridges = []

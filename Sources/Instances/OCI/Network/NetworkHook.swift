@@ -61,7 +61,8 @@ package struct NetworkHook {
 
     static func run(_ record: RuntimeRecord, pid: Int32) async throws {
         let ends = record.configuration.hostEnds(of: record.definition)
-        for (interface, end) in zip(record.definition.interfaces, ends) {
+        let wired = record.configuration.wired(record.definition)
+        for (interface, end) in zip(wired, ends) {
             // Left behind by a start that did not come to its end.
             if end.exists { try await Ip.deleteLink(end.name).check() }
             let veth = Ip.addVeth(interface, hostEnd: end.name, pid: pid)

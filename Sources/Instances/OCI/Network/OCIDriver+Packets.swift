@@ -6,7 +6,8 @@ extension OCIDriver: PacketHolding {
         await packetHolds.drop(definition.name)
         var prepared: [PacketHold] = []
         do {
-            for (interface, end) in zip(definition.interfaces, hostEnds(definition)) {
+            let wired = configuration.wired(definition)
+            for (interface, end) in zip(wired, hostEnds(definition)) {
                 prepared.append(try await PacketHold.prepare(interface, beside: end))
             }
         } catch {
@@ -21,6 +22,8 @@ extension OCIDriver: PacketHolding {
             try hold.start(isPinned: true)
             try hold.announce(Announcement(interface: interface))
         }
+        // What clients send to published ports comes here from now on, and is kept.
+        try await publishedPorts(definition)?.open()
     }
 
     package func takeHeld(_ definition: InstanceDefinition) async throws -> [[UInt8]] {
@@ -53,6 +56,8 @@ extension OCIDriver: PacketHolding {
             }
         }
         try? await announce(definition)
+        // A target that let go may have had them meanwhile.
+        try? await publishedPorts(definition)?.claim()
         for interface in definition.interfaces {
             // It only asks more often than it need.
             if let process { try? NeighbourQuestions.calm(interface.name, of: process) }
