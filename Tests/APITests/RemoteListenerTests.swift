@@ -125,7 +125,8 @@ import Testing
             try await server.eventually { [channels] in
                 channels.filter { !$0.isActive }.count >= 8
             }
-            #expect(channels.filter(\.isActive).count == Limit.connectionsBeforeHello)
+            // Not more: on a slow machine the first have been silent for too long by now.
+            #expect(channels.filter(\.isActive).count <= Limit.connectionsBeforeHello)
             await server.stop()
             for channel in channels { try await channel.closeFuture.get() }
         }

@@ -106,6 +106,28 @@ import Testing
             _ = try await world.b.service.move(back, started: { _ in }, progress: { _ in })
             try await world.settled()
             #expect(try await world.b.service.forwards() == [])
+            // It is here again: nothing has to follow it.
+            let a = try world.a.store()
+            try await poll("no traffic is forwarded") { try a.forwards().isEmpty }
+            #expect(!cabled(world.a))
+        }
+    }
+
+    @Test func `another instance of its name does not end it, and is not forwarded itself`()
+        async throws
+    {
+        try await run { world in
+            _ = try await world.move { $0.forwardSeconds = 600 }
+            try await world.settled()
+            let request = LaunchRequest(name: web, rootPath: "/image", interfaces: [Self.bridge])
+            try await world.a.service.launch(request)
+            try await Task.sleep(for: .milliseconds(1_200))
+            #expect(try await world.a.service.forwards().count == 1)
+            let failure = await world.failure {
+                $0.newName = name("web2")
+                $0.forwardSeconds = 600
+            }
+            #expect(failure?.code == .busy)
         }
     }
 }

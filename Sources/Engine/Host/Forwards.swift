@@ -30,7 +30,7 @@ extension HostService {
         }
         for forward in known {
             switch forward.direction {
-            case .leaving: try await removeLeaving { $0.definition.name == name }
+            case .leaving: try await equipment.removeForwards { $0.definition.name == name }
             case .arriving: try await exclusively(name) { try await cut($0) }
             }
         }
@@ -51,23 +51,16 @@ extension HostService {
 
     private func endDueForwards() async throws {
         let now = Timestamp.now
-        try await removeLeaving { ($0.until.map { $0 <= now }) ?? false }
+        let here = try store.instances().filter { $0.isWanted && !$0.isArriving }.map(\.definition)
+        try await equipment.removeForwards { forward in
+            let isDue = forward.until.map { $0 <= now } ?? false
+            return isDue || here.contains { $0.hasInterfaces(of: forward.definition) }
+        }
         for record in try store.instances() where record.lock == nil && !record.isArriving {
             let ends = record.definition.interfaces.compactMap(\.cableEnds).min()
             guard let ends, ends <= now else { continue }
             // One that an operation has now is looked at again.
             try? await exclusively(record.definition.name) { try await cut($0) }
-        }
-    }
-
-    private func removeLeaving(_ isWanted: (ForwardRecord) -> Bool) async throws {
-        for record in try store.forwards() where record.until != nil && isWanted(record) {
-            let kind = record.definition.kind
-            guard let driver = try equipment.driver(kind) as? any TrafficForwarding else {
-                continue
-            }
-            try await driver.removeCables(record.definition)
-            try store.removeForward(record.id)
         }
     }
 
@@ -79,7 +72,26 @@ extension HostService {
     }
 }
 
+extension Equipment {
+    /// Of moves that have come to their end.
+    func removeForwards(where isWanted: (ForwardRecord) -> Bool) async throws {
+        for record in try store.forwards() where record.until != nil && isWanted(record) {
+            guard let driver = try driver(record.definition.kind) as? any TrafficForwarding else {
+                continue
+            }
+            try await driver.removeCables(record.definition)
+            try store.removeForward(record.id)
+        }
+    }
+}
+
 extension InstanceDefinition {
+    /// Whether it is the same instance, come back.
+    func hasInterfaces(of other: InstanceDefinition) -> Bool {
+        name == other.name
+            && interfaces.map(\.hardwareAddress) == other.interfaces.map(\.hardwareAddress)
+    }
+
     mutating func endCables(at time: Timestamp) {
         for index in interfaces.indices where interfaces[index].cable != nil {
             interfaces[index].cableEnds = time

@@ -132,6 +132,11 @@ extension HostService {
                 .busy, "traffic of \(request.name) is forwarded to this host itself",
                 remedy: "end that first: godwit forward end \(request.name)")
         }
+        guard try !store.forwards().contains(where: { $0.definition.name == request.name }) else {
+            throw GodwitError(
+                .busy, "traffic of an earlier \(request.name) is still forwarded from here",
+                remedy: "end that first: godwit forward end \(request.name)")
+        }
         let ends = try await equipment.dialer.ends(towards: request.remote)
         guard ends.isValid else {
             throw GodwitError(

@@ -72,6 +72,10 @@ final class TargetWork: Sendable {
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
         if let ledger = job.ledger { try equipment.store.save(ledger.report) }
+        if plan.options.forward != nil {
+            // Its ends would have the names of those that come.
+            try await equipment.removeForwards { $0.definition.name == definition.name }
+        }
         try equipment.store.insert(
             InstanceRecord(
                 definition: definition,
@@ -315,9 +319,7 @@ extension TargetWork {
     var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
 
     private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
-        var definition = plan.options.arriving(offer.definition)
-        definition.name = plan.name
-        return definition
+        plan.options.arriving(offer.definition)
     }
 
     /// The receipt, if a restart finds the instance as `restore` would have left it.
