@@ -2,10 +2,14 @@ package import MigrationCore
 
 /// What the client saw over one connection that it never renewed.
 package struct Testimony: Codable, Equatable {
-    package struct Gap: Codable, Equatable {
+    package struct Gap: Codable, Equatable, Sendable {
         /// When the reply before it came.
         package var start: Timestamp
         package var milliseconds: Double
+
+        package init(start: Timestamp, milliseconds: Double) {
+            (self.start, self.milliseconds) = (start, milliseconds)
+        }
     }
 
     /// Replies in order: the counter went up by one with each.

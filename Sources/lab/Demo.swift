@@ -69,11 +69,7 @@ struct Demo {
     }
 
     private func trust() async throws {
-        let answer = try await lab.check("b", ["trust", "add", "host-a"])
-        guard let token = answer.split(whereSeparator: \.isWhitespace).last else {
-            throw GodwitError(.tokenRejected, "host b printed no token")
-        }
-        try await lab.check("a", ["remote", "add", "host-b", String(token)])
+        try await lab.introduce()
         say("host a and host b trust each other (one token)")
     }
 
@@ -110,7 +106,9 @@ extension Demo {
         let said = try await lab.check(source, ["move", "redis", "host-\(target):"])
         let end = now()
         say("moved from host \(source) to host \(target)")
-        let report = try await newestReport(on: source)
+        guard let report = try await lab.newestReport(of: "redis", on: source) else {
+            throw GodwitError(.notFound, "host \(source) lists no migration of redis")
+        }
         print(indented(try await show(report, on: source) ?? said))
         try await waitForReply(on: target)
         let after = try await writtenLines(on: target)
@@ -137,15 +135,6 @@ extension Demo {
         let text = try await lab.check(host, ["exec", "redis", "--", "cat", Self.lines])
         return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(
             String.init)
-    }
-
-    private func newestReport(on host: String) async throws -> MigrationReport {
-        let text = try await lab.check(host, ["migrations", "redis", "--format", "json"])
-        let reports = try JSONDecoder().decode([MigrationReport].self, from: Data(text.utf8))
-        guard let newest = reports.max(by: { $0.started < $1.started }) else {
-            throw GodwitError(.notFound, "host \(host) lists no migration of redis")
-        }
-        return newest
     }
 
     private func show(_ report: MigrationReport, on host: String) async throws -> String? {

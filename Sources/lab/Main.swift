@@ -15,6 +15,7 @@ struct Main: AsyncParsableCommand {
             DownCommand.self, EnterCommand.self,
             WitnessCommand.self, SummaryCommand.self, OracleCommand.self, AskCommand.self,
             TrackersCommand.self, MakeProgramCommand.self, JudgeCommand.self,
+            NetworkCommand.self, ClientsCommand.self, LeaksCommand.self,
         ]
     )
 }

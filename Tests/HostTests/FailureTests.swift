@@ -7,56 +7,11 @@ import Testing
 /// What goes wrong on the way leaves exactly one copy running and the target clean, and the same
 /// move then succeeds.
 @Suite(.timeLimit(.minutes(8))) struct HostFailureTests {
-    /// How far a move has come, as the source's report tells.
-    enum Stage: String, CaseIterable, Sendable {
-        case preparing, sendingVolume, sendingMemory, frozen, handingOver
-
-        func isReached(by report: MigrationReport) -> Bool {
-            let isFrozen = report.downtime["freeze"] != nil
-            return switch self {
-            case .preparing: report.phase == .prepare
-            case .sendingVolume:
-                report.phase == .perform && !isFrozen && (report.bytes["volume"] ?? 0) > 0
-            case .sendingMemory:
-                report.phase == .perform && !isFrozen && report.bytes["memory"] != nil
-            case .frozen: report.phase == .perform && isFrozen
-            case .handingOver: report.phase >= .finish
-            }
-        }
-    }
-
-    /// Starts a move slow enough to be met in every stage, does `harm` once it has come to the
-    /// stage, and returns how the command line ended.
-    private func move(
-        _ moving: MoveLab, meeting stage: Stage, _ harm: () async throws -> Void
-    ) async throws -> ToolResult {
-        let lab = moving.lab
-        // A stopped daemon does not answer the offer, so that the move stays in Prepare.
-        if stage == .preparing { try await signal(lab, SIGSTOP) }
-        async let result = moving.move(["--bandwidth", "24MiB"])
-        try await eventually("the move is \(stage)", within: 40, log: lab.daemonLog(of: "a")) {
-            guard let report = try await moving.report("a") else { return false }
-            return report.ended != nil || stage.isReached(by: report)
-        }
-        try await harm()
-        if stage == .preparing { try await signal(lab, SIGCONT) }
-        return try await result
-    }
-
     /// With memory that takes seconds to send, where a move is to be met then.
-    private func launch(_ moving: MoveLab, for stage: Stage) async throws {
+    private func launch(_ moving: MoveLab, for stage: MoveStage) async throws {
         guard stage == .sendingMemory else { return try await moving.launch() }
         let program = "import os\nkept = os.urandom(150 << 20)\n" + MoveLab.counting
         try await moving.launch([], ["python3", "-c", program])
-    }
-
-    private func signal(_ lab: Lab, _ number: Int32) async throws {
-        guard let pid = lab.daemonPid(on: "b") else { return }
-        try await lab.host("b").check(["sh", "-c", "kill -\(number) \(pid)"])
-        guard number == SIGCONT else { return }
-        // What started the daemon stops with it, and does not go on by itself.
-        let starter = "nsenter --target \(lab.host("b").pid) "
-        _ = try await Command("pkill", ["-CONT", "-f", starter]).run()
     }
 
     /// The container runs at the source and has lost nothing, the target has nothing of it, and
@@ -104,14 +59,14 @@ import Testing
         try await moving.whole(on: "b", after: count)
     }
 
-    @Test(arguments: [Stage.preparing, .sendingVolume, .sendingMemory, .frozen])
-    func `a cut link leaves the container running at the source`(stage: Stage) async throws {
+    @Test(arguments: [MoveStage.preparing, .sendingVolume, .sendingMemory, .frozen])
+    func `a cut link leaves the container running at the source`(stage: MoveStage) async throws {
         try await MoveLab.with { moving in
             try await launch(moving, for: stage)
             let clean = moving.lab.inventory(of: "b")
             let before = try await moving.lines("a").count
             let node = moving.lab.host("b")
-            let result = try await move(moving, meeting: stage) {
+            let result = try await moving.move(meeting: stage) {
                 try await moving.lab.setLink(of: node, up: false)
             }
             #expect(!result.status.isSuccess)
@@ -121,13 +76,15 @@ import Testing
         }
     }
 
-    @Test(arguments: [Stage.preparing, .sendingVolume, .sendingMemory, .frozen])
-    func `a cancelled move leaves the container running at the source`(stage: Stage) async throws {
+    @Test(arguments: [MoveStage.preparing, .sendingVolume, .sendingMemory, .frozen])
+    func `a cancelled move leaves the container running at the source`(stage: MoveStage)
+        async throws
+    {
         try await MoveLab.with { moving in
             try await launch(moving, for: stage)
             let clean = moving.lab.inventory(of: "b")
             let before = try await moving.lines("a").count
-            let result = try await move(moving, meeting: stage) {
+            let result = try await moving.move(meeting: stage) {
                 try await moving.interruptMove()
             }
             #expect(!result.status.isSuccess)
@@ -142,7 +99,7 @@ import Testing
         try await MoveLab.with { moving in
             try await moving.launch()
             let before = try await moving.lines("a").count
-            let result = try await move(moving, meeting: .handingOver) {
+            let result = try await moving.move(meeting: .handingOver) {
                 // It may be over by now.
                 try? await moving.interruptMove()
             }
@@ -159,7 +116,7 @@ import Testing
             try await moving.launch()
             let before = try await moving.lines("a").count
             let node = moving.lab.host("b")
-            async let cut = move(moving, meeting: .handingOver) {
+            async let cut = moving.move(meeting: .handingOver) {
                 try await moving.lab.setLink(of: node, up: false)
                 try await Task.sleep(for: .seconds(2))
                 try await moving.lab.setLink(of: node, up: true)
@@ -202,7 +159,7 @@ import Testing
             let lab = moving.lab
             try await moving.launch()
             let before = try await moving.lines("a").count
-            let result = try await move(moving, meeting: .frozen) {
+            let result = try await moving.move(meeting: .frozen) {
                 try await lab.stopDaemon(on: "b", signal: SIGKILL)
             }
             #expect(!result.status.isSuccess)
@@ -223,7 +180,7 @@ import Testing
             try await launch(moving, for: .sendingMemory)
             let clean = lab.inventory(of: "b")
             let before = try await moving.lines("a").count
-            _ = try await move(moving, meeting: .sendingMemory) {
+            _ = try await moving.move(meeting: .sendingMemory) {
                 try await eventually("the tools have been started", within: 5) {
                     ["a", "b"].allSatisfy { tools(on: $0, of: lab).count == 2 }
                 }

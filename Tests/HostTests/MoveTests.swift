@@ -29,21 +29,9 @@ import Testing
     {
         try await MoveLab.with { moving in
             let lab = moving.lab
-            let root = try await RootFilesystem.services.path()
-            let address = ["--address", "\(Lab.address(10))/24", "--bridge", Lab.bridge]
-            try await lab.check(
-                "a", ["launch", root, "web"] + address + ["--", "sh", "-c", Self.nginx])
-            try await eventually("nginx answers", log: lab.daemonLog(of: "a")) {
-                let inside = ["exec", "web", "--", "ps", "-ef"]
-                return try await lab.godwit("a", inside).text.contains("worker process")
-            }
-            let workers = try await lab.check("a", ["exec", "web", "--", "ps", "-ef"])
-            #expect(workers.split(separator: "\n").count { $0.contains("www-data") } == 4)
-            async let load = lab.client.check(
-                [
-                    "wrk", "--threads", "1", "--connections", "8", "--duration", "10s",
-                    "--timeout", "9s", "http://\(Lab.address(10))/",
-                ])
+            try await WebServer.launch("web", address: Lab.address(10), in: lab)
+            async let load = WebServer.load(
+                address: Lab.address(10), connections: 8, seconds: 10, in: lab)
             for (source, target) in [("a", "b"), ("b", "a")] {
                 try await Task.sleep(for: .seconds(1))
                 try await lab.check(source, ["move", "web", "host-\(target):"])
@@ -55,19 +43,6 @@ import Testing
             #expect(count > 1_000, "\(said)")
         }
     }
-
-    private static let nginx = """
-        cat >/etc/nginx/nginx.conf <<END
-        user www-data; worker_processes 4; daemon off; pid /run/nginx.pid;
-        error_log /var/log/nginx/error.log;
-        events { worker_connections 64; }
-        http {
-            access_log off; keepalive_requests 10000000;
-            server { listen 80; root /var/www/html; }
-        }
-        END
-        exec nginx
-        """
 
     @Test func `an instance that runs is not deleted without force`() async throws {
         try await MoveLab.with { moving in

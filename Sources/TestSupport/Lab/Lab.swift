@@ -34,7 +34,7 @@ package struct Lab: Sendable {
     package static let bridge = "gwbr0"
     package static let stateDirectory = "/var/lib/godwit"
     package static let socket = "/run/godwit/godwit.socket"
-    static let uplink = "gwup0"
+    package static let uplink = "gwup0"
 
     /// The program that `make build` leaves, for a process started in the package's directory.
     package static var builtGodwit: String {

@@ -77,6 +77,18 @@ package enum LabCommands {
         network(of: pid, ["ip", "neighbour", "flush", "all"])
     }
 
+    /// What shows each list of a host's network, by the list's name.
+    static let networkLists = [
+        ("rules of nftables", ["nft", "list", "ruleset"]),
+        ("rules of iptables", ["sh", "-c", "iptables-save | grep -v '^#' | sed 's/\\[.*//'"]),
+        ("rules of ip6tables", ["sh", "-c", "ip6tables-save | grep -v '^#' | sed 's/\\[.*//'"]),
+        ("queueing", ["sh", "-c", "tc qdisc show; tc filter show"]),
+        ("routes", ["sh", "-c", "ip route show table all; ip -6 route show table all; ip rule"]),
+        ("neighbours", ["sh", "-c", "ip neighbour show; ip neighbour show proxy"]),
+        ("pinned addresses", ["sh", "-c", "bridge fdb show | grep -E 'permanent|static'"]),
+        ("network namespaces by name", ["ip", "netns", "list"]),
+    ]
+
     package static func rootFilesystem(script: String, kind: String) -> Command {
         Command(script, [kind])
     }

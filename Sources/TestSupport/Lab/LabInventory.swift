@@ -21,7 +21,7 @@ extension Lab {
         return LabInventory(things: Set(numbered(things)))
     }
 
-    private func mounts(of node: LabNode) -> [String] {
+    func mounts(of node: LabNode) -> [String] {
         let text = try? String(contentsOfFile: "/proc/\(node.pid)/mountinfo", encoding: .utf8)
         return (text ?? "").split(separator: "\n").map { line in
             let fields = line.split(separator: " ")
@@ -31,7 +31,7 @@ extension Lab {
     }
 
     /// Without pids, which a restart of the daemon changes; the lab's idle sleep left out.
-    private func processes(of node: LabNode) -> [String] {
+    func processes(of node: LabNode) -> [String] {
         let proc = node.path("/proc")
         let own = network(of: 1, proc: proc)
         return pids(below: proc).compactMap { pid in
@@ -47,7 +47,7 @@ extension Lab {
         try? FileManager.default.destinationOfSymbolicLink(atPath: "\(proc)/\(pid)/ns/net")
     }
 
-    private func interfaces(of node: LabNode) -> [String] {
+    func interfaces(of node: LabNode) -> [String] {
         let place = node.path("/sys/class/net")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
         return names.map { "interface \($0)" }

@@ -49,9 +49,7 @@ struct GodwitMover: Mover {
             try lab.startService(on: host, meters[host].map { $0.counting(words) } ?? words)
         }
         for host in lab.hosts { try await lab.waitUntilReady(host.name) }
-        let token = try await lab.check("b", ["trust", "add", "host-a"])
-        try await lab.check(
-            "a", ["remote", "add", "host-b", token.trimmingCharacters(in: .newlines)])
+        try await lab.introduce()
         let network = ["--address", "\(BenchRun.address)/24", "--bridge", Lab.bridge]
         let command = ["--", "/pages", "\(item.mebibytes)", "\(item.rate)"]
         try await lab.check("a", ["launch", root, "pages"] + network + command)
@@ -60,14 +58,8 @@ struct GodwitMover: Mover {
     func prepare(from source: String, to target: String) async throws {}
 
     func move(from source: String, to target: String) async throws -> MoveFigures {
-        try await lab.check(
-            source, ["move", "pages", "host-\(target):"] + (item.way.options ?? []))
-        let text = try await lab.check(source, ["migrations", "pages", "--format", "json"])
-        let all = try JSONDecoder().decode([MigrationReport].self, from: Data(text.utf8))
-        guard let newest = all.max(by: { $0.started < $1.started }) else {
-            throw GodwitError(.notFound, "host \(source) has no report of the move")
-        }
-        return MoveFigures(newest)
+        let options = item.way.options ?? []
+        return MoveFigures(try await lab.move("pages", from: source, to: target, options))
     }
 
     func tidy(_ source: String) async throws {}

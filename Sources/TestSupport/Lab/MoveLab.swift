@@ -1,15 +1,16 @@
 import Foundation
-import LinuxHost
-import MigrationCore
-import TestSupport
+package import LinuxHost
+package import MigrationCore
 
 /// Two hosts with daemons that trust each other, and a container `web` that numbers lines.
-struct MoveLab {
-    let lab: Lab
+package struct MoveLab: Sendable {
+    package let lab: Lab
+
+    package init(lab: Lab) { self.lab = lab }
 
     /// One process: with version 1 cgroups a task born during the freeze can make CRIU's dump
     /// time out.
-    static let counting = """
+    package static let counting = """
         import time, itertools
         lines = open('/lines', 'w', buffering=1)
         for n in itertools.count(1):
@@ -18,7 +19,7 @@ struct MoveLab {
         """
 
     /// - Parameter words: added to each daemon's command line, by the host's name.
-    static func with(
+    package static func with(
         daemonWords words: [String: [String]] = [:],
         prepare: (Lab) async throws -> Void = { _ in },
         _ body: (MoveLab) async throws -> Void
@@ -29,14 +30,12 @@ struct MoveLab {
                 try lab.startService(on: host, lab.daemonWords(of: host) + (words[host] ?? []))
             }
             for host in ["a", "b"] { try await lab.waitUntilReady(host) }
-            let token = try await lab.check("b", ["trust", "add", "host-a"])
-            try await lab.check(
-                "a", ["remote", "add", "host-b", token.trimmingCharacters(in: .newlines)])
+            try await lab.introduce()
             try await body(MoveLab(lab: lab))
         }
     }
 
-    func launch(_ options: [String] = [], _ command: [String]? = nil) async throws {
+    package func launch(_ options: [String] = [], _ command: [String]? = nil) async throws {
         let root = try await RootFilesystem.services.path()
         let words = command ?? ["python3", "-c", Self.counting]
         try await lab.check("a", ["launch", root, "web"] + options + ["--"] + words)
@@ -46,7 +45,7 @@ struct MoveLab {
     }
 
     /// Each line's number and the second at which it was written.
-    func lines(_ host: String) async throws -> [(number: Int, seconds: Double)] {
+    package func lines(_ host: String) async throws -> [(number: Int, seconds: Double)] {
         let result = try await lab.godwit(host, ["exec", "web", "--", "cat", "/lines"])
         return result.text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .compactMap { line in
@@ -60,7 +59,9 @@ struct MoveLab {
     /// Waits until the container counts on, and returns its lines, each of which must follow from
     /// the one before it.
     @discardableResult
-    func whole(on host: String, after count: Int) async throws -> [(number: Int, seconds: Double)] {
+    package func whole(on host: String, after count: Int) async throws -> [(
+        number: Int, seconds: Double
+    )] {
         try await eventually("the container counts on", log: lab.daemonLog(of: host)) {
             try await lines(host).count > count
         }
@@ -72,21 +73,18 @@ struct MoveLab {
     }
 
     /// The newest report of `web` that the host has.
-    func report(_ host: String) async throws -> MigrationReport? {
-        let result = try await lab.godwit(host, ["migrations", "web", "--format", "json"])
-        guard result.status.isSuccess else { return nil }
-        let reports = try JSONDecoder().decode([MigrationReport].self, from: Data(result.text.utf8))
-        return reports.max { $0.started < $1.started }
+    package func report(_ host: String) async throws -> MigrationReport? {
+        try await lab.newestReport(of: "web", on: host)
     }
 
-    func runs(on host: String) async throws -> Bool {
+    package func runs(on host: String) async throws -> Bool {
         let text = try await lab.check(host, ["list", "--format", "json"])
         return text.contains("web") && text.contains("running")
     }
 
     /// What host b has of the instance once nothing moves any more; empty if it is clean. A target
     /// takes a link for lost after 10 s of silence. The group above all instances stays.
-    func leftOnTarget(since earlier: LabInventory) async throws -> [String] {
+    package func leftOnTarget(since earlier: LabInventory) async throws -> [String] {
         var left: [String] = []
         try? await eventually("host b is clean", within: 30) {
             left = lab.inventory(of: "b").leftBehind(since: earlier)
@@ -106,7 +104,7 @@ struct MoveLab {
 
     /// Starts `godwit move` on host a in the background; its pid (as the host counts) is in
     /// `/run/mover`.
-    func move(_ options: [String] = []) async throws -> ToolResult {
+    package func move(_ options: [String] = []) async throws -> ToolResult {
         let words = [lab.settings.godwit, "move", "web", "host-b:"] + options
         return try await lab.host("a").run(
             ["sh", "-c", "echo $$ >/run/mover; exec \"$@\"", "sh"] + words, seconds: 100)
@@ -114,7 +112,7 @@ struct MoveLab {
 
     /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it: with 1
     /// no restore succeeds there, with `max` any.
-    func limitTasks(_ value: String) throws {
+    package func limitTasks(_ value: String) throws {
         let hierarchies = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter {
             FileManager.default.fileExists(atPath: "\($0)/cgroup.procs")
         }
@@ -130,7 +128,7 @@ struct MoveLab {
         for file in files { try Data(value.utf8).write(to: URL(filePath: file)) }
     }
 
-    func interruptMove() async throws {
+    package func interruptMove() async throws {
         try await lab.host("a").check(["sh", "-c", "kill -INT $(cat /run/mover)"])
     }
 }
