@@ -120,7 +120,7 @@ extension Lab {
                 let isVolume = words.count > 2 && words[words.count - 2] == "volumes"
                 if isVolume || words.last == "rootfs" { walk?.skipDescendants() }
             }
-            return found
+            return found.filter { $0 != MoveLab.moverFile }
         }
     }
 

@@ -77,17 +77,23 @@ package enum LabCommands {
         network(of: pid, ["ip", "neighbour", "flush", "all"])
     }
 
-    /// What shows each list of a host's network, by the list's name.
+    /// What shows each list of a host's network, by the list's name. The kernel makes up the
+    /// addresses of host ends, which then show among routes and as a bridge's permanent entries.
     static let networkLists = [
-        ("rules of nftables", ["nft", "list", "ruleset"]),
-        ("rules of iptables", ["sh", "-c", "iptables-save | grep -v '^#' | sed 's/\\[.*//'"]),
-        ("rules of ip6tables", ["sh", "-c", "ip6tables-save | grep -v '^#' | sed 's/\\[.*//'"]),
-        ("queueing", ["sh", "-c", "tc qdisc show; tc filter show"]),
-        ("routes", ["sh", "-c", "ip route show table all; ip -6 route show table all; ip rule"]),
-        ("neighbours", ["sh", "-c", "ip neighbour show; ip neighbour show proxy"]),
-        ("pinned addresses", ["sh", "-c", "bridge fdb show | grep -E 'permanent|static'"]),
-        ("network namespaces by name", ["ip", "netns", "list"]),
+        "rules of nftables": ["nft", "list", "ruleset"],
+        "rules of iptables": shell("iptables-save | grep -v '^#' | sed 's/\\[.*//'"),
+        "rules of ip6tables": shell("ip6tables-save | grep -v '^#' | sed 's/\\[.*//'"),
+        "queueing": shell("tc qdisc show; tc filter show"),
+        "routes": shell(
+            "{ ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; }"
+                + " | sed 's/fe80:[0-9a-f:]*/fe80::#/'"),
+        "neighbours": shell("ip neighbour show; ip neighbour show proxy"),
+        "pinned addresses": shell(
+            "bridge fdb show | grep -E 'permanent|static' | sed '/permanent/s/^[0-9a-f:]*/#/'"),
+        "network namespaces by name": ["ip", "netns", "list"],
     ]
+
+    private static func shell(_ script: String) -> [String] { ["sh", "-c", script] }
 
     package static func rootFilesystem(script: String, kind: String) -> Command {
         Command(script, [kind])

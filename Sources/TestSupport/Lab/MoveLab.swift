@@ -8,6 +8,8 @@ package struct MoveLab: Sendable {
 
     package init(lab: Lab) { self.lab = lab }
 
+    static let moverFile = "/run/mover"
+
     /// One process: with version 1 cgroups a task born during the freeze can make CRIU's dump
     /// time out.
     package static let counting = """
@@ -103,11 +105,11 @@ package struct MoveLab: Sendable {
     }
 
     /// Starts `godwit move` on host a in the background; its pid (as the host counts) is in
-    /// `/run/mover`.
+    /// `moverFile`.
     package func move(_ options: [String] = []) async throws -> ToolResult {
         let words = [lab.settings.godwit, "move", "web", "host-b:"] + options
         return try await lab.host("a").run(
-            ["sh", "-c", "echo $$ >/run/mover; exec \"$@\"", "sh"] + words, seconds: 100)
+            ["sh", "-c", "echo $$ >\(Self.moverFile); exec \"$@\"", "sh"] + words, seconds: 100)
     }
 
     /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it: with 1
@@ -129,6 +131,6 @@ package struct MoveLab: Sendable {
     }
 
     package func interruptMove() async throws {
-        try await lab.host("a").check(["sh", "-c", "kill -INT $(cat /run/mover)"])
+        try await lab.host("a").check(["sh", "-c", "kill -INT $(cat \(Self.moverFile))"])
     }
 }
