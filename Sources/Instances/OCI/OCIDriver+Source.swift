@@ -9,12 +9,14 @@ extension OCIDriver: Checkpointable {
         try await waitForArrival(definition)
         // What arrives is kept from before the freeze on, what the instance sends goes out until
         // then: nothing falls in between.
-        for hold in packetHolds.of(definition.name) ?? [] { try hold.start(isPinned: false) }
+        let holds = packetHolds.of(definition.name) ?? []
+        for hold in holds { try hold.start() }
         let (cgroup, file) = (try cgroup(definition), files(definition).throttled)
         // A task that has had its share for now would wait for the next one before it stops. What
         // cannot be given back now is when the instance is thawed.
         try await cgroup.freeze { try? ProcessorThrottle.lift(cgroup, file: file) }
         for end in hostEnds(definition) { try end.silence() }
+        for hold in holds { try hold.yield() }
     }
 
     package func thaw(_ definition: InstanceDefinition) async throws {

@@ -112,28 +112,31 @@ package final class PacketHold: Sendable {
 
     /// Keeps from now on what arrives for the instance. Idempotent.
     ///
-    /// The source silences its host end after this and not before: nothing is lost between the two,
-    /// and the instance gets no more acknowledgements that make it send.
-    ///
-    /// - Parameter isPinned: whether the address stays here when frames from it come in elsewhere.
-    ///   The target pins it: the original's last frames may still be under way. The source does
-    ///   not, so that its bridge follows the target's announcement.
-    package func start(isPinned: Bool) throws {
+    /// The address stays here whatever comes in elsewhere: at the source the instance still sends,
+    /// at the target the original's last frames may be under way. The source silences its host end
+    /// after this and not before: nothing is lost between the two, and the instance gets no more
+    /// acknowledgements that make it send.
+    package func start() throws {
         try state.withLock { state in
             guard state.phase == .prepared else { return }
             // Before the kernel is asked: what arrives while it answers is kept.
             state.phase = .holding
             do {
                 try route.tell(
-                    [
-                        .place(hardware, at: index, isPinned ? .pinned : .untilHeard),
-                        .port(index, takesFloods: true),
-                    ], to: "send the instance's frames to \(name)")
+                    [.place(hardware, at: index, .pinned), .port(index, takesFloods: true)],
+                    to: "send the instance's frames to \(name)")
             } catch {
                 state.phase = .prepared
                 throw error
             }
         }
+    }
+
+    /// Lets the bridge follow the next announcement that it hears. For the source, once its host
+    /// end is silent: a frame of the instance itself would be one.
+    package func yield() throws {
+        try route.tell(
+            [.place(hardware, at: index, .untilHeard)], to: "let the address of \(name) move")
     }
 
     /// Tells the bridge and every switch behind it that the instance's addresses are here.

@@ -42,7 +42,7 @@ import Testing
             try await traffic(scene, address) { traffic in
                 let hold = try await time("prepare") { try await scene.prepare(on: scene.a) }
                 let began = ContinuousClock.now
-                try await time("start") { try hold.start(isPinned: true) }
+                try await time("start") { try hold.start() }
                 if isReplaced {
                     try await scene.disconnect(from: scene.a)
                     try await scene.connect(to: scene.a)
@@ -89,10 +89,14 @@ import Testing
             try await traffic(scene, "10.9.0.7", isStream: false) { traffic in
                 let source = try await scene.prepare(on: scene.a)
                 let target = try await scene.prepare(on: scene.b)
-                try source.start(isPinned: false)
+                try source.start()
+                // The instance runs a little longer; what it sends must not bring the address back.
+                let word = ["bash", "-c", "echo word >/dev/udp/10.9.0.1/9"]
+                #expect(try await scene.run(scene.instance, word).status.isSuccess)
                 try HoldScene.end.silence(host: scene.a)
+                try source.yield()
                 try await eventually("frames are kept at the source") { source.tally.kept > 20 }
-                try target.start(isPinned: true)
+                try target.start()
                 try await time("announce") {
                     try target.announce(try Announcement(interface: HoldScene.interface))
                 }
@@ -124,7 +128,7 @@ import Testing
             _ = try await scene.run(scene.client, ["sh", "-c", "echo 60000 >\(path)"])
             try await traffic(scene, address, isStream: false, pause: 0) { traffic in
                 let hold = try await scene.prepare(on: scene.a)
-                try hold.start(isPinned: true)
+                try hold.start()
                 try HoldScene.end.silence(host: scene.a)
                 try await scene.ip(scene.client, ["neighbour flush dev up0"])
                 traffic.send()
@@ -142,7 +146,7 @@ import Testing
         try await HoldScene.withInstance { scene in
             try await traffic(scene, "10.9.0.7", isStream: false, pause: 0) { traffic in
                 let hold = try await scene.prepare(on: scene.a)
-                try hold.start(isPinned: true)
+                try hold.start()
                 try HoldScene.end.silence(host: scene.a)
                 let extra = 500
                 for _ in 0..<Limit.heldFrames + extra { traffic.send() }
@@ -163,7 +167,7 @@ import Testing
     @Test func `broadcasts of others are not kept`() async throws {
         try await HoldScene.withInstance { scene in
             let hold = try await scene.prepare(on: scene.a)
-            try hold.start(isPinned: true)
+            try hold.start()
             for address in ["10.9.0.99", "fd09::99"] {
                 _ = try await scene.asks(address)
             }
@@ -192,8 +196,8 @@ import Testing
             let before = try await scene.state(of: scene.a).links
             for isReleased in [true, false] {
                 let hold = try await scene.prepare(on: scene.a)
-                try hold.start(isPinned: true)
-                try hold.start(isPinned: true)
+                try hold.start()
+                try hold.start()
                 let during = try await scene.state(of: scene.a)
                 #expect(during.links == before.union([hold.name]))
                 #expect(during.places.allSatisfy { $0.contains(hold.name) })
@@ -220,9 +224,9 @@ import Testing
     @Test func `a second hold of an interface takes the place of the first`() async throws {
         try await HoldScene.withInstance { scene in
             let first = try await scene.prepare(on: scene.a)
-            try first.start(isPinned: true)
+            try first.start()
             let second = try await scene.prepare(on: scene.a)
-            try second.start(isPinned: true)
+            try second.start()
             try await traffic(scene, "10.9.0.7", isStream: false, pause: 0) { traffic in
                 traffic.send()
                 try await eventually("the second keeps it") { second.tally.kept == 1 }
@@ -240,7 +244,7 @@ import Testing
             await #expect(processExitsWith: .signal(SIGKILL)) { [host = host as Int32] in
                 let hold = try await PacketHold.prepare(
                     HoldScene.interface, beside: HoldScene.end, host: host)
-                try hold.start(isPinned: true)
+                try hold.start()
                 kill(getpid(), SIGKILL)
             }
             try await eventually("the tap is gone") {
@@ -310,7 +314,7 @@ import Testing
             }
             #expect(missing?.code == .notFound && missing?.message.contains("gwnone0") == true)
             let hold = try await scene.prepare(on: scene.a)
-            try hold.start(isPinned: true)
+            try hold.start()
             await #expect(throws: GodwitError(.kernelRefused, "")) {
                 _ = try await scene.release(hold, into: HostEnd(name: "gwnone1"))
             }

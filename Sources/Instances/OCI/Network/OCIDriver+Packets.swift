@@ -19,7 +19,7 @@ extension OCIDriver: PacketHolding {
 
     package func startHold(_ definition: InstanceDefinition) async throws {
         for (interface, hold) in zip(definition.interfaces, packetHolds.of(definition.name) ?? []) {
-            try hold.start(isPinned: true)
+            try hold.start()
             try hold.announce(Announcement(interface: interface))
         }
         // What clients send to published ports comes here from now on, and is kept.
