@@ -6,7 +6,8 @@ package import MigrationCore
 /// (section 2.1.1) and RFC 4862 (section 5.4) do before an address is used.
 ///
 /// The instance itself, which answers from the other host if both share a network, is told by its
-/// hardware address and does not count. Silence proves nothing: who is asleep does not answer.
+/// hardware addresses and does not count: Linux answers by any interface for all of a machine's
+/// addresses. Silence proves nothing: who is asleep does not answer.
 package enum AddressProbe {
     /// Each address is asked for twice.
     private static let asking = Duration.milliseconds(50)
@@ -20,10 +21,12 @@ package enum AddressProbe {
     package static func answered(
         for interfaces: [InterfaceDefinition], host: Int32 = 0
     ) async -> Set<String> {
-        await withTaskGroup(of: Set<String>.self) { group in
+        let own = Set(
+            interfaces.compactMap { try? LinkAddresses.hardware($0.hardwareAddress) })
+        return await withTaskGroup(of: Set<String>.self) { group in
             for interface in interfaces where !interface.addresses.isEmpty {
                 group.addTask {
-                    let found = try? await blocking { try answered(for: interface, host) }
+                    let found = try? await blocking { try answered(for: interface, own, host) }
                     return found ?? []
                 }
             }
@@ -32,9 +35,8 @@ package enum AddressProbe {
     }
 
     private static func answered(
-        for interface: InterfaceDefinition, _ host: Int32
+        for interface: InterfaceDefinition, _ own: Set<[UInt8]>, _ host: Int32
     ) throws -> Set<String> {
-        let own = try LinkAddresses.hardware(interface.hardwareAddress)
         let wanted = try interface.addresses.map(LinkAddresses.network)
         guard let bridge = try RouteSocket(of: host).link(interface.bridge), bridge.isUp,
             bridge.hardware.count == 6
@@ -53,7 +55,7 @@ package enum AddressProbe {
                     sockets[0].number, Int32(bridge.index), question, question.count)
             }
             hear(sockets, for: wait) { answer in
-                guard answer.hardware != own,
+                guard !own.contains(answer.hardware),
                     let address = wanted.first(where: { $0.bytes == answer.address })
                 else { return }
                 found.insert(address.description)

@@ -28,6 +28,10 @@ import Testing
                 await AddressProbe.answered(for: [stranger], host: scene.b) == [
                     "10.9.0.1", "fd09:0:0:0:0:0:0:1", "10.9.0.7", "fd09:0:0:0:0:0:0:7",
                 ])
+            // Another interface of the same instance, which answers for all of its addresses.
+            let second = interface(["10.9.0.7/24"], hardware: "02:00:5e:10:00:08")
+            let both = [second, interface([])]
+            #expect(await AddressProbe.answered(for: both, host: scene.b) == [])
         }
     }
 
