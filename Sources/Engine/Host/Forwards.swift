@@ -51,7 +51,9 @@ extension HostService {
 
     private func endDueForwards() async throws {
         let now = Timestamp.now
-        let here = try store.instances().filter { $0.isWanted && !$0.isArriving }.map(\.definition)
+        // One that a migration has now may be about to leave.
+        let here = try store.instances()
+            .filter { $0.isWanted && !$0.isArriving && $0.lock == nil }.map(\.definition)
         try await equipment.removeForwards { forward in
             let isDue = forward.until.map { $0 <= now } ?? false
             return isDue || here.contains { $0.hasInterfaces(of: forward.definition) }
