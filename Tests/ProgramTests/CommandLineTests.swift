@@ -75,6 +75,35 @@ import godwit
         #expect(request.interfaces == [])
     }
 
+    @Test func `a launch with limits of every kind`() throws {
+        let line = """
+            launch /images/redis db --memory 512MiB --memory-reservation 64MiB \
+            --memory-swap 1GiB --cpu-weight 300 --cpuset-cpus 0-1,3 --io-weight 20 \
+            --device-read-bps /dev/vda:1MiB --device-write-bps /dev/vdb:2MiB \
+            --device-read-iops /dev/vda:100 --device-write-iops /dev/vda:200 \
+            --device /dev/fuse --device /dev/net/tun:rw
+            """
+        let expected = ResourceLimits(
+            memory: .mebibytes(512), memoryReservation: .mebibytes(64), memorySwap: .gibibytes(1),
+            cpuWeight: 300, cpuset: try ProcessorSet(parsing: "0,1,3"), ioWeight: 20,
+            ioLimits: [
+                IOLimit(
+                    device: "/dev/vda", readBytes: 1 << 20, readOperations: 100,
+                    writeOperations: 200),
+                IOLimit(device: "/dev/vdb", writeBytes: 2 << 20),
+            ],
+            devices: [
+                DeviceAccess(path: "/dev/fuse"), DeviceAccess(path: "/dev/net/tun", access: "rw"),
+            ])
+        #expect(try Reading.launch(words(line)).limits == expected)
+        for wrong in ["--cpu-weight 0", "--cpuset-cpus x", "--device /etc", "--device-read-bps /a"]
+        {
+            #expect(throws: (any Error).self) {
+                try Reading.launch(words("launch /images/redis db " + wrong))
+            }
+        }
+    }
+
     @Test func `a launch with nothing but root and name`() throws {
         let request = try Reading.launch(words("launch /images/redis db"))
         let expected = LaunchRequest(name: try InstanceName("db"), rootPath: "/images/redis")

@@ -195,7 +195,10 @@ import godwit
         let definition = InstanceDefinition(
             name: try InstanceName("web"),
             process: ProcessDefinition(command: ["sh", "-c", "echo it's"]),
-            limits: ResourceLimits(memory: .mebibytes(64), cpuMillis: 1500),
+            limits: ResourceLimits(
+                memory: .mebibytes(64), cpuMillis: 1500, cpuWeight: 50,
+                ioLimits: [IOLimit(device: "/dev/vda", readBytes: 1 << 20, writeOperations: 9)],
+                devices: [DeviceAccess(path: "/dev/fuse", access: "rw")]),
             idMap: IDMap(hostStart: 1_000_000, count: 65_536),
             interfaces: [
                 InterfaceDefinition(
@@ -206,7 +209,8 @@ import godwit
             created: Timestamp(milliseconds: 1_795_253_654_334))
         let observation = InstanceObservation(
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
-            cpuNanoseconds: 1_500_000_000)
+            cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
+            io: IOUsage(read: .mebibytes(3), written: .kibibytes(4)))
         let view = InstanceView(
             definition: definition, observation: observation, migration: nil)
         #expect(
@@ -219,9 +223,12 @@ import godwit
                 User:            0:0 in /
                 PID:             42
                 Processes:       2
-                Memory:          12 MiB
+                Memory:          12 MiB, at most 20 MiB
                 CPU time:        1.5 s
-                Limits:          memory 64 MiB · cpus 1.5
+                IO:              3 MiB read · 4 KiB written
+                Limits:          memory 64 MiB · cpus 1.5 · cpu weight 50
+                IO limit:        /dev/vda: read 1 MiB/s · 9 writes/s
+                Device:          /dev/fuse (rw)
                 User namespace:  ids 0–65535 are 1000000 and up on the host
                 Pool:            default
                 Mount:           /data from /srv, read-only

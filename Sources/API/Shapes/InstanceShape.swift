@@ -88,6 +88,7 @@ struct InstanceStateShape: Codable, Equatable, Sendable {
         self.status = status.word
         statusCode = status.code
         memory = ["usage": observation.memory.bytes]
+        memory["usage_peak"] = observation.memoryPeak?.bytes
         pid = observation.pid ?? 0
         processes = observation.processes
         cpu = ["usage": observation.cpuNanoseconds]
@@ -126,6 +127,7 @@ private func settings(of definition: InstanceDefinition) -> [String: String] {
     if let millis = definition.limits.cpuMillis {
         config["limits.cpu.allowance"] = "\(millis)ms/1000ms"
     }
+    if let cpuset = definition.limits.cpuset { config["limits.cpu"] = "\(cpuset)" }
     if let processes = definition.limits.processes {
         config["limits.processes"] = "\(processes)"
     }
@@ -142,6 +144,11 @@ private func devices(of definition: InstanceDefinition) -> [String: [String: Str
         var device = ["type": "disk", "source": mount.hostPath, "path": mount.path]
         if mount.isReadOnly { device["readonly"] = "true" }
         devices["mount\(number)"] = device
+    }
+    for (number, device) in definition.limits.devices.enumerated() {
+        devices["device\(number)"] = [
+            "type": "unix-char", "source": device.path, "path": device.path,
+        ]
     }
     for interface in definition.interfaces {
         devices[interface.name] = [

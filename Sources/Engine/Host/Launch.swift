@@ -66,6 +66,7 @@ extension HostService {
     }
 
     private func validate(_ request: LaunchRequest) throws {
+        try request.limits.validate()
         let counts = [
             ("interfaces", request.interfaces.count, Limit.interfacesPerInstance),
             ("mounts", request.mounts.count, Limit.mountsPerInstance),

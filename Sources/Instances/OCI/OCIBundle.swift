@@ -3,7 +3,7 @@ import MigrationCore
 
 extension OCISpecification {
     /// The bundle of an instance whose root filesystem is the tree at `root`.
-    init(_ record: RuntimeRecord) {
+    init(_ record: RuntimeRecord, on host: HostResources) {
         let definition = record.definition
         hostname = definition.name.text
         root = Root(path: record.root)
@@ -11,7 +11,7 @@ extension OCISpecification {
         mounts = Mount.ofKernel + definition.mounts.map { Mount($0) }
         hooks = Hooks(prestart: [Hook(record)])
         annotations = ["org.criu.config": record.files.criuConfiguration]
-        linux = Linux(record)
+        linux = Linux(record, on: host)
     }
 }
 
@@ -79,7 +79,7 @@ extension OCISpecification.Hook {
 }
 
 extension OCISpecification.Linux {
-    init(_ record: RuntimeRecord) {
+    init(_ record: RuntimeRecord, on host: HostResources) {
         let definition = record.definition
         cgroupsPath = record.configuration.cgroupPath(of: definition.name)
         // No cgroup namespace: runc cannot enter it any more once CRIU has restored it.
@@ -93,19 +93,14 @@ extension OCISpecification.Linux {
         }
         uidMappings = mapping
         gidMappings = mapping
-        resources = .init(definition.limits)
+        let nodes = definition.limits.devices.compactMap { device in
+            host.devices[device.path].map { OCISpecification.Node(device, $0) }
+        }
+        devices = nodes.isEmpty ? nil : nodes
+        resources = .init(definition.limits, on: host)
         maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/timer_list"]
         readonlyPaths = [
             "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
         ]
-    }
-}
-
-extension OCISpecification.Resources {
-    init(_ limits: ResourceLimits) {
-        devices = [.init(allow: false, access: "rwm")]
-        memory = limits.memory.map { .init(limit: $0.bytes) }
-        cpu = limits.cpuMillis.map { .init(quota: UInt64($0) * 100, period: 100_000) }
-        pids = limits.processes.map { .init(limit: $0) }
     }
 }

@@ -59,7 +59,8 @@ extension OCIDriver: InstanceDriver {
         return InstanceObservation(
             status: isFrozen ? .frozen : .running, pid: try firstProcess(definition),
             processes: processes.count, memory: cgroup.memory(),
-            cpuNanoseconds: cgroup.cpuNanoseconds())
+            cpuNanoseconds: cgroup.cpuNanoseconds(), memoryPeak: cgroup.memoryPeak(),
+            io: cgroup.ioUsage())
     }
 
     package func log(

@@ -1,5 +1,5 @@
 import Foundation
-import LinuxHost
+package import LinuxHost
 package import MigrationCore
 
 /// Containers on runc, checkpointed and restored by CRIU.
@@ -55,11 +55,13 @@ package struct OCIDriver: Sendable {
     }
 
     /// The OCI bundle's `config.json` for an instance with the tree at `root`.
-    package func specification(of definition: InstanceDefinition, root: String) throws -> [UInt8] {
+    package func specification(
+        of definition: InstanceDefinition, root: String, on host: HostResources
+    ) throws -> [UInt8] {
         let record = RuntimeRecord(
             configuration: configuration, definition: definition, root: root, isSilent: false,
             keepsConnections: true)
-        return try encodedJSON(OCISpecification(record))
+        return try encodedJSON(OCISpecification(record, on: host))
     }
 
     /// Writes the bundle and all that the monitor will read.
@@ -67,8 +69,9 @@ package struct OCIDriver: Sendable {
         let files = record.files
         try SmallFile.makeDirectory(files.directory)
         try record.write()
+        let host = HostResources.current(for: record.definition.limits)
         try SmallFile.replace(
-            files.specification, with: try encodedJSON(OCISpecification(record)))
+            files.specification, with: try encodedJSON(OCISpecification(record, on: host)))
         try writeCriuConfiguration(files, closesConnections: !record.keepsConnections)
     }
 

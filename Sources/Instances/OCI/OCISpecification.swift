@@ -58,6 +58,7 @@ struct OCISpecification: Encodable, Equatable {
         var namespaces: [Namespace]
         var uidMappings: [Mapping]?
         var gidMappings: [Mapping]?
+        var devices: [Node]?
         var resources: Resources
         var maskedPaths: [String]
         var readonlyPaths: [String]
@@ -73,28 +74,64 @@ struct OCISpecification: Encodable, Equatable {
         var size: UInt32
     }
 
+    struct Node: Encodable, Equatable {
+        var path: String
+        var type: String
+        var major: UInt32
+        var minor: UInt32
+        var fileMode = 0o666
+        var uid = 0
+        var gid = 0
+    }
+
     struct Resources: Encodable, Equatable {
         var devices: [Device]
         var memory: Memory?
         var cpu: Processor?
         var pids: Processes?
+        var blockIO: BlockIO?
+        /// Files of cgroup version 2 by name, written as they are.
+        var unified: [String: String]?
     }
 
     struct Device: Encodable, Equatable {
         var allow: Bool
+        var type: String?
+        var major: UInt32?
+        var minor: UInt32?
         var access: String
     }
 
     struct Memory: Encodable, Equatable {
-        var limit: UInt64
+        var limit: UInt64?
+        var reservation: UInt64?
+        /// Memory and swap together.
+        var swap: UInt64?
     }
 
     struct Processor: Encodable, Equatable {
-        var quota: UInt64
-        var period: UInt64
+        var quota: UInt64?
+        var period: UInt64?
+        var shares: UInt64?
+        var cpus: String?
     }
 
     struct Processes: Encodable, Equatable {
         var limit: UInt32
+    }
+
+    struct BlockIO: Encodable, Equatable {
+        /// Of version 1.
+        var weight: UInt32?
+        var throttleReadBpsDevice: [Rate]?
+        var throttleWriteBpsDevice: [Rate]?
+        var throttleReadIOPSDevice: [Rate]?
+        var throttleWriteIOPSDevice: [Rate]?
+    }
+
+    struct Rate: Encodable, Equatable {
+        var major: UInt32
+        var minor: UInt32
+        var rate: UInt64
     }
 }

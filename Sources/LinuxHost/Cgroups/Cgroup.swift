@@ -1,6 +1,6 @@
 import CLinux
 import Foundation
-package import MigrationCore
+import MigrationCore
 
 /// The control group of one instance, on hosts with version 1 hierarchies as on those with version
 /// 2.
@@ -111,36 +111,7 @@ package struct Cgroup: Sendable {
         }
     }
 
-    package func memory() -> ByteCount {
-        let file =
-            mounts.version == 2
-            ? freezerDirectory + "/memory.current"
-            : (mounts.controllers["memory"] ?? "") + path + "/memory.usage_in_bytes"
-        return ByteCount(bytes: SmallFile.word(file).flatMap { UInt64($0) } ?? 0)
-    }
-
-    /// Memory that several processes may map, and files in memory (`shmem` of `memory.stat`).
-    package func sharedMemory() -> ByteCount {
-        let (file, title) =
-            mounts.version == 2
-            ? (freezerDirectory + "/memory.stat", "shmem ")
-            : ((mounts.controllers["memory"] ?? "") + path + "/memory.stat", "total_shmem ")
-        let lines = (SmallFile.word(file) ?? "").split(separator: "\n")
-        let bytes = lines.first { $0.hasPrefix(title) }?.dropFirst(title.count)
-        return ByteCount(bytes: bytes.flatMap { UInt64($0) } ?? 0)
-    }
-
-    package func cpuNanoseconds() -> UInt64 {
-        guard mounts.version == 2 else {
-            let file = (mounts.controllers["cpuacct"] ?? "") + path + "/cpuacct.usage"
-            return SmallFile.word(file).flatMap { UInt64($0) } ?? 0
-        }
-        let lines = (SmallFile.word(freezerDirectory + "/cpu.stat") ?? "").split(separator: "\n")
-        let usage = lines.first { $0.hasPrefix("usage_usec ") }?.split(separator: " ").last
-        return (usage.flatMap { UInt64($0) } ?? 0) &* 1000
-    }
-
-    private var freezerDirectory: String {
+    var freezerDirectory: String {
         (mounts.controllers["freezer"] ?? mounts.unified ?? "") + path
     }
 

@@ -31,8 +31,7 @@ package actor HostFactsReader: HostFactsReading {
         async let criu = tool(criu, asked: criuFacts)
         async let rsync = tool(rsync, asked: rsyncFacts)
         async let runtimes = runtimeTools()
-        let mounts = definition?.mounts.map(\.hostPath) ?? []
-        let kernel = try await blocking { KernelFacts(mounts: mounts) }
+        let kernel = try await blocking { KernelFacts(for: definition) }
         return await HostFacts(
             hostname: kernel.hostname, clock: .now, architecture: machineArchitecture,
             kernel: kernel.version, kernelFeatures: kernel.features,
@@ -41,7 +40,8 @@ package actor HostFactsReader: HostFactsReading {
             memoryAvailable: kernel.memoryAvailable, bridges: kernel.bridges,
             bridgeNetworks: kernel.bridgeNetworks, instanceNames: instanceNames,
             addressesInUse: instanceAddresses.union(kernel.addresses), idRange: idRange,
-            mountablePaths: kernel.mountablePaths, pipeLimit: kernel.pipeLimit,
+            mountablePaths: kernel.mountablePaths, devices: kernel.devices,
+            processors: kernel.processors, pipeLimit: kernel.pipeLimit,
             publishing: PublishingFacts(
                 tools: Set([Nft.tool, Conntrack.tool].filter { executable($0) != nil }),
                 forwardsVersion4: kernel.forwardsVersion4,

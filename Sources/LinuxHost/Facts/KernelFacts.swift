@@ -19,19 +19,23 @@ struct KernelFacts: Sendable {
     /// The host's own, without `lo`.
     let addresses: Set<String>
     let mountablePaths: Set<String>
+    let devices: [String: DeviceNumber]
+    let processors: ProcessorSet?
     let pipeLimit: ByteCount
 
-    /// - Parameter mounts: the host paths to look for.
-    init(mounts: [String]) {
+    /// - Parameter definition: the instance whose mounts and devices are looked for.
+    init(for definition: InstanceDefinition?) {
         hostname = smallWord("/proc/sys/kernel/hostname") ?? "unknown"
         version = Version(parsing: smallWord("/proc/sys/kernel/osrelease") ?? "") ?? Version(0)
         features = Set(KernelFeature.allCases.filter(isPresent).map(\.rawValue))
         processorFeatures = KernelTexts.processorFeatures(
             cpuinfo: smallFile("/proc/cpuinfo") ?? "")
-        cgroup = KernelTexts.cgroup(
-            mounts: smallFile("/proc/self/mountinfo") ?? "",
-            known: smallFile("/proc/cgroups") ?? ""
-        ) { smallFile("\($0)/cgroup.controllers") }
+        let resources = HostResources.current(for: definition?.limits ?? ResourceLimits())
+        cgroup = resources.cgroup
+        devices = resources.devices
+        processors = smallWord("/sys/devices/system/cpu/online").flatMap {
+            try? ProcessorSet(parsing: $0)
+        }
         filesystems = KernelTexts.filesystems(smallFile("/proc/filesystems") ?? "")
         memoryAvailable = KernelTexts.memoryAvailable(meminfo: smallFile("/proc/meminfo") ?? "")
         let found = Set(
@@ -43,7 +47,8 @@ struct KernelFacts: Sendable {
         bridgeNetworks = Dictionary(grouping: addresses, by: \.interface)
             .filter { found.contains($0.key) }
             .mapValues { Set($0.map { "\($0.text)/\($0.prefixLength)" }) }
-        mountablePaths = Set(mounts.prefix(Limit.mountsPerInstance).filter(exists))
+        let mounts = (definition?.mounts ?? []).prefix(Limit.mountsPerInstance)
+        mountablePaths = Set(mounts.map(\.hostPath).filter(exists))
         pipeLimit = ByteCount(
             bytes: smallWord("/proc/sys/fs/pipe-max-size").flatMap { UInt64($0) } ?? 0)
     }

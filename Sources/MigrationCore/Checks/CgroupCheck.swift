@@ -5,32 +5,44 @@ struct CgroupCheck: HostCheckable {
     func findings(in comparison: Comparison) -> [Finding] {
         let (source, target) = (comparison.source.cgroup, comparison.target.cgroup)
         guard target.version != 0 else { return [unmounted(.target)] }
-        let needed = controllers(for: comparison)
+        let limits = comparison.definition.limits
+        let needed = limits.controllers(in: target.version)
+            .union(target.required(isFreezing: comparison.isLive))
+        let wished = limits.wishedControllers(in: target.version).subtracting(needed)
         let slowing: Set<String> =
             comparison.isLive && comparison.options.memory.throttle ? ["cpu"] : []
         return missing(needed, in: target, .target) + missing(slowing, in: source, .source)
+            + missing(wished, in: target, .target, .warning)
+            + unable(limits, target)
             + (comparison.isLive && source.version != target.version
                 ? [differs(source.version, target.version)] : [])
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {
         guard host.cgroup.version != 0 else { return [unmounted(place)] }
-        return missing(["memory", "cpu", "pids"], in: host.cgroup, place, .warning)
-            + missing(freezer(host.cgroup), in: host.cgroup, place)
+        let io = ResourceLimits.ioController(in: host.cgroup.version)
+        return missing(["memory", "cpu", "cpuset", io, "pids"], in: host.cgroup, place, .warning)
+            + missing(host.cgroup.required(isFreezing: true), in: host.cgroup, place)
     }
 
-    private func controllers(for comparison: Comparison) -> Set<String> {
-        let limits = comparison.definition.limits
-        var needed = comparison.isLive ? freezer(comparison.target.cgroup) : []
-        if limits.memory != nil { needed.insert("memory") }
-        if limits.cpuMillis != nil { needed.insert("cpu") }
-        if limits.processes != nil { needed.insert("pids") }
-        return needed
-    }
-
-    /// In version 2 freezing needs no controller.
-    private func freezer(_ cgroup: CgroupFacts) -> Set<String> {
-        cgroup.version == 1 ? ["freezer"] : []
+    /// What the controllers are there for and cannot do on this kernel: the instance does without.
+    private func unable(_ limits: ResourceLimits, _ target: CgroupFacts) -> [Finding] {
+        var findings: [Finding] = []
+        if limits.ioWeight != nil, !target.hasAny([.bfqWeight, .costWeight]) {
+            findings.append(
+                Finding(
+                    name, .warning,
+                    cause: "the target's kernel keeps no io weights, the instance's has no effect",
+                    cure: "load the scheduler there: modprobe bfq, and choose it for the disk"))
+        }
+        if limits.memorySwap != nil, !target.hasAny([.swap]) {
+            findings.append(
+                Finding(
+                    name, .warning,
+                    cause: "the target's kernel does not account swap, the limit of it is dropped",
+                    cure: "boot it with swapaccount=1, or turn swap off there"))
+        }
+        return findings
     }
 
     private func missing(
@@ -63,5 +75,43 @@ struct CgroupCheck: HostCheckable {
             cause: "the source has cgroup version \(source), the target version \(target)",
             cure: "boot both hosts with the same version, or move with --cold"
         )
+    }
+}
+
+extension CgroupFacts {
+    /// In version 2 neither freezing nor device rules need a controller; runc starts nothing
+    /// without one for devices in version 1.
+    fileprivate func required(isFreezing: Bool) -> Set<String> {
+        guard version == 1 else { return [] }
+        return isFreezing ? ["freezer", "devices"] : ["devices"]
+    }
+
+    /// A host that does not tell gets the benefit of the doubt.
+    package func hasAny(_ wanted: Set<CgroupAbility>) -> Bool {
+        abilities.map { !$0.isDisjoint(with: wanted.map(\.rawValue)) } ?? true
+    }
+}
+
+extension ResourceLimits {
+    package static func ioController(in version: Int) -> String { version == 1 ? "blkio" : "io" }
+
+    /// The controllers without which the instance could take more than it may.
+    package func controllers(in version: Int) -> Set<String> {
+        var needed: Set<String> = []
+        if memory != nil || memorySwap != nil { needed.insert("memory") }
+        if cpuMillis != nil { needed.insert("cpu") }
+        if cpuset != nil { needed.insert("cpuset") }
+        if processes != nil { needed.insert("pids") }
+        if !ioLimits.isEmpty { needed.insert(Self.ioController(in: version)) }
+        return needed
+    }
+
+    /// Those without which it could get less than it should.
+    package func wishedControllers(in version: Int) -> Set<String> {
+        var wished: Set<String> = []
+        if memoryReservation != nil { wished.insert("memory") }
+        if cpuWeight != nil { wished.insert("cpu") }
+        if ioWeight != nil { wished.insert(Self.ioController(in: version)) }
+        return wished
     }
 }

@@ -5,7 +5,8 @@ package enum Checks {
     package static let all: [any Check] = [
         ArchitectureCheck(), ProcessorCheck(), KernelVersionCheck(), KernelFeatureCheck(),
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
-        MountCheck(), NameCheck(), PoolCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
+        MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
+        DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(), ClockCheck(),
         RsyncCheck(), PipeCheck(), ObstacleCheck(),
     ]

@@ -2,7 +2,11 @@
 struct ClockCheck: Check {
     let name = "clock"
 
+    /// Hosts that follow a time server are within milliseconds of each other; file times of whole
+    /// seconds, as make and HTTP caches compare them, notice a second.
     static let noticed: UInt64 = 1_000
+    /// Beyond what one-time passwords (steps of 30 s, one before and one after) and leases allow
+    /// for; one that is started anew reads the clock then, as after any boot.
     static let harmful: UInt64 = 60_000
 
     func findings(in comparison: Comparison) -> [Finding] {

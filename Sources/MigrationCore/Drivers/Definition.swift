@@ -74,20 +74,6 @@ package struct ProcessDefinition: Codable, Equatable, Sendable {
     ]
 }
 
-/// What the instance may use at most; nil means no limit of its own.
-package struct ResourceLimits: Codable, Equatable, Sendable {
-    package var memory: ByteCount?
-    /// Processor time in thousandths of one processor: 1500 is one and a half.
-    package var cpuMillis: UInt32?
-    package var processes: UInt32?
-
-    package init(memory: ByteCount? = nil, cpuMillis: UInt32? = nil, processes: UInt32? = nil) {
-        self.memory = memory
-        self.cpuMillis = cpuMillis
-        self.processes = processes
-    }
-}
-
 /// One contiguous range: id `i` inside is `hostStart + i` outside, for `i` below `count`.
 package struct IDMap: Codable, Hashable, Sendable {
     package var hostStart: UInt32

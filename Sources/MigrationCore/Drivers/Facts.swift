@@ -26,6 +26,11 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var idRange: IDMap?
     /// Host paths that exist here, of those that the offered instance mounts.
     package var mountablePaths: Set<String>
+    /// Devices that exist here, of those that the offered instance's limits name; nil from a host
+    /// that does not tell.
+    package var devices: [String: DeviceNumber]?
+    /// The processors that are online; nil from a host that does not tell.
+    package var processors: ProcessorSet?
     /// `/proc/sys/fs/pipe-max-size`.
     package var pipeLimit: ByteCount
     /// Nil from a version that publishes no ports.
@@ -51,6 +56,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
         addressesInUse: Set<String>,
         idRange: IDMap?,
         mountablePaths: Set<String>,
+        devices: [String: DeviceNumber]? = nil,
+        processors: ProcessorSet? = nil,
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil
     ) {
@@ -74,6 +81,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
         self.addressesInUse = addressesInUse
         self.idRange = idRange
         self.mountablePaths = mountablePaths
+        self.devices = devices
+        self.processors = processors
         self.pipeLimit = pipeLimit
     }
 }
@@ -164,11 +173,26 @@ package struct CgroupFacts: Codable, Equatable, Sendable {
     /// not count), 2 where they are in the unified one, 0 where none is mounted.
     package var version: Int
     package var controllers: Set<String>
+    /// Raw values of `CgroupAbility`; nil from a host that does not tell.
+    package var abilities: Set<String>?
 
-    package init(version: Int, controllers: Set<String>) {
+    package init(
+        version: Int, controllers: Set<String>, abilities: Set<String>? = nil
+    ) {
         self.version = version
         self.controllers = controllers
+        self.abilities = abilities
     }
+}
+
+/// What a controller has on some kernels and lacks on others.
+package enum CgroupAbility: String, Sendable, CaseIterable {
+    /// The io scheduler BFQ keeps weights: `blkio.bfq.weight`, `io.bfq.weight`.
+    case bfqWeight
+    /// The cost model keeps weights: `io.weight`, in version 2 alone.
+    case costWeight
+    /// Swapped memory is accounted: `memory.memsw.*`, `memory.swap.*`.
+    case swap
 }
 
 package struct PoolFacts: Codable, Equatable, Sendable {

@@ -73,6 +73,10 @@ package struct InstanceObservation: Codable, Equatable, Sendable {
     package var processes: Int
     package var memory: ByteCount
     package var cpuNanoseconds: UInt64
+    /// The most memory it has had on this host; nil where the kernel does not tell.
+    package var memoryPeak: ByteCount?
+    /// What it has read from and written to disks on this host.
+    package var io: IOUsage?
 
     package init(
         status: InstanceStatus,
@@ -80,7 +84,9 @@ package struct InstanceObservation: Codable, Equatable, Sendable {
         exitStatus: Int32? = nil,
         processes: Int = 0,
         memory: ByteCount = .zero,
-        cpuNanoseconds: UInt64 = 0
+        cpuNanoseconds: UInt64 = 0,
+        memoryPeak: ByteCount? = nil,
+        io: IOUsage? = nil
     ) {
         self.status = status
         self.pid = pid
@@ -88,6 +94,19 @@ package struct InstanceObservation: Codable, Equatable, Sendable {
         self.processes = processes
         self.memory = memory
         self.cpuNanoseconds = cpuNanoseconds
+        self.memoryPeak = memoryPeak
+        self.io = io
+    }
+}
+
+/// Bytes that have gone from and to block devices.
+package struct IOUsage: Codable, Equatable, Sendable {
+    package var read: ByteCount
+    package var written: ByteCount
+
+    package init(read: ByteCount, written: ByteCount) {
+        self.read = read
+        self.written = written
     }
 }
 

@@ -59,6 +59,7 @@ extension InstanceDefinition {
         }
         try bounded(mounts.count, by: Limit.mountsPerInstance, "mounts")
         try bounded(mounts.flatMap { [$0.hostPath, $0.path] }, "a mount's path")
+        try limits.validate()
     }
 }
 

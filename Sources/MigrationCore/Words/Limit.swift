@@ -29,6 +29,12 @@ package enum Limit {
     package static let portsPerInstance = 64
     /// Connections through an instance's published ports that travel with it.
     package static let connectionsKept = 16_384
+    /// Device rules of an instance: of access, and of io.
+    package static let devicesPerInstance = 64
+    /// A processor's number, at which the kernel's own limit is (`CONFIG_NR_CPUS`).
+    package static let processors = 8_192
+    /// Of cgroup version 2 (`CGROUP_WEIGHT_MAX`).
+    package static let weight: UInt32 = 10_000
     package static let commandWords = 1_024
     package static let environmentVariables = 1_024
     /// A name, path, address or other single word in a definition or message.

@@ -22,9 +22,7 @@ struct LaunchCommand: AsyncParsableCommand {
         parsing: .postTerminator, help: "The first process; left out, the image says it.")
     var command: [String] = []
 
-    @Option(help: "Memory at most, such as 512MiB.", transform: Read.size) var memory: ByteCount?
-    @Option(help: "Processors at most, such as 1.5.") var cpus: Double?
-    @Option(help: "Processes at most.") var processes: UInt32?
+    @OptionGroup var limiting: LimitOptions
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp("An environment variable; repeatable.", valueName: "name=value"))
@@ -69,9 +67,6 @@ struct LaunchCommand: AsyncParsableCommand {
         if network.contains(where: { $0.request == nil }), network.count > 1 || bridge != nil {
             throw ValidationError("--network none allows no other interface")
         }
-        if let cpus, !(cpus >= 0.001 && cpus <= 4096) {
-            throw ValidationError("--cpus is a number from 0.001 to 4096")
-        }
         if let wrong = env.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
             throw ValidationError("--env \"\(wrong)\" is not NAME=VALUE")
         }
@@ -83,12 +78,10 @@ struct LaunchCommand: AsyncParsableCommand {
             let first = InterfaceRequest(bridge: bridge, addresses: address, gateways: gateway)
             interfaces.insert(first, at: 0)
         }
-        let limits = ResourceLimits(
-            memory: memory, cpuMillis: cpus.map { UInt32(($0 * 1000).rounded()) },
-            processes: processes)
         return LaunchRequest(
             name: name, rootPath: absolute(rootfs), command: command, environment: env,
-            workingDirectory: workdir, userID: user?.user, groupID: user?.group, limits: limits,
+            workingDirectory: workdir, userID: user?.user, groupID: user?.group,
+            limits: limiting.limits,
             isPrivileged: privileged, interfaces: interfaces, mounts: mount.map(\.definition),
             ports: publish.map(\.definition), pool: pool, starts: !noStart)
     }

@@ -53,19 +53,13 @@ private func processLines(_ view: InstanceView) -> [(String, String)] {
     if observation.status == .stopped { return lines }
     let seconds = Double(observation.cpuNanoseconds) / 1e9
     lines.append(("Processes", "\(observation.processes)"))
-    lines.append(("Memory", sizeText(observation.memory)))
+    let peak = observation.memoryPeak.map { ", at most \(sizeText($0))" } ?? ""
+    lines.append(("Memory", sizeText(observation.memory) + peak))
     lines.append(("CPU time", "\(decimal(seconds, places: 1)) s"))
-    return lines
-}
-
-private func limitLines(_ limits: ResourceLimits) -> [(String, String)] {
-    var parts: [String] = []
-    if let memory = limits.memory { parts.append("memory \(sizeText(memory))") }
-    if let millis = limits.cpuMillis {
-        parts.append("cpus \(decimal(Double(millis) / 1000, places: 1))")
+    if let io = observation.io {
+        lines.append(("IO", "\(sizeText(io.read)) read · \(sizeText(io.written)) written"))
     }
-    if let processes = limits.processes { parts.append("processes \(processes)") }
-    return [("Limits", parts.isEmpty ? "none" : parts.joined(separator: " · "))]
+    return lines
 }
 
 private func idMapText(_ map: IDMap?) -> String {

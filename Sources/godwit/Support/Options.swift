@@ -43,6 +43,10 @@ enum Read {
         try told { try parseSize(text) }
     }
 
+    @Sendable static func processors(_ text: String) throws -> ProcessorSet {
+        try told { try ProcessorSet(parsing: text) }
+    }
+
     @Sendable static func bandwidth(_ text: String) throws -> Bandwidth {
         Bandwidth(limit: text == "unlimited" ? nil : try size(text))
     }
@@ -59,7 +63,7 @@ enum Read {
         return seconds
     }
 
-    private static func told<Value>(_ body: () throws -> Value) throws -> Value {
+    static func told<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
         } catch let error as GodwitError {

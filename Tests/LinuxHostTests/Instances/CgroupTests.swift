@@ -31,6 +31,23 @@ import Testing
         #expect(mounts.directories(of: "/a") == ["/sys/fs/cgroup/a"])
     }
 
+    @Test func `io is summed over all disks in both versions`() {
+        let new = "254:0 rbytes=1000 wbytes=20 rios=3 wios=4\n7:0 rbytes=1 wbytes=2 dbytes=9"
+        let expected = IOUsage(read: ByteCount(bytes: 1001), written: ByteCount(bytes: 22))
+        #expect(IOUsage(ioStat: new) == expected)
+        let old = """
+            254:0 Read 1000
+            254:0 Write 20
+            254:0 Total 1020
+            7:0 Read 1
+            7:0 Write 2
+            Total 1023
+            """
+        #expect(IOUsage(serviceBytes: old) == expected)
+        let none = IOUsage(read: .zero, written: .zero)
+        #expect(IOUsage(ioStat: "") == none && IOUsage(serviceBytes: "Total 0") == none)
+    }
+
     @Test func `a host without control groups is refused`() {
         #expect(throws: GodwitError(.kernelRefused, "")) {
             try Cgroup(path: "/a", mounts: CgroupMounts(mounts: "proc /proc proc rw 0 0"))

@@ -41,7 +41,10 @@ func ableHost() -> HostFacts {
             ToolFacts(name: "runc", version: Version(1, 1, 5), features: [ToolFacts.checkpoint])
         ],
         rsync: ToolFacts(name: "rsync", version: Version(3, 2, 7), features: ["ACLs", "xattrs"]),
-        cgroup: CgroupFacts(version: 1, controllers: ["memory", "cpu", "pids", "freezer"]),
+        cgroup: CgroupFacts(
+            version: 1,
+            controllers: ["memory", "cpu", "cpuset", "blkio", "devices", "pids", "freezer"],
+            abilities: Set(CgroupAbility.allCases.map(\.rawValue))),
         filesystems: ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "ext4"],
         pools: [
             PoolFacts(
@@ -50,7 +53,9 @@ func ableHost() -> HostFacts {
         memoryAvailable: .gibibytes(4), bridges: ["br0"],
         bridgeNetworks: ["br0": ["10.0.0.1/24"]], instanceNames: ["web"],
         addressesInUse: ["10.0.0.1"], idRange: IDMap(hostStart: 100_000, count: 1_000_000),
-        mountablePaths: ["/srv/data"], pipeLimit: .mebibytes(1)
+        mountablePaths: ["/srv/data"],
+        devices: ["/dev/vda": DeviceNumber(isBlock: true, major: 254, minor: 0)],
+        processors: try? ProcessorSet(parsing: "0-3"), pipeLimit: .mebibytes(1)
     )
 }
 

@@ -17,7 +17,7 @@ import Testing
         #expect(finding?.cause == "the target has no cgroup controller for cpu, memory, pids")
         #expect(
             try found(mode) {
-                $0.target.cgroup.controllers = ["freezer"]
+                $0.target.cgroup.controllers = ["freezer", "devices"]
                 $0.definition.limits = ResourceLimits()
             } == [])
     }
