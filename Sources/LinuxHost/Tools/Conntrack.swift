@@ -36,7 +36,8 @@ package enum Conntrack {
     }
 
     /// Reads what `list` prints. Lines of other connections (not translated, of other transports,
-    /// not yet answered) are passed over, and what is more than `Limit.connectionsKept`.
+    /// not yet answered, TCP that begins or has ended) are passed over, and what is more than
+    /// `Limit.connectionsKept`.
     package static func connections(in text: String) -> [TranslatedConnection] {
         let lines = text.split(separator: "\n").lazy.compactMap { connection(in: $0) }
         return Array(lines.prefix(Limit.connectionsKept))
@@ -59,11 +60,12 @@ package enum Conntrack {
             let hostPort = values["--dport"].flatMap({ UInt16($0) }),
             let port = values["--reply-port-src"].flatMap({ UInt16($0) })
         else { return nil }
-        return TranslatedConnection(
+        let connection = TranslatedConnection(
             transport: transport, client: "\(client)", clientPort: clientPort, host: "\(host)",
             hostPort: hostPort, instance: "\(instance)", port: port,
             seconds: values["-t"].flatMap { UInt32($0) } ?? 60,
             state: values["--state"].flatMap(TranslatedConnection.State.init))
+        return connection.hasFittingState ? connection : nil
     }
 }
 
@@ -105,9 +107,12 @@ package struct TranslatedConnection: Codable, Hashable, Sendable {
         self.state = state
     }
 
+    /// TCP has a state, UDP has none: conntrack ends at the first line where it is otherwise.
+    fileprivate var hasFittingState: Bool { (transport == .tcp) == (state != nil) }
+
     /// Whether it leads to the instance through one of its ports: a peer may have said anything.
     package func belongs(to definition: InstanceDefinition) -> Bool {
-        guard let client = NetworkAddress(client), let host = NetworkAddress(host),
+        guard hasFittingState, let client = NetworkAddress(client), let host = NetworkAddress(host),
             let inside = NetworkAddress(instance), client.bytes.count == host.bytes.count,
             definition.publishedAddress(isVersion6: host.bytes.count == 16) == inside
         else { return false }

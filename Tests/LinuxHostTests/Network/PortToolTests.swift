@@ -74,6 +74,10 @@ import Testing
         "", "-A", "nonsense", "-A -p sctp", "-D -s 10.1.0.2",
         "-A -t 9 -u UNSET -s 10.1.0.2 -d 192.0.2.9 -g 10.0.0.5 -q 10.1.0.2 -p tcp --sport 1",
         "-A -t 9 -u SEEN_REPLY -s x -d 192.0.2.9 -g 10.0.0.5 -p tcp --sport 1 --dport 2",
+        """
+        -A -t 59 -u SEEN_REPLY -s 10.1.0.2 -d 192.0.2.9 -g 10.0.0.5 -q 10.1.0.2 -p tcp \
+        --sport 4001 --dport 8080 --reply-port-src 80 --reply-port-dst 4001 --state SYN_RECV
+        """,
         "-A -u SEEN_REPLY -s 10.1.0.2 -d 192.0.2.9 -g 10.0.0.5 -p tcp --sport 70000 --dport 2",
     ])
     func `lines of other connections are passed over`(text: String) {
@@ -99,7 +103,7 @@ import Testing
         let spoilt: [(inout TranslatedConnection) -> Void] = [
             { $0.instance = "10.0.0.6" }, { $0.port = 22 }, { $0.hostPort = 22 },
             { $0.host = "192.0.2.8" }, { $0.transport = .udp }, { $0.client = "fd00::1" },
-            { $0.client = "10.1.0.2 -j" }, { $0.instance = "" },
+            { $0.client = "10.1.0.2 -j" }, { $0.instance = "" }, { $0.state = nil },
         ]
         for spoil in spoilt {
             var other = connection
