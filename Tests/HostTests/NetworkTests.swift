@@ -121,6 +121,20 @@ import Testing
         }
     }
 
+    @Test func `a client that only listens behind a published port hears every line of the move`()
+        async throws
+    {
+        try await MoveLab.with(prepare: Self.innerNetworks) { moving in
+            try await moving.serve(Self.behindPort)
+            let heard = try await moving.asking(Lab.address(50), 8080, isTold: true) {
+                for (source, target) in [("a", "b"), ("b", "a")] {
+                    try await moving.lab.check(source, ["move", "web", "host-\(target):"])
+                }
+            }
+            #expect(heard > 20)
+        }
+    }
+
     @Test func `a move that fails leaves the published port where it was`() async throws {
         try await MoveLab.with(prepare: Self.innerNetworks) { moving in
             let lab = moving.lab

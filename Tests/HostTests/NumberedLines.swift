@@ -6,12 +6,20 @@ import Testing
 
 /// A server in the instance, and a client that sees whether one connection lives on.
 extension MoveLab {
-    /// Answers the lines of each connection with numbers from 1 on.
+    /// Answers the lines of each connection with numbers from 1 on; told to `tell`, says them by
+    /// itself.
     static let server = """
-        import socket, _thread
+        import socket, time, _thread
         def serve(link):
             lines = link.makefile('rb')
             number = 0
+            if lines.readline() == b'tell\\n':
+                while True:
+                    number += 1
+                    link.sendall(b'%d\\n' % number)
+                    time.sleep(0.02)
+            number = 1
+            link.sendall(b'1\\n')
             while lines.readline():
                 number += 1
                 link.sendall(b'%d\\n' % number)
@@ -31,12 +39,14 @@ extension MoveLab {
         lines = link.makefile('rb')
         last = count = 0
         open('/run/asking', 'w').close()
+        isTold = len(sys.argv) > 3
+        if isTold: link.sendall(b'tell\\n')
         while not os.path.exists('/run/stop'):
-            link.sendall(b'?\\n')
+            if not isTold: link.sendall(b'?\\n')
             number = int(lines.readline())
             assert number == last + 1, (number, last)
             last, count = number, count + 1
-            time.sleep(0.002)
+            if not isTold: time.sleep(0.002)
         sys.stdout.write('answers %d' % count)
         """
 
@@ -48,8 +58,10 @@ extension MoveLab {
     }
 
     /// What the client has to say about a connection that it has while `body` runs.
+    ///
+    /// - Parameter isTold: the client only listens, the instance speaks.
     func asking(
-        _ address: String, _ port: Int, _ body: () async throws -> Void
+        _ address: String, _ port: Int, isTold: Bool = false, _ body: () async throws -> Void
     ) async throws -> Int {
         let client = lab.client
         try await client.check(["rm", "-f", "/run/stop", "/run/asking"])
@@ -58,7 +70,8 @@ extension MoveLab {
             return try await client.run(["timeout", "1", "bash", "-c", probe]).status.isSuccess
         }
         async let said = client.run(
-            ["python3", "-c", Self.asker, address, "\(port)"], seconds: 90)
+            ["python3", "-c", Self.asker, address, "\(port)"] + (isTold ? ["tell"] : []),
+            seconds: 90)
         try await eventually("the client asks") {
             try await client.run(["test", "-e", "/run/asking"]).status.isSuccess
         }

@@ -25,6 +25,8 @@ extension OCIDriver: Checkpointable {
         await waitForDump(files)
         try cgroup.thaw()
         try await resumeTraffic(definition)
+        // A target that let go may have had them meanwhile.
+        try? await publishedPorts(definition)?.claim()
         try ProcessorThrottle.lift(cgroup, file: files.throttled)
         try SmallFile.remove(files.images)
         try SmallFile.remove(files.work)
@@ -106,7 +108,7 @@ extension OCIDriver: Checkpointable {
         let files = files(definition)
         async let connections = keepConnections(definition)
         let status = await child.wait()
-        let kept = try await connections
+        let kept = await connections
         try SmallFile.remove(files.dumping)
         guard status.isSuccess else {
             let error = CriuFailure.error(.checkpointFailed, files, action: "dump")

@@ -56,8 +56,6 @@ extension OCIDriver: PacketHolding {
             }
         }
         try? await announce(definition)
-        // A target that let go may have had them meanwhile.
-        try? await publishedPorts(definition)?.claim()
         for interface in definition.interfaces {
             // It only asks more often than it need.
             if let process { try? NeighbourQuestions.calm(interface.name, of: process) }

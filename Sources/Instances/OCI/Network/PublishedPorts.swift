@@ -94,16 +94,16 @@ extension OCIDriver {
 
     /// Source: puts the connections through published ports beside the images of the instance that
     /// stands still. Without them they may break, which is no reason for the move to fail.
-    func keepConnections(_ definition: InstanceDefinition) async throws -> [UInt8]? {
+    func keepConnections(_ definition: InstanceDefinition) async -> [UInt8]? {
         guard let ports = publishedPorts(definition), let found = try? await ports.connections()
         else { return nil }
-        return try encodedJSON(found)
+        return try? encodedJSON(found)
     }
 
-    /// Target: opens the ports and has the connections go on.
+    /// Target: opens the ports, unless the hold has, and has the connections go on.
     func openPorts(_ definition: InstanceDefinition, images: String) async throws {
         guard let ports = publishedPorts(definition) else { return }
-        try await ports.open()
+        if packetHolds.of(definition.name) == nil { try await ports.open() }
         guard let bytes = try? SmallFile.bytes("\(images)/\(Self.connectionsFile)"),
             let known = try? JSONDecoder().decode([TranslatedConnection].self, from: Data(bytes))
         else { return }
