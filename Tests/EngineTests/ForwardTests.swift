@@ -121,7 +121,7 @@ import Testing
             try await world.settled()
             let request = LaunchRequest(name: web, rootPath: "/image", interfaces: [Self.bridge])
             try await world.a.service.launch(request)
-            try await Task.sleep(for: .milliseconds(1_200))
+            _ = try await world.a.service.endDueForwards()
             #expect(try await world.a.service.forwards().count == 1)
             let failure = await world.failure {
                 $0.newName = name("web2")

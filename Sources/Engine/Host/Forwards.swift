@@ -30,7 +30,7 @@ extension HostService {
         }
         for forward in known {
             switch forward.direction {
-            case .leaving: try await equipment.removeForwards { $0.definition.name == name }
+            case .leaving: try await equipment.removeForwards(of: name)
             case .arriving: try await exclusively(name) { try await cut($0) }
             }
         }
@@ -39,31 +39,45 @@ extension HostService {
     /// Ends what is due, for ever; a child of `run`.
     func endForwardsInTime() async {
         while !Task.isCancelled {
-            do { try await endDueForwards() } catch {
+            var pause = Self.forwardsAreLookedAt
+            do {
+                if let next = try await endDueForwards() {
+                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
+                    pause = min(pause, .milliseconds(max(left, 0)))
+                }
+            } catch {
                 logger.warning(
                     "forwarding could not be ended yet", metadata: ["error": "\(error)"])
             }
-            try? await Task.sleep(for: Self.forwardsAreLookedAt)
+            try? await Task.sleep(for: pause)
         }
     }
 
-    private static let forwardsAreLookedAt = Duration.seconds(1)
+    /// What has begun meanwhile is seen after this.
+    private static let forwardsAreLookedAt = Duration.seconds(5)
 
-    private func endDueForwards() async throws {
+    /// - Returns: when the next is due; nil if none is.
+    package func endDueForwards() async throws -> Timestamp? {
         let now = Timestamp.now
         // One that a migration has now may be about to leave.
-        let here = try store.instances()
-            .filter { $0.isWanted && !$0.isArriving && $0.lock == nil }.map(\.definition)
+        let here = try store.instances().filter { !$0.isArriving && $0.lock == nil }
+        let back = here.filter(\.isWanted).map(\.definition)
         try await equipment.removeForwards { forward in
-            let isDue = forward.until.map { $0 <= now } ?? false
-            return isDue || here.contains { $0.hasInterfaces(of: forward.definition) }
+            guard let until = forward.until else { return !isUnderWay(forward.id) }
+            return until <= now || back.contains { $0.hasInterfaces(of: forward.definition) }
         }
-        for record in try store.instances() where record.lock == nil && !record.isArriving {
-            let ends = record.definition.interfaces.compactMap(\.cableEnds).min()
-            guard let ends, ends <= now else { continue }
+        for record in here {
+            guard let ends = record.definition.cableEnds, ends <= now else { continue }
             // One that an operation has now is looked at again.
-            try? await exclusively(record.definition.name) { try await cut($0) }
+            guard !operating.contains(record.definition.name) else { continue }
+            try await exclusively(record.definition.name) { try await cut($0) }
         }
+        return try (store.forwards().compactMap(\.until) + here.compactMap(\.definition.cableEnds))
+            .filter { $0 > now }.min()
+    }
+
+    private func isUnderWay(_ id: MigrationID) -> Bool {
+        sources[id].map { !$0.isConcluded } ?? false
     }
 
     private func cut(_ record: InstanceRecord) async throws {
@@ -75,9 +89,13 @@ extension HostService {
 }
 
 extension Equipment {
-    /// Of moves that have come to their end.
+    /// Those of moves that have come to their end.
+    func removeForwards(of name: InstanceName) async throws {
+        try await removeForwards { $0.definition.name == name && $0.until != nil }
+    }
+
     func removeForwards(where isWanted: (ForwardRecord) -> Bool) async throws {
-        for record in try store.forwards() where record.until != nil && isWanted(record) {
+        for record in try store.forwards() where isWanted(record) {
             guard let driver = try driver(record.definition.kind) as? any TrafficForwarding else {
                 continue
             }
@@ -93,6 +111,9 @@ extension InstanceDefinition {
         name == other.name
             && interfaces.map(\.hardwareAddress) == other.interfaces.map(\.hardwareAddress)
     }
+
+    /// When what comes to it from the network that it has left ends; nil if nothing does.
+    var cableEnds: Timestamp? { interfaces.compactMap(\.cableEnds).min() }
 
     mutating func endCables(at time: Timestamp) {
         for index in interfaces.indices where interfaces[index].cable != nil {

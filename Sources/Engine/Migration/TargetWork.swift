@@ -74,7 +74,7 @@ final class TargetWork: Sendable {
         if let ledger = job.ledger { try equipment.store.save(ledger.report) }
         if plan.options.forward != nil {
             // Its ends would have the names of those that come.
-            try await equipment.removeForwards { $0.definition.name == definition.name }
+            try await equipment.removeForwards(of: definition.name)
         }
         try equipment.store.insert(
             InstanceRecord(
