@@ -96,14 +96,7 @@ package struct OCIDriver: Sendable {
 
     /// Waits for what a monitor says of its start or restore.
     func readReport(from read: Descriptor, _ files: InstanceFiles) async throws -> Double {
-        let bytes = try await blocking {
-            var all: [UInt8] = []
-            while true {
-                let next = try read.read(upTo: 65_536)
-                if next.isEmpty { return all }
-                all += next
-            }
-        }
+        let bytes = try await blocking { try read.readToEnd() }
         guard let report = try? JSONDecoder().decode(Monitor.Report.self, from: Data(bytes)) else {
             throw GodwitError(
                 .internalFault, "the monitor of \(files.name) ended without a report",

@@ -12,8 +12,13 @@ package struct Announcement: Equatable, Sendable {
 
     /// - Throws: `badRequest` for an address that is none.
     package init(interface: InterfaceDefinition) throws {
-        let hardware = try LinkAddresses.hardware(interface.hardwareAddress)
-        let addresses = try interface.addresses.map(LinkAddresses.network)
+        self.init(
+            of: try interface.addresses.map(LinkAddresses.network),
+            at: try LinkAddresses.hardware(interface.hardwareAddress))
+    }
+
+    init(of addresses: [NetworkAddress], at hardware: [UInt8]) {
+        precondition(hardware.count == 6)
         frames =
             addresses.isEmpty
             ? [Self.reverseARP(hardware: hardware)]
@@ -24,8 +29,8 @@ package struct Announcement: Equatable, Sendable {
             }
     }
 
-    /// Sends every frame out of the instance's own interface, in the network namespace of `pid`, as
-    /// soon as that can transmit; waits 200 ms for it at most.
+    /// Sends every frame out of the interface, in the network namespace of `pid` (0: this one's),
+    /// as soon as that can transmit; waits 200 ms for it at most.
     package func send(from interface: String, of pid: Int32) async throws {
         let number = godwit_socket_of(pid, AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
         guard number >= 0 else {

@@ -35,12 +35,8 @@ package struct FloatingAddress: Codable, Equatable, Sendable {
         guard let link = try RouteSocket(of: 0).link(interface), link.hardware.count == 6 else {
             return
         }
-        let hardware = link.hardware.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-        let announcement = try Announcement(
-            interface: InterfaceDefinition(
-                name: interface, bridge: interface,
-                hardwareAddress: hardware.joined(separator: ":"), addresses: ["\(address)"]))
-        try await announcement.send(from: interface, of: getpid())
+        let announcement = Announcement(of: [address], at: link.hardware)
+        try await announcement.send(from: interface, of: 0)
     }
 
     /// The host has it no more. Idempotent.

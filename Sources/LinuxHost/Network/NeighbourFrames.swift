@@ -27,24 +27,24 @@ enum NeighbourFrames {
     ) -> [UInt8] {
         precondition(group.count == 16 && group[0] == 0xff && message.count < 256)
         var body = message
-        let sum = checksum(own + group + [0, 0, 0, UInt8(body.count), 0, 0, 0, 58] + body)
+        let sum = internetChecksum(own + group + [0, 0, 0, UInt8(body.count), 0, 0, 0, 58] + body)
         body[2] = UInt8(sum >> 8)
         body[3] = UInt8(sum & 0xff)
         let header: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(body.count), 58, 255]
         return [0x33, 0x33] + group.suffix(4) + hardware + [0x86, 0xdd] + header + own + group
             + body
     }
+}
 
-    /// RFC 1071 over an even number of bytes.
-    private static func checksum(_ bytes: [UInt8]) -> UInt16 {
-        precondition(bytes.count.isMultiple(of: 2))
-        var sum: UInt32 = 0
-        for index in stride(from: 0, to: bytes.count, by: 2) {
-            sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1])
-        }
-        while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
-        return ~UInt16(sum)
+/// RFC 1071 over an even number of bytes.
+package func internetChecksum(_ bytes: [UInt8]) -> UInt16 {
+    precondition(bytes.count.isMultiple(of: 2))
+    var sum: UInt32 = 0
+    for index in stride(from: 0, to: bytes.count, by: 2) {
+        sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1])
     }
+    while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
+    return ~UInt16(sum)
 }
 
 /// Somebody who says that an address is his.

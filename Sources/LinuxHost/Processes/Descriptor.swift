@@ -42,6 +42,15 @@ package final class Descriptor: Sendable {
     }
 
     /// Up to `limit` bytes; empty at the end.
+    package func readToEnd() throws -> [UInt8] {
+        var all: [UInt8] = []
+        while true {
+            let next = try read(upTo: 65_536)
+            if next.isEmpty { return all }
+            all += next
+        }
+    }
+
     package func read(upTo limit: Int) throws -> [UInt8] {
         precondition(limit > 0)
         var failure: Int32 = 0

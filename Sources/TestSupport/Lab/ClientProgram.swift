@@ -37,14 +37,7 @@ package struct ClientProgram: Sendable {
     /// Ends it and returns what it saw.
     package func finish() async throws -> [UInt8] {
         input.close()
-        let bytes = try await blocking { [output] in
-            var all: [UInt8] = []
-            while true {
-                let more = try output.read(upTo: 65_536)
-                if more.isEmpty { return all }
-                all += more
-            }
-        }
+        let bytes = try await blocking { [output] in try output.readToEnd() }
         _ = await child.wait()
         return bytes
     }

@@ -61,13 +61,7 @@ package struct Oracle: Sendable {
     package func move(
         from source: String, to target: String, options: [String] = []
     ) async throws -> MigrationReport {
-        try await lab.check(source, ["move", Self.name, "host-\(target):"] + options)
-        let text = try await lab.check(source, ["migrations", Self.name, "--format", "json"])
-        let reports = try JSONDecoder().decode([MigrationReport].self, from: Data(text.utf8))
-        guard let newest = reports.max(by: { $0.started < $1.started }) else {
-            throw GodwitError(.notFound, "host \(source) lists no migration")
-        }
-        return newest
+        try await lab.move(Self.name, from: source, to: target, options)
     }
 
     /// Has the instance compare all of its memory.

@@ -1,4 +1,5 @@
 import Foundation
+import LinuxHost
 import MigrationCore
 
 /// Sends numbers and hears them again, whether or not the ones before have come back.
@@ -114,7 +115,7 @@ package enum Echo {
         var packet: [UInt8] =
             [8, 0, 0, 0] + big(identity) + big(UInt16(truncatingIfNeeded: number))
         packet += bytes(of: number)
-        packet.replaceSubrange(2..<4, with: big(checksum(packet)))
+        packet.replaceSubrange(2..<4, with: big(internetChecksum(packet)))
         return packet
     }
 
@@ -126,17 +127,6 @@ package enum Echo {
             Array(body.dropFirst(4).prefix(2)) == big(identity)
         else { return nil }
         return eightBytes(body.suffix(8))
-    }
-
-    /// RFC 1071.
-    package static func checksum(_ bytes: [UInt8]) -> UInt16 {
-        precondition(bytes.count.isMultiple(of: 2))
-        var sum: UInt32 = 0
-        for index in stride(from: 0, to: bytes.count, by: 2) {
-            sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1])
-        }
-        while sum > 0xffff { sum = sum & 0xffff + sum >> 16 }
-        return ~UInt16(sum)
     }
 
     private static func big(_ value: UInt16) -> [UInt8] {
