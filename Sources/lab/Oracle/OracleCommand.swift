@@ -25,8 +25,7 @@ struct OracleCommand: AsyncParsableCommand {
         say(OracleRow.head)
         for variant in try chosen() {
             let row = await OracleRun(
-                root: root, variant: variant, moves: moves,
-                options: postcopy ? ["--postcopy"] : []
+                root: root, variant: variant, moves: moves, isPostcopy: postcopy
             ).run()
             rows.append(row)
             say(row.text)
@@ -57,12 +56,11 @@ struct OracleRun {
     let root: String
     let variant: OracleVariant
     let moves: Int
-    /// Of each `godwit move`.
-    let options: [String]
+    let isPostcopy: Bool
 
     /// What went wrong is in the row, too.
     func run() async -> OracleRow {
-        var row = OracleRow(variant: variant)
+        var row = OracleRow(variant: variant, isPostcopy: isPostcopy)
         do {
             row = try await Oracle.with(variant, root: root) { oracle in
                 await measure(oracle)
@@ -74,7 +72,7 @@ struct OracleRun {
     }
 
     private func measure(_ oracle: Oracle) async -> OracleRow {
-        var row = OracleRow(variant: variant)
+        var row = OracleRow(variant: variant, isPostcopy: isPostcopy)
         do {
             let client = try await Counting(client: oracle.lab.client, address: Oracle.address)
             do { try await moveAndVerify(oracle, &row) } catch {
@@ -94,7 +92,9 @@ struct OracleRun {
         var last = try await oracle.verify()
         for number in 0..<moves {
             let (source, target) = number.isMultiple(of: 2) ? ("a", "b") : ("b", "a")
-            row.add(try await oracle.move(from: source, to: target, options: options))
+            row.add(
+                try await oracle.move(
+                    from: source, to: target, options: isPostcopy ? ["--postcopy"] : []))
             // Now and then it moves on at once; mostly memory is compared while it still arrives.
             if number % 4 == 0, number + 1 < moves { continue }
             if number % 4 == 2 { try await Task.sleep(for: .milliseconds(300)) }

@@ -5,6 +5,8 @@ import TestSupport
 /// What came of the moves of one kind.
 struct OracleRow: Codable {
     let variant: OracleVariant
+    /// Memory is to follow the instance, and not to go ahead.
+    let isPostcopy: Bool
     private(set) var moves = 0
     /// Summed up over all moves.
     private(set) var pagesChecked = 0
@@ -16,7 +18,8 @@ struct OracleRow: Codable {
     private(set) var trackers: [String: Int] = [:]
     /// Why none better was taken.
     private(set) var reasons: [String: Int] = [:]
-    private(set) var movesWithoutRounds = 0
+    /// Moves in which no memory went ahead, or followed with post-copy.
+    private(set) var movesInFreeze = 0
     private(set) var downtimes: [Double] = []
     /// The parts of the longest.
     private(set) var longestParts: [String: Double] = [:]
@@ -25,15 +28,20 @@ struct OracleRow: Codable {
     var failure: String?
     var explanations: [String] = []
 
-    init(variant: OracleVariant) { self.variant = variant }
+    init(variant: OracleVariant, isPostcopy: Bool) {
+        self.variant = variant
+        self.isPostcopy = isPostcopy
+    }
 
     mutating func add(_ report: MigrationReport) {
         moves += 1
         let downtime = report.downtimeMilliseconds ?? 0
         if downtime >= downtimes.max() ?? 0 { longestParts = report.downtime }
         downtimes.append(downtime)
-        pagesCarried.append(report.memory?.pagesCarried ?? 0)
-        if (report.memory?.pagesAhead ?? 0) == 0 { movesWithoutRounds += 1 }
+        let followed = report.memory?.fetch?.owedPages ?? 0
+        pagesCarried.append((report.memory?.pagesCarried ?? 0) + followed)
+        let outside = isPostcopy ? followed : report.memory?.pagesAhead ?? 0
+        if outside == 0 { movesInFreeze += 1 }
         for use in report.memory?.trackers ?? [] {
             trackers[use.name, default: 0] += use.tasks
             if use.reason != "the best there is" {
@@ -49,7 +57,7 @@ struct OracleRow: Codable {
     }
 
     var isGood: Bool {
-        failure == nil && wrongPages == 0 && pagesChecked > 0 && movesWithoutRounds == 0
+        failure == nil && wrongPages == 0 && pagesChecked > 0 && movesInFreeze == 0
             && repliesLost == 0 && connectionAlive
     }
 
@@ -69,7 +77,10 @@ struct OracleRow: Codable {
 
     private var fault: String {
         var faults = failure.map { [$0] } ?? []
-        if movesWithoutRounds > 0 { faults.append("\(movesWithoutRounds) moves without rounds") }
+        if movesInFreeze > 0 {
+            let what = isPostcopy ? "without memory that follows" : "without rounds"
+            faults.append("\(movesInFreeze) moves \(what)")
+        }
         if repliesLost > 0 { faults.append("\(repliesLost) replies lost") }
         if !connectionAlive { faults.append("the client's connection broke") }
         return faults.joined(separator: "; ")
