@@ -28,7 +28,7 @@ package enum Limit {
     package static let forwardSeconds: UInt32 = 30 * 24 * 3_600
     package static let portsPerInstance = 64
     /// Connections through an instance's published ports that travel with it.
-    package static let connectionsKept = 16_384
+    package static let connectionsKept = 8_192
     /// Device rules of an instance: of access, and of io.
     package static let devicesPerInstance = 64
     /// A processor's number, at which the kernel's own limit is (`CONFIG_NR_CPUS`).

@@ -1,3 +1,4 @@
+import Foundation
 import LinuxHost
 import MigrationCore
 import Testing
@@ -94,6 +95,15 @@ import Testing
         }
         let many = String(repeating: line + "\n", count: Limit.connectionsKept + 10)
         #expect(Conntrack.connections(in: many).count == Limit.connectionsKept)
+    }
+
+    @Test func `the longest list of connections fits into what is read of a file`() throws {
+        let address = (0..<8).map { _ in "ffff" }.joined(separator: ":")
+        let longest = TranslatedConnection(
+            transport: .tcp, client: address, clientPort: 65_535, host: address, hostPort: 65_535,
+            instance: address, port: 65_535, seconds: .max, state: .established)
+        let size = try JSONEncoder().encode(longest).count + 1
+        #expect(size * Limit.connectionsKept < Int(Limit.smallFile.bytes))
     }
 
     @Test func `only connections through the instance's own ports are its own`() throws {

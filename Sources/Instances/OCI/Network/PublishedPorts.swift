@@ -97,7 +97,8 @@ extension OCIDriver {
     func keepConnections(_ definition: InstanceDefinition) async -> [UInt8]? {
         guard let ports = publishedPorts(definition), let found = try? await ports.connections()
         else { return nil }
-        return try? encodedJSON(found)
+        // Without line breaks: as many as may be kept fit into what is read of a file.
+        return try? Array(JSONEncoder().encode(found))
     }
 
     /// Target: opens the ports, unless the hold has, and has the connections go on.
