@@ -41,6 +41,27 @@ import Wire
         }
     }
 
+    /// Each takes a lock of its own and wants the other's: a task that is cancelled, and a reader
+    /// that is woken.
+    @Test(.timeLimit(.minutes(1)))
+    private func `a reader is cancelled in the moment in which the peer ends`() async throws {
+        let acceptor = TestAcceptor(stream: { stream in
+            _ = try? await stream.read()
+            try? await stream.finish()
+        })
+        try await Pair.with(acceptor) { pair in
+            for _ in 0..<400 {
+                let stream = try await pair.openStream()
+                let reader = Task { try? await stream.read() }
+                try await stream.write([1])
+                try? await Task.sleep(for: .microseconds(.random(in: 0..<300)))
+                reader.cancel()
+                _ = await reader.value
+                await stream.cancel()
+            }
+        }
+    }
+
     @Test private func `the target may speak first and end first`() async throws {
         let got = Mutex<[UInt8]?>(nil)
         let acceptor = TestAcceptor(stream: { stream in

@@ -96,15 +96,16 @@ package final class PageFetcher: Sendable {
 
     /// Has pages come that a fault waits for.
     func ask(for pages: ChunkPages) {
-        state.withLock { state in
+        let wake = state.withLock { state -> AsyncStream<Void>.Continuation? in
             let asked = state.asked[.urgent]?[pages.key] ?? PageSet()
             guard !asked.contains(pages.pages.lowerBound), !state.faults.contains(pages) else {
-                return
+                return nil
             }
             state.faults.append(pages)
             state.report.stalls += 1
-            state.wakes[.urgent]?.yield()
+            return state.wakes[.urgent]
         }
+        wake?.yield()
     }
 
     func attach(_ server: LazyPagesServer) { state.withLock { $0.server = server } }

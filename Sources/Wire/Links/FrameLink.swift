@@ -19,13 +19,25 @@ final class FrameLink: Sendable {
         self.timing = timing
     }
 
-    var isOver: Bool { state.withLock { $0.failure != nil || $0.isOver } }
+    /// Looks at the state or changes it, then wakes who has waited for that.
+    private func change<Value: Sendable, Failure: Error>(
+        _ body: (inout LinkState) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        var wakes: [LinkState.Wake] = []
+        defer { for wake in wakes { wake() } }
+        return try state.withLock { (state) throws(Failure) -> Value in
+            defer { wakes = state.takeWakes() }
+            return try body(&state)
+        }
+    }
+
+    var isOver: Bool { change { $0.failure != nil || $0.isOver } }
 
     // MARK: Reading
 
     /// The next frame; nil once the peer has said its end.
     func next() async throws -> Frame? {
-        let (taken, isDemanded) = try state.withLock { (try $0.take(), $0.demand()) }
+        let (taken, isDemanded) = try change { (try $0.take(), $0.demand()) }
         if isDemanded { channel.read() }
         switch taken {
         case .frame(let frame): return frame
@@ -34,14 +46,14 @@ final class FrameLink: Sendable {
         }
         return try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
-                state.withLock { $0.awaitFrame(waiting) }
+                change { $0.awaitFrame(waiting) }
             }
         }
     }
 
     /// Asks the socket for more if there is room.
     func demand() {
-        if state.withLock({ $0.demand() }) { channel.read() }
+        if change({ $0.demand() }) { channel.read() }
     }
 
     // MARK: Writing
@@ -49,29 +61,29 @@ final class FrameLink: Sendable {
     /// Sends a frame; returns when there is room for the next.
     func write(_ kind: FrameKind, _ payload: ArraySlice<UInt8>) async throws {
         let size = FrameHeader.size + payload.count
-        let isFull = try state.withLock { try $0.write(size) }
+        let isFull = try change { try $0.write(size) }
         channel.writeAndFlush(Frame.bytes(kind, payload, channel.allocator)).whenComplete {
             result in
-            self.state.withLock { $0.wrote(size) }
+            self.change { $0.wrote(size) }
             if case .failure(let error) = result { self.lose(error) }
         }
         guard isFull else { return }
         try await cancellable {
             try await withCheckedThrowingContinuation { waiting in
-                state.withLock { $0.awaitRoom(waiting) }
+                change { $0.awaitRoom(waiting) }
             }
         }
     }
 
     /// Sends a frame; returns when it is on the wire.
     func send(_ kind: FrameKind, _ payload: [UInt8]) async throws {
-        _ = try state.withLock { try $0.write(0) }
+        _ = try change { try $0.write(0) }
         try await flush(kind, payload)
     }
 
     /// Says that nothing more will be written; returns when that is on the wire.
     func finish() async throws {
-        if try state.withLock({ try $0.sayEnd() }) { try await flush(.end, []) }
+        if try change({ try $0.sayEnd() }) { try await flush(.end, []) }
     }
 
     private func flush(_ kind: FrameKind, _ payload: [UInt8]) async throws {
@@ -84,13 +96,13 @@ final class FrameLink: Sendable {
             channel.writeAndFlush(frame, promise: written)
             do { try await written.futureResult.get() } catch {
                 lose(error)
-                throw state.withLock { $0.failure } ?? linkLost("\(error)")
+                throw change { $0.failure } ?? linkLost("\(error)")
             }
         }
     }
 
     private func endIsOut() {
-        let isOver = state.withLock { state in
+        let isOver = change { state in
             state.endFlushed()
             return state.isOver
         }
@@ -109,7 +121,7 @@ final class FrameLink: Sendable {
 
     /// Ends both directions with this error, and tells the peer `reason` if the socket takes it.
     func fail(_ error: GodwitError, telling reason: GodwitError? = nil) {
-        let isNew = state.withLock { state in
+        let isNew = change { state in
             guard state.end(.failed(error)) else { return false }
             state.discard()
             return true
@@ -128,7 +140,7 @@ final class FrameLink: Sendable {
 
     /// After the last word: ignores what still comes, and closes when the peer does or is too slow.
     func awaitHangUp() {
-        state.withLock { $0.discard() }
+        change { $0.discard() }
         demand()
         hangUp(after: timing.linger)
     }
@@ -137,7 +149,7 @@ final class FrameLink: Sendable {
 
     /// What has arrived whole may still be read.
     func lose(_ cause: String) {
-        if state.withLock({ $0.end(.failed(linkLost(cause))) }) { hangUp() }
+        if change({ $0.end(.failed(linkLost(cause))) }) { hangUp() }
     }
 
     private func linkLost(_ cause: String) -> GodwitError {
@@ -153,13 +165,13 @@ final class FrameLink: Sendable {
     /// Lets go of the connection without losing what was said: if the end was said, until the peer
     /// has said its own; if not, the peer is told.
     func abandon(within patience: TimeAmount) {
-        let (isFailed, isFinished) = state.withLock { ($0.failure != nil, $0.hasSaidEnd) }
+        let (isFailed, isFinished) = change { ($0.failure != nil, $0.hasSaidEnd) }
         guard !isFailed, channel.isActive else { return }
         guard isFinished else {
             let reason = GodwitError(.cancelled, "the other host closed the stream before its end")
             return fail(GodwitError(.cancelled, "the stream was closed"), telling: reason)
         }
-        state.withLock { $0.discard() }
+        change { $0.discard() }
         demand()
         hangUp(after: patience)
     }
@@ -189,28 +201,28 @@ extension FrameLink {
         case .ping: break
         case .end: heardEnd(answering: isControl)
         case .failure:
-            _ = state.withLock { $0.end(.failed(Payload.decode(failure: frame.payload))) }
+            _ = change { $0.end(.failed(Payload.decode(failure: frame.payload))) }
             hangUp()
-        case .hello, .message, .data: state.withLock { $0.hear(frame) }
+        case .hello, .message, .data: change { $0.hear(frame) }
         }
     }
 
     private func heardEnd(answering: Bool) {
-        let (mayAnswer, isDiscarding) = state.withLock { state in
+        let (mayAnswer, isDiscarding) = change { state in
             _ = state.end(.end)
             return (state.failure == nil && answering && !state.hasSaidEnd, state.isDiscarding)
         }
-        if mayAnswer, (try? state.withLock({ try $0.sayEnd() })) == true {
+        if mayAnswer, (try? change({ try $0.sayEnd() })) == true {
             channel.writeAndFlush(Frame.bytes(.end, [], channel.allocator)).whenComplete { _ in
                 self.endIsOut()
             }
-        } else if isDiscarding || state.withLock({ $0.isOver }) {
+        } else if isDiscarding || change({ $0.isOver }) {
             hangUp()
         }
     }
 
     func readCompleted() {
-        let isDemanded = state.withLock { state in
+        let isDemanded = change { state in
             state.readCompleted()
             return state.demand()
         }
@@ -220,17 +232,17 @@ extension FrameLink {
     /// One look at the link: is the peer silent, or the network?
     func beat(isControl: Bool) {
         guard !isOver else { return }
-        let (silence, isIdle) = state.withLock { ($0.silence(at: .now()), $0.isIdle) }
+        let (silence, isIdle) = change { ($0.silence(at: .now()), $0.isIdle) }
         if isControl, silence > timing.silence {
             return lose("no sign of life for \(silence.nanoseconds / 1_000_000) ms")
         }
         if isControl, isIdle {
             let size = FrameHeader.size
-            guard (try? state.withLock({ $0.hasSaidEnd ? nil : try $0.write(size) })) != nil else {
+            guard (try? change({ $0.hasSaidEnd ? nil : try $0.write(size) })) != nil else {
                 return
             }
             channel.writeAndFlush(Frame.bytes(.ping, [], channel.allocator)).whenComplete { _ in
-                self.state.withLock { $0.wrote(size) }
+                self.change { $0.wrote(size) }
             }
         }
         watchAcknowledgements()

@@ -1,9 +1,11 @@
 import MigrationCore
 import NIOCore
 
-/// What one connection owes its reader and its writer. It does no I/O and wakes who waits.
+/// What one connection owes its reader and its writer. It does no I/O.
 ///
-/// All of it is called with a lock held; resuming a continuation only enqueues it.
+/// All of it is called with a lock held, so it wakes nobody: it notes who is to be woken, for
+/// `takeWakes`. To resume a task takes the task's own lock, which whoever cancels the task holds
+/// while its cancellation handler waits for ours.
 struct LinkState {
     typealias Reader = CheckedContinuation<Frame?, any Error>
     typealias Writer = CheckedContinuation<Void, any Error>
@@ -20,6 +22,9 @@ struct LinkState {
         case end
         case failed(GodwitError)
     }
+
+    /// To be called without the lock.
+    typealias Wake = @Sendable () -> Void
 
     enum Taken {
         case frame(Frame)
@@ -39,6 +44,8 @@ struct LinkState {
     private(set) var hasSaidEnd = false
     private var isEndFlushed = false
 
+    private var wakes: [Wake] = []
+
     private(set) var isDiscarding = false
     private var lastHeard = NIODeadline.now()
 
@@ -57,7 +64,7 @@ struct LinkState {
         guard !isDiscarding, ending == nil else { return }
         if let waiting = reader {
             reader = nil
-            waiting.resume(returning: frame)
+            wakes.append { waiting.resume(returning: frame) }
         } else {
             inbox.append(frame)
             waitingBytes += frame.payload.count
@@ -81,11 +88,11 @@ struct LinkState {
         precondition(reader == nil, "two readers of one connection")
         do {
             switch try take() {
-            case .frame(let frame): waiting.resume(returning: frame)
-            case .ended: waiting.resume(returning: nil)
+            case .frame(let frame): wakes.append { waiting.resume(returning: frame) }
+            case .ended: wakes.append { waiting.resume(returning: nil) }
             case .nothing: reader = waiting
             }
-        } catch { waiting.resume(throwing: error) }
+        } catch { wakes.append { waiting.resume(throwing: error) } }
     }
 
     /// Whether the socket is to be read now; marks it as being read.
@@ -124,15 +131,15 @@ struct LinkState {
         inFlight -= bytes
         guard inFlight <= Self.lowWater, let waiting = writer else { return }
         writer = nil
-        waiting.resume()
+        wakes.append { waiting.resume() }
     }
 
     mutating func awaitRoom(_ waiting: Writer) {
         precondition(writer == nil, "two writers of one connection")
         if let failure {
-            waiting.resume(throwing: failure)
+            wakes.append { waiting.resume(throwing: failure) }
         } else if inFlight <= Self.lowWater {
-            waiting.resume()
+            wakes.append { waiting.resume() }
         } else {
             writer = waiting
         }
@@ -148,6 +155,14 @@ struct LinkState {
 
     mutating func endFlushed() { isEndFlushed = true }
 
+    // MARK: Waking
+
+    /// Who is to be woken once the lock is free.
+    mutating func takeWakes() -> [Wake] {
+        defer { wakes = [] }
+        return wakes
+    }
+
     // MARK: Ending
 
     /// The first ending counts, but for a peer that said its end and then vanished while this side
@@ -161,10 +176,12 @@ struct LinkState {
         let waiting = (reader, writer)
         (reader, writer) = (nil, nil)
         switch how {
-        case .end: waiting.0?.resume(returning: nil)
+        case .end: wakes.append { waiting.0?.resume(returning: nil) }
         case .failed(let error):
-            waiting.0?.resume(throwing: error)
-            waiting.1?.resume(throwing: error)
+            wakes.append {
+                waiting.0?.resume(throwing: error)
+                waiting.1?.resume(throwing: error)
+            }
         }
         ending = how
         if case .end = how { writer = waiting.1 }
