@@ -15,6 +15,7 @@ final class FakeHost: HostControl {
         var cancelled: [String] = []
         var bandwidths: [String] = []
         var forwards: [Forward] = []
+        var pools: [PoolView] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.
@@ -188,6 +189,32 @@ final class FakeHost: HostControl {
     func setBandwidth(_ bandwidth: ByteCount?, of id: MigrationID) async throws {
         _ = try await migration(id)
         state.withLock { $0.bandwidths.append("\(id) \(bandwidth?.bytes ?? 0)") }
+    }
+
+    func pools() async throws -> [PoolView] { state.withLock(\.pools) }
+
+    func pool(_ name: String) async throws -> PoolView {
+        guard let pool = state.withLock({ $0.pools.first { $0.definition.name == name } }) else {
+            throw GodwitError(.notFound, "there is no pool \(name)")
+        }
+        return pool
+    }
+
+    func createPool(_ definition: PoolDefinition) async throws {
+        state.withLock { $0.pools.append(PoolView(definition: definition, facts: nil)) }
+    }
+
+    func growPool(_ name: String, to size: ByteCount) async throws {
+        state.withLock { state in
+            for index in state.pools.indices where state.pools[index].definition.name == name {
+                state.pools[index].definition.size = size
+            }
+        }
+    }
+
+    func deletePool(_ name: String) async throws {
+        _ = try await pool(name)
+        state.withLock { $0.pools.removeAll { $0.definition.name == name } }
     }
 
     func forwards() async throws -> [Forward] { state.withLock(\.forwards) }

@@ -156,6 +156,23 @@ import Testing
         }
     }
 
+    @Test func `pools are made, shown, grown and removed`() async throws {
+        try await RunningServer.with { server in
+            let fast = PoolDefinition(
+                name: "fast", kind: .btrfs, source: "/dev/sdz", size: .gibibytes(1))
+            try await server.client.createPool(fast)
+            #expect(try await server.client.pools().map(\.definition) == [fast])
+            try await server.client.growPool("fast", to: .gibibytes(2))
+            #expect(try await server.client.pool("fast").definition.size == .gibibytes(2))
+            try await server.client.deletePool("fast")
+            #expect(try await server.client.pools() == [])
+            #expect(await code { _ = try await server.client.pool("fast") } == .notFound)
+            let wrong = try await server.ask(
+                "POST", "/1.0/storage-pools", #"{"name": "a", "driver": "floppy"}"#)
+            #expect(wrong.status == 400)
+        }
+    }
+
     @Test func `a person's decision arrives`() async throws {
         try await RunningServer.with { server in
             try server.host.add("web")

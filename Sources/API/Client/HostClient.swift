@@ -316,19 +316,19 @@ extension HostClient {
         return (answer.status, answer.body)
     }
 
-    private func get<Value: Codable & Sendable>(
+    func get<Value: Codable & Sendable>(
         _ type: Value.Type, _ path: String
     ) async throws -> Value {
         try decoded(await answer(.GET, path).body)
     }
 
-    private func send<Value: Codable & Sendable>(
+    func send<Value: Codable & Sendable>(
         _ method: HTTPMethod, _ path: String, _ body: some Encodable
     ) async throws -> Value {
         try decoded(await answer(method, path, JSON.encode(body)).body)
     }
 
-    private func answer(
+    func answer(
         _ method: HTTPMethod, _ path: String, _ body: [UInt8]? = nil
     ) async throws -> HTTPTransport.Answer {
         let answer = try await transport.ask(method, path, body: body)

@@ -42,6 +42,7 @@ struct APIResponder: Sendable {
         InstanceRoutes(control: control, operations: operations, events: events).add(to: router)
         MoveRoutes(control: control, operations: operations, events: events).add(to: router)
         OperationRoutes(operations: operations).add(to: router)
+        PoolRoutes(control: control).add(to: router)
         TrustRoutes(control: control).add(to: router)
         routes = router.buildResponder()
     }

@@ -8,12 +8,14 @@ package actor HostService {
     package nonisolated let configuration: HostConfiguration
     let equipment: Equipment
     let importer: any RootImporting
+    let poolMaker: any PoolMaking
     let trustDialer: any TrustDialer
     let ownFindings: @Sendable (HostFacts) -> [Finding]
     var sources: [MigrationID: SourceJob] = [:]
     var targets: [MigrationID: TargetJob] = [:]
     /// Instances that an operation is changing at this moment.
     var operating: Set<InstanceName> = []
+    var changingPools: Set<String> = []
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0
     private var hasRecovered = false
@@ -27,7 +29,8 @@ package actor HostService {
         configuration: HostConfiguration,
         store: StateStore,
         drivers: [InstanceKind: any Checkpointable],
-        pools: [String: any MigratingPool],
+        pools: PoolRegistry,
+        poolMaker: any PoolMaking,
         importer: any RootImporting,
         facts: any HostFactsReading,
         checks: [any Check],
@@ -39,6 +42,7 @@ package actor HostService {
     ) {
         self.configuration = configuration
         self.importer = importer
+        self.poolMaker = poolMaker
         self.ownFindings = ownFindings
         trustDialer = dialer
         equipment = Equipment(

@@ -3,9 +3,6 @@ import Logging
 package import MigrationCore
 import Synchronization
 
-/// A pool that can take part in migrations.
-package typealias MigratingPool = PoolDriver & VolumeSending & VolumeReceiving & VolumeDigesting
-
 /// A place between two actions of a migration, where a test may end the engine.
 package struct CrashPoint: Hashable, Sendable, CustomStringConvertible {
     package let side: Side
@@ -27,7 +24,7 @@ package typealias CrashHook = @Sendable (CrashPoint) async throws -> Void
 struct Equipment: Sendable {
     let store: StateStore
     let drivers: [InstanceKind: any Checkpointable]
-    let pools: [String: any MigratingPool]
+    let pools: PoolRegistry
     let facts: any HostFactsReading
     let checks: [any Check]
     let dialer: any PeerDialer
@@ -42,23 +39,12 @@ struct Equipment: Sendable {
         return driver
     }
 
-    func pool(_ name: String) throws -> any MigratingPool {
-        guard let pool = pools[name] else {
-            throw GodwitError(
-                .notFound,
-                "this host has no pool \(name)",
-                remedy: "configure it, or use one of \(pools.keys.sorted().joined(separator: ", "))"
-            )
-        }
-        return pool
-    }
+    func pool(_ name: String) throws -> any MigratingPool { try pools.pool(name) }
 
     /// What this host is and has now, also to be offered or compared.
     func hostFacts(for definition: InstanceDefinition?) async throws -> HostFacts {
         var poolFacts: [PoolFacts] = []
-        for (_, pool) in pools.sorted(by: { $0.key < $1.key }) {
-            poolFacts.append(try await pool.facts())
-        }
+        for (_, pool) in pools.usable { poolFacts.append(try await pool.facts()) }
         let known = try store.instances().map(\.definition)
         let addresses = known.flatMap(\.interfaces).flatMap(\.addresses)
             .compactMap { $0.split(separator: "/").first.map(String.init) }

@@ -61,7 +61,7 @@ final class TargetWork: Sendable {
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
             abilities: abilities,
-            methods: equipment.pools.mapValues(\.methods)
+            methods: equipment.pools.methods
         )
     }
 

@@ -6,8 +6,16 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { try $0.execute(sql: first) }
         migrator.registerMigration("2") { try $0.execute(sql: forwards) }
+        migrator.registerMigration("3") { try $0.execute(sql: pools) }
         return migrator
     }
+
+    private static let pools = """
+        CREATE TABLE pools (
+            name TEXT PRIMARY KEY,
+            record BLOB NOT NULL
+        ) STRICT;
+        """
 
     private static let forwards = """
         CREATE TABLE forwards (

@@ -45,6 +45,12 @@ package enum Directories {
         }
     }
 
+    /// Removes an empty directory; none is no error.
+    package static func removeEmpty(_ path: String) throws {
+        guard unsafe rmdir(path) != 0, errno != ENOENT else { return }
+        throw GodwitError.kernel("remove the directory \(path)")
+    }
+
     /// Names in the directory, but for `.` and `..`; empty if there is no such directory.
     package static func names(in path: String) throws -> [String] {
         var names: [String] = []

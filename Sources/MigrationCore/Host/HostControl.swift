@@ -44,6 +44,15 @@ package protocol HostControl: Sendable {
     /// Throws `notFound` if no traffic of such an instance is forwarded.
     func endForward(_ name: InstanceName) async throws
 
+    /// By name.
+    func pools() async throws -> [PoolView]
+    func pool(_ name: String) async throws -> PoolView
+    /// Throws `nameTaken`, and whatever keeps it from being made.
+    func createPool(_ definition: PoolDefinition) async throws
+    func growPool(_ name: String, to size: ByteCount) async throws
+    /// Throws `busy` if instances are in it.
+    func deletePool(_ name: String) async throws
+
     func remotes() async throws -> [RemoteView]
     func addRemote(_ name: RemoteName, token: String) async throws
     func removeRemote(_ name: RemoteName) async throws

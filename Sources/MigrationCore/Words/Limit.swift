@@ -21,6 +21,7 @@ package enum Limit {
     /// What is kept of an instance's log, in each of two files.
     package static let instanceLog = ByteCount.mebibytes(10)
     package static let instances = 1_000
+    package static let pools = 64
     package static let volumesPerInstance = 16
     package static let interfacesPerInstance = 16
     package static let mountsPerInstance = 64

@@ -28,6 +28,15 @@ struct Daemon {
         var pools: [String: String]
         var idMap: IDMap
 
+        /// The one that is always there, and those of the command line.
+        var givenPools: [PoolDefinition] {
+            var definitions = [PoolDefinition(name: "default", kind: .directory)]
+            definitions += pools.sorted { $0.key < $1.key }.map {
+                PoolDefinition(name: $0.key, kind: .directory, source: $0.value)
+            }
+            return definitions
+        }
+
         var addresses: [String] {
             if !advertised.isEmpty { return advertised }
             return listen.isUnspecified ? ["\(name):\(listen.port)"] : [listen.text]
@@ -52,7 +61,7 @@ struct Daemon {
         let identity = try HostIdentity.load(
             from: settings.stateDirectory, hostName: settings.name)
         let store = try StateStore(directory: settings.stateDirectory)
-        let host = try service(identity, store, events)
+        let host = try await service(identity, store, events)
         let server = APIServer(
             control: host,
             events: events,
@@ -75,7 +84,7 @@ struct Daemon {
 
     private func service(
         _ identity: HostIdentity, _ store: StateStore, _ events: EventHub
-    ) throws -> HostService {
+    ) async throws -> HostService {
         let driver = OCIDriver(
             OCIConfiguration(
                 runDirectory: settings.runDirectory,
@@ -87,8 +96,9 @@ struct Daemon {
             ),
             obstacles: { ObstacleScan.obstacles(of: $0) }
         )
-        var pools = settings.pools
-        pools["default"] = pools["default"] ?? "\(settings.stateDirectory)/pools/default"
+        let maker = PoolMaker(stateDirectory: settings.stateDirectory)
+        let pools = try await PoolRegistry.open(
+            given: settings.givenPools, remembered: store, by: maker)
         return HostService(
             configuration: HostConfiguration(
                 name: settings.name,
@@ -99,10 +109,8 @@ struct Daemon {
             ),
             store: store,
             drivers: [.oci: driver],
-            pools: Dictionary(
-                uniqueKeysWithValues: pools.map {
-                    ($0.key, DirectoryPool(name: $0.key, path: $0.value))
-                }),
+            pools: pools,
+            poolMaker: maker,
             importer: RootImporter(),
             facts: HostFactsReader(
                 criu: settings.criu, runtimes: [settings.runc], idRange: settings.idMap),

@@ -106,6 +106,40 @@ final class FakePool: MigratingPool {
     func forgetDigest(of volume: String) async {}
 }
 
+/// Makes pools that are there or not, and remembers which.
+final class FakePoolMaker: PoolMaking {
+    let made = Mutex<[String: ByteCount?]>([:])
+    let faults = Faults()
+
+    func create(_ definition: PoolDefinition) async throws -> PoolDefinition {
+        made.withLock { $0[definition.name] = definition.size }
+        try await faults.pass("create")
+        return definition
+    }
+
+    func open(_ definition: PoolDefinition) async throws -> any MigratingPool {
+        try await faults.pass("open")
+        guard made.withLock({ $0.keys.contains(definition.name) }) else {
+            throw GodwitError(.notFound, "\(definition.name) is not there")
+        }
+        return FakePool()
+    }
+
+    func grow(
+        _ definition: PoolDefinition, to size: ByteCount
+    ) async throws -> PoolDefinition {
+        made.withLock { $0[definition.name] = size }
+        var grown = definition
+        grown.size = size
+        return grown
+    }
+
+    func destroy(_ definition: PoolDefinition) async throws {
+        try await faults.pass("destroy")
+        made.withLock { _ = $0.removeValue(forKey: definition.name) }
+    }
+}
+
 struct FakeImporter: RootImporting {
     let pool: FakePool
 

@@ -20,6 +20,7 @@ final class Node: Sendable {
     let directory: String
     let driver = FakeDriver()
     let pool = FakePool()
+    let poolMaker = FakePoolMaker()
     let network: Network
     let idMap = IDMap(hostStart: 5_000, count: 100)
     private let state = Mutex(State())
@@ -67,7 +68,12 @@ final class Node: Sendable {
             ),
             store: try store(),
             drivers: [.oci: driver],
-            pools: ["default": pool],
+            pools: PoolRegistry([
+                .init(
+                    definition: PoolDefinition(name: "default", kind: .directory),
+                    pool: .success(pool), isGiven: true)
+            ]),
+            poolMaker: poolMaker,
             importer: FakeImporter(pool: pool),
             facts: FakeFacts(hostname: name),
             checks: [NameCheck()],

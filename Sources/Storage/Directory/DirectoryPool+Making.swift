@@ -1,0 +1,35 @@
+import LinuxHost
+import MigrationCore
+
+extension DirectoryPool {
+    /// - Throws: `badRequest` if the source is no absolute path, or something else than a
+    ///   directory.
+    static func create(_ definition: PoolDefinition, at path: String) throws -> PoolDefinition {
+        guard path.hasPrefix("/") else {
+            throw GodwitError(
+                .badRequest, "the source \"\(path.prefix(200))\" of pool \(definition.name) is "
+                    + "not absolute",
+                remedy: "give the path from / on, as the daemon's host knows it")
+        }
+        if let status = try FileStatus.of(path), status.kind != .directory {
+            throw GodwitError(
+                .badRequest, "\(path) is not a directory", remedy: "name one, or a new path")
+        }
+        try Directories.make(path, mode: 0o711)
+        return definition
+    }
+
+    /// - Parameter isOurs: whether the directory itself is removed as well.
+    /// - Throws: `busy` if volumes are in it.
+    static func destroy(at path: String, isOurs: Bool) throws {
+        let volumes = "\(path)/volumes"
+        let left = try Directories.names(in: volumes)
+        guard left.isEmpty else {
+            throw GodwitError(
+                .busy, "\(volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
+                remedy: "see whether it is still wanted, and remove it")
+        }
+        try Directories.removeEmpty(volumes)
+        if isOurs { try Directories.removeEmpty(path) }
+    }
+}

@@ -1,0 +1,57 @@
+import LinuxHost
+package import MigrationCore
+
+/// Makes and opens the pools of one host.
+package struct PoolMaker: PoolMaking {
+    /// The daemon's; pools without a source of their own are below it.
+    private let stateDirectory: String
+
+    package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+
+    package func create(_ definition: PoolDefinition) async throws -> PoolDefinition {
+        switch definition.kind {
+        case .directory:
+            guard definition.size == nil else { throw Self.unsizable(definition) }
+            return try DirectoryPool.create(definition, at: path(of: definition))
+        case .btrfs, .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        }
+    }
+
+    package func open(_ definition: PoolDefinition) async throws -> any MigratingPool {
+        switch definition.kind {
+        case .directory: DirectoryPool(name: definition.name, path: path(of: definition))
+        case .btrfs, .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        }
+    }
+
+    package func grow(
+        _ definition: PoolDefinition, to size: ByteCount
+    ) async throws -> PoolDefinition {
+        throw Self.unsizable(definition)
+    }
+
+    package func destroy(_ definition: PoolDefinition) async throws {
+        switch definition.kind {
+        case .directory:
+            try DirectoryPool.destroy(
+                at: path(of: definition), isOurs: definition.source == nil)
+        case .btrfs, .zfs, .lvm, .overlay, .shared: break
+        }
+    }
+
+    private func path(of definition: PoolDefinition) -> String {
+        definition.source ?? "\(stateDirectory)/pools/\(definition.name)"
+    }
+
+    private static func unsizable(_ definition: PoolDefinition) -> GodwitError {
+        GodwitError(
+            .badRequest, "the pool \(definition.name) has no size of its own",
+            remedy: "leave the size out: it takes what its filesystem has")
+    }
+
+    private static func unknown(_ kind: PoolKind) -> GodwitError {
+        GodwitError(
+            .badRequest, "this version has no driver for \(kind.rawValue) pools",
+            remedy: "make a pool of another kind")
+    }
+}
