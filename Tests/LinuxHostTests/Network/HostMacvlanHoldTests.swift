@@ -108,7 +108,7 @@ import Testing
                 try await eventually("all arrives") { traffic.arrived.count >= upTo + 20 }
                 // One that comes in the moment of opening may come twice or pass others by.
                 let arrived = traffic.arrived
-                #expect(Set(0..<upTo).isSubset(of: arrived))
+                #expect(Set(0..<UInt32(upTo)).isSubset(of: arrived))
                 #expect(arrived.count <= Set(arrived).count + 2)
             }
             let after = try await [scene.a, scene.b].asyncMap { try await links(scene, of: $0) }
@@ -162,7 +162,7 @@ import Testing
         try await withInstance { scene in
             var lost = Self.interface
             lost.bridge = "gwnone0"
-            let missing = await #expect(throws: GodwitError.self) { [lost] in
+            let missing = await #expect(throws: GodwitError.self) {
                 _ = try await PacketHold.prepare(lost, beside: HoldScene.end, host: scene.a)
             }
             #expect(missing?.code == .notFound && missing?.message.contains("gwnone0") == true)
