@@ -6,9 +6,8 @@ package struct ParentCheck: Check {
 
     package func findings(in comparison: Comparison) -> [Finding] {
         let macvlans = comparison.arriving.interfaces.filter(\.isMacvlan)
-        guard !macvlans.isEmpty else { return [] }
         return findings(about: macvlans, on: comparison.target, .target)
-            + tunnels(comparison.options)
+            + (macvlans.isEmpty ? [] : tunnels(comparison.options))
     }
 
     /// The same for an instance that is made on this host.
@@ -21,6 +20,7 @@ package struct ParentCheck: Check {
     private func findings(
         about macvlans: [InterfaceDefinition], on host: HostFacts, _ place: Place
     ) -> [Finding] {
+        guard !macvlans.isEmpty else { return [] }
         guard let parents = host.parents else {
             return [
                 Finding(
