@@ -9,7 +9,8 @@
 /* A new network namespace, as a descriptor that keeps it; or minus an errno. */
 int godwit_network_new(void);
 /* socket(2), close-on-exec, in the network namespace of the process (0: this thread's own; below
- * 0: minus a namespace's descriptor, here and wherever a pid is asked for); the thread comes back to its own. Returns the descriptor, or minus an errno. */
+ * 0: minus a namespace's descriptor, here and wherever a pid is asked for); the thread comes back to
+ * its own. Returns the descriptor, or minus an errno. */
 int godwit_socket_of(pid_t pid, int family, int type, int protocol);
 /* Makes a tap of that name there, which lives as long as the descriptor: frames without any header,
  * reads do not block. Returns the descriptor, or minus an errno (EBUSY: the name is taken). */
@@ -33,10 +34,10 @@ int godwit_packet_listen(int socket, int interface, uint16_t kind);
 /* Frames come and go with a virtio_net_hdr before them, which tells what of them is not done yet:
  * checksums, and being cut into several. */
 int godwit_packet_headers(int socket);
-/* Has the interface take frames to that address, a group's or one machine's, while the socket is. */
+/* Has the interface take frames to that address, a group's or a machine's, while the socket is. */
 int godwit_packet_join(int socket, int interface, const uint8_t *address);
 /* Hears from now on what comes and goes through the interface to the hardware address, and ARP and
- * ICMPv6 to groups; not what comes from it, and nothing with a VLAN's tag. Keeps that many bytes. */
+ * ICMPv6 to groups; not what comes from it, nothing with a VLAN's tag. Keeps that many bytes. */
 int godwit_packet_capture(int socket, int interface, const uint8_t *hardware, int room);
 /* Hears nothing more; what has been heard can still be read. */
 int godwit_packet_deafen(int socket);

@@ -26,8 +26,8 @@ struct NetworkCheck: Check {
             Finding(
                 name,
                 .warning,
-                cause: "the interface \(bridge.prefix(40)) is in \(listed(old)) on the source and in "
-                    + "\(listed(new)) on the target: open connections may not find the way",
+                cause: "the interface \(bridge.prefix(40)) is in \(listed(old)) on the source "
+                    + "and in \(listed(new)) on the target: open connections may not find the way",
                 cure: "join both to one network, or close connections with --tcp=close"
             )
         ]

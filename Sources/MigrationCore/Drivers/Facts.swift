@@ -35,7 +35,7 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var pipeLimit: ByteCount
     /// Nil from a version that publishes no ports.
     package var publishing: PublishingFacts?
-    /// Interfaces that exist here, of those that are the parents of the offered instance's macvlans;
+    /// Interfaces that exist here, of those that are parents of the offered instance's macvlans;
     /// nil from a version that makes none.
     package var parents: [String: ParentFacts]?
 
