@@ -52,6 +52,19 @@ import Testing
         }
     }
 
+    @Test func `a macvlan is spelled as Incus spells it`() async throws {
+        try await RunningServer.with { server in
+            var view = try Sample.instance("web", .running)
+            view.definition.interfaces[0].nicType = .macvlan
+            view.definition.interfaces[0].bridge = "uplink"
+            server.host.state.withLock { [view] in $0.instances["web"] = view }
+            let shape = try await server.ask("GET", "/1.0/instances/web").json["metadata"]
+            let device = shape?["devices"]?["eth0"]
+            #expect(device?["nictype"] == .string("macvlan"))
+            #expect(device?["parent"] == .string("uplink"))
+        }
+    }
+
     @Test func `an instance is spelled like this`() async throws {
         try await RunningServer.with { server in
             try server.host.add("web")
@@ -65,6 +78,7 @@ import Testing
             #expect(config["limits.memory"] == .string("67108864"))
             #expect(config["security.privileged"] == .string("false"))
             let devices = try #require(shape["devices"])
+            #expect(devices["eth0"]?["nictype"] == .string("bridged"))
             #expect(devices["eth0"]?["parent"] == .string("br0"))
             #expect(devices["root"]?["pool"] == .string("default"))
             #expect(

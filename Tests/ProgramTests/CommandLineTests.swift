@@ -63,11 +63,26 @@ import godwit
         "--network none --bridge br0", "--network none --network none",
         "--network bridge=br0,route=10.0.0.0/8", "--network bridge=br0,mtu=many",
         "--network address=10.0.0.5/24", "--network bridge=br0,bridge=br1",
+        "--network bridge=br0,parent=eth0", "--network parent=eth0,parent=eth1",
+        "--network parent=eth0,nictype=ipvlan", "--network bridge=br0,nictype=macvlan",
     ])
     func `what is no interface is refused`(text: String) {
         #expect(throws: (any Error).self) {
             try Reading.launch(words("launch /images/redis db \(text)"))
         }
+    }
+
+    @Test(arguments: [
+        ("parent=eth0", NICType.macvlan), ("nictype=macvlan,parent=eth0", .macvlan),
+        ("bridge=eth0", nil), ("nictype=bridged,parent=eth0", nil),
+        ("bridge=eth0,nictype=bridged", nil),
+    ])
+    func `an interface hangs on a bridge or a parent`(text: String, type: NICType?) throws {
+        let line = "launch /images/redis db --network \(text),address=10.0.0.5/24"
+        #expect(
+            try Reading.launch(words(line)).interfaces == [
+                InterfaceRequest(bridge: "eth0", addresses: ["10.0.0.5/24"], nicType: type)
+            ])
     }
 
     @Test func `no network at all may be said`() throws {

@@ -152,7 +152,8 @@ private func devices(of definition: InstanceDefinition) -> [String: [String: Str
     }
     for interface in definition.interfaces {
         devices[interface.name] = [
-            "type": "nic", "nictype": "bridged", "name": interface.name,
+            "type": "nic", "nictype": (interface.nicType ?? .bridged).rawValue,
+            "name": interface.name,
             "parent": interface.bridge, "hwaddr": interface.hardwareAddress,
             "addresses": interface.addresses.joined(separator: ","),
         ]

@@ -7,7 +7,7 @@ extension HostService {
         try recoverOnce()
         try validate(request)
         let made = try definition(request)
-        try await requirePorts(of: made)
+        try await requireNetwork(of: made)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text
         var record = InstanceRecord(
@@ -40,13 +40,16 @@ extension HostService {
         if request.starts { try await start(request.name) }
     }
 
-    /// - Throws: `refused` where the instance's published ports cannot be.
-    private func requirePorts(of definition: InstanceDefinition) async throws {
-        guard definition.ports != nil else { return }
-        let host = try await equipment.hostFacts(for: nil)
-        guard let finding = PortCheck().findings(launching: definition, on: host).first else {
+    /// - Throws: `refused` where the instance's published ports or macvlans cannot be.
+    private func requireNetwork(of definition: InstanceDefinition) async throws {
+        guard definition.ports != nil || definition.interfaces.contains(where: \.isMacvlan) else {
             return
         }
+        let host = try await equipment.hostFacts(for: definition)
+        let findings =
+            PortCheck().findings(launching: definition, on: host)
+            + ParentCheck().findings(launching: definition, on: host)
+        guard let finding = findings.first else { return }
         throw GodwitError(.refused, finding.cause, remedy: finding.cure)
     }
 
@@ -118,7 +121,8 @@ extension HostService {
                         addresses: interface.addresses,
                         gateways: interface.gateways,
                         mtu: interface.mtu ?? InterfaceDefinition.usualMTU,
-                        routes: interface.routes
+                        routes: interface.routes,
+                        nicType: interface.nicType
                     )
                 },
             mounts: request.mounts,

@@ -5,17 +5,22 @@ import Pages
 
 extension OCIDriver: Checkpointable {
     package func freeze(_ definition: InstanceDefinition) async throws {
-        _ = try requireRunning(definition)
+        let process = try requireRunning(definition)
         try await waitForArrival(definition)
         // What arrives is kept from before the freeze on, what the instance sends goes out until
         // then: nothing falls in between.
         let holds = packetHolds.of(definition.name) ?? []
         for hold in holds { try hold.start() }
+        if !holds.isEmpty {
+            for end in macvlans(definition) { try end.divert(of: process) }
+        }
         let (cgroup, file) = (try cgroup(definition), files(definition).throttled)
         // A task that has had its share for now would wait for the next one before it stops. What
         // cannot be given back now is when the instance is thawed.
         try await cgroup.freeze { try? ProcessorThrottle.lift(cgroup, file: file) }
-        for end in hostEnds(definition) { try end.silence() }
+        for end in macvlans(definition) { try end.silence(of: process) }
+        for (interface, end) in zip(definition.interfaces, hostEnds(definition))
+        where !interface.isMacvlan { try end.silence() }
         for hold in holds { try hold.yield() }
     }
 

@@ -102,6 +102,6 @@ extension OCIDriver {
         let isHeld = packetHolds.of(definition.name) != nil && !options.isPaused
         return RuntimeRecord(
             configuration: configuration, definition: definition, root: root, isSilent: !isHeld,
-            keepsConnections: options.tcp == .keep)
+            keepsConnections: options.tcp == .keep, isHeld: isHeld)
     }
 }

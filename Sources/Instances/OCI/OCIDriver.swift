@@ -39,6 +39,10 @@ package struct OCIDriver: Sendable {
         configuration.hostEnds(of: definition)
     }
 
+    func macvlans(_ definition: InstanceDefinition) -> [MacvlanEnd] {
+        definition.interfaces.filter(\.isMacvlan).map { MacvlanEnd(name: $0.name) }
+    }
+
     /// The first process, if it is still one of the instance's: a number alone may be a stranger's.
     func firstProcess(_ definition: InstanceDefinition) throws -> Int32? {
         guard let pid = files(definition).number(in: files(definition).pid) else { return nil }
@@ -116,7 +120,9 @@ package struct OCIDriver: Sendable {
         await keepers.discard(definition.name)
         await packetHolds.drop(definition.name)
         await endTools(files)
+        let macvlans = EndingMacvlans(definition, of: try firstProcess(definition))
         try await cgroup.killAll()
+        try await blocking { macvlans.remove() }
         await waitForMonitor(files)
         try await publishedPorts(definition)?.close()
         for end in hostEnds(definition) where end.exists {

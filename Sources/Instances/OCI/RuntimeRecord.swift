@@ -10,6 +10,8 @@ struct RuntimeRecord: Codable, Equatable, Sendable {
     /// The host ends stay down until the driver sets them up: the instance is being restored.
     var isSilent: Bool
     var keepsConnections: Bool
+    /// What arrives is kept until the driver delivers it.
+    var isHeld: Bool?
 
     var files: InstanceFiles { configuration.files(of: definition.name) }
 

@@ -46,7 +46,8 @@ package actor HostFactsReader: HostFactsReading {
                 tools: Set([Nft.tool, Conntrack.tool].filter { executable($0) != nil }),
                 forwardsVersion4: kernel.forwardsVersion4,
                 forwardsVersion6: kernel.forwardsVersion6,
-                addresses: kernel.networks)
+                addresses: kernel.networks),
+            parents: kernel.parents
         )
     }
 

@@ -15,7 +15,9 @@ struct KernelFacts: Sendable {
     let networks: Set<String>
     let forwardsVersion4 = smallWord("/proc/sys/net/ipv4/ip_forward") == "1"
     let forwardsVersion6 = smallWord("/proc/sys/net/ipv6/conf/all/forwarding") == "1"
+    /// Also of the instance's parents.
     let bridgeNetworks: [String: Set<String>]
+    let parents: [String: ParentFacts]
     /// The host's own, without `lo`.
     let addresses: Set<String>
     let mountablePaths: Set<String>
@@ -44,13 +46,40 @@ struct KernelFacts: Sendable {
         let addresses = hostAddresses()
         self.addresses = Set(addresses.map(\.text))
         networks = Set(addresses.map { "\($0.text)/\($0.prefixLength)" })
+        let parents = Self.parents(of: definition)
+        self.parents = parents
         bridgeNetworks = Dictionary(grouping: addresses, by: \.interface)
-            .filter { found.contains($0.key) }
+            .filter { found.contains($0.key) || parents[$0.key] != nil }
             .mapValues { Set($0.map { "\($0.text)/\($0.prefixLength)" }) }
         let mounts = (definition?.mounts ?? []).prefix(Limit.mountsPerInstance)
         mountablePaths = Set(mounts.map(\.hostPath).filter(exists))
         pipeLimit = ByteCount(
             bytes: smallWord("/proc/sys/fs/pipe-max-size").flatMap { UInt64($0) } ?? 0)
+    }
+}
+
+extension KernelFacts {
+    /// Of what an instance's macvlans hang on, if that is here.
+    private static func parents(of definition: InstanceDefinition?) -> [String: ParentFacts] {
+        let macvlans = (definition?.interfaces ?? []).prefix(Limit.interfacesPerInstance)
+            // What is no name may lead elsewhere.
+            .filter { $0.isMacvlan && $0.faults.isEmpty }
+        let found = macvlans.map(\.bridge).compactMap { name -> (String, ParentFacts)? in
+            let place = "/sys/class/net/\(name)"
+            guard let flags = smallWord("\(place)/flags"), flags.hasPrefix("0x"),
+                let bits = UInt32(flags.dropFirst(2), radix: 16),
+                let mtu = smallWord("\(place)/mtu").flatMap({ UInt32($0) })
+            else { return nil }
+            let master = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "\(place)/master")
+            // IFF_UP, IFF_LOOPBACK, ARPHRD_ETHER.
+            let facts = ParentFacts(
+                isUp: bits & 1 != 0,
+                isEthernet: smallWord("\(place)/type") == "1" && bits & 8 == 0,
+                master: master.map { String($0.split(separator: "/").last ?? "") }, mtu: mtu)
+            return (name, facts)
+        }
+        return Dictionary(found) { first, _ in first }
     }
 }
 

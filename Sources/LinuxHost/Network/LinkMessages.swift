@@ -89,13 +89,13 @@ extension NetlinkMessage {
         .adding(2, hardware)
     }
 
-    private static let nested: UInt16 = 0x8000
+    static let nested: UInt16 = 0x8000
 
-    private static func linkHeader(
+    static func linkHeader(
         index: UInt32, flags: UInt32 = 0, changed: UInt32 = 0, family: UInt8 = 0
     ) -> [UInt8] {
         [family, 0, 0, 0] + littleEndian(index) + littleEndian(flags) + littleEndian(changed)
     }
 
-    private static func text(_ name: String) -> [UInt8] { Array(name.utf8) + [0] }
+    static func text(_ name: String) -> [UInt8] { Array(name.utf8) + [0] }
 }

@@ -14,6 +14,7 @@ package struct NetlinkMessage: Equatable, Sendable {
     static let acknowledged: UInt16 = 4
     static let replace: UInt16 = 0x100
     static let create: UInt16 = 0x400
+    static let exclusive: UInt16 = 0x200
     static let headerSize = 16
 
     init(type: UInt16, flags: UInt16, header: [UInt8]) {

@@ -13,20 +13,42 @@ extension PacketHold {
     @discardableResult
     package func deliver(into end: HostEnd, of instance: Int32) async throws -> HoldTally {
         guard !hasEnded else { return tally }
+        if let wire { return try await deliver(through: wire, of: instance) }
         let link = try await open(end, instance)
         try await blocking { [self] in
             let outlet = try Outlet(host: host, index: link.index)
             try withState { state in
                 guard state.phase == .holding else { return }
                 defer { state.phase = .ended }
-                deliver(&state, through: outlet)
+                deliver(&state) { outlet.send($0) }
                 try route.tell(
                     [
                         .place(hardware, at: link.index, .learnt),
                         .port(index, takesFloods: false),
                     ], to: "send the instance's frames to \(end.name)")
                 awaitStragglers()
-                deliver(&state, through: outlet)
+                deliver(&state) { outlet.send($0) }
+            }
+            withState { $0.phase = .ended }
+        }
+        return tally
+    }
+
+    /// The macvlan must let its sibling in before that can bring it anything, and the network comes
+    /// in with it: what arrives in these moments may pass by what was kept. A frame that arrives
+    /// between the two calls comes twice, and none gets lost.
+    private func deliver(
+        through wire: MacvlanWire, of instance: Int32
+    ) async throws -> HoldTally {
+        let end = MacvlanEnd(name: innerName)
+        try await end.letOut(of: instance)
+        try await blocking { [self] in
+            try withState { state in
+                try end.letIn(of: instance)
+                guard state.phase == .holding else { return }
+                defer { state.phase = .ended }
+                try wire.deafen()
+                deliver(&state) { wire.send($0) }
             }
             withState { $0.phase = .ended }
         }
@@ -45,10 +67,12 @@ extension PacketHold {
     /// Ends the hold; what is still kept is lost. Returns when nothing is left of it. Idempotent.
     package func drop() async {
         withState { $0.phase = .ended }
+        try? wire?.deafen()
         try? await blocking { [self] in
             // A newer hold of this interface may have its tap there by now.
             guard let link = try route.link(name), link.index == index else { return }
             try Self.remove(name, route)
+            wire?.remove()
         }
     }
 
@@ -80,14 +104,14 @@ extension PacketHold {
     }
 
     /// Everything that is kept, and everything that comes until nothing more does.
-    private func deliver(_ state: inout State, through outlet: borrowing Outlet) {
+    private func deliver(_ state: inout State, _ send: (HeldFrame) -> Bool) {
         for frame in state.store.removeAll() {
-            state.store.delivered(outlet.send(frame))
+            state.store.delivered(send(frame))
         }
         // A flood would keep this going for ever.
         for _ in 0..<Limit.heldFrames {
             guard let frame = next(&state) else { return }
-            state.store.deliveredAtOnce(outlet.send(frame))
+            state.store.deliveredAtOnce(send(frame))
         }
     }
 

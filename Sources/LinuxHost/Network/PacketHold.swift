@@ -8,6 +8,7 @@ import Synchronization
 ///
 /// Beside the host end of the instance's veth it makes a tap, a port of the same bridge. Nothing
 /// reaches the tap until `start` tells the bridge that the instance's hardware address is there.
+/// A macvlan, which has no host end, has a `MacvlanWire` in the bridge's place.
 ///
 /// | call      | takes (measured)       | what a switch and a client see                       |
 /// |-----------|------------------------|------------------------------------------------------|
@@ -28,6 +29,8 @@ package final class PacketHold: Sendable {
     let host: Int32
     /// The interface's name inside the instance.
     let innerName: String
+    /// There for a macvlan.
+    let wire: MacvlanWire?
     private let filter: HoldFilter
     private let state: Mutex<State>
 
@@ -38,21 +41,28 @@ package final class PacketHold: Sendable {
         var store = HoldStore()
         /// Room for the largest frame.
         var buffer: [UInt8]
+        /// Room for what a parent hears at once.
+        var train: [UInt8] = []
     }
 
     private init(
-        name: String, interface: InterfaceDefinition, filter: HoldFilter, tap: Descriptor,
-        route: RouteSocket, index: UInt32, mtu: UInt32, host: Int32
+        name: String, interface: InterfaceDefinition, tap: Descriptor, route: RouteSocket,
+        index: UInt32, mtu: UInt32, host: Int32, wire: MacvlanWire? = nil
     ) throws {
+        self.wire = wire
         self.name = name
         self.tap = tap
         self.route = route
         self.index = index
         self.host = host
-        self.filter = filter
+        filter = try HoldFilter(interface)
         innerName = interface.name
         hardware = try LinkAddresses.hardware(interface.hardwareAddress)
-        state = Mutex(State(buffer: [UInt8](repeating: 0, count: Int(mtu) + 18)))
+        let train = wire == nil ? 0 : Limit.heldFrame + Self.trainHeader
+        state = Mutex(
+            State(
+                buffer: [UInt8](repeating: 0, count: Int(mtu) + 18),
+                train: [UInt8](repeating: 0, count: train)))
     }
 
     /// Does what takes long, well before the freeze: makes the tap and has it settle.
@@ -64,7 +74,7 @@ package final class PacketHold: Sendable {
     package static func prepare(
         _ interface: InterfaceDefinition, beside end: HostEnd, host: Int32 = 0
     ) async throws -> PacketHold {
-        let filter = try HoldFilter(interface)
+        if interface.isMacvlan { return try await prepareMacvlan(interface, end, host) }
         let route = try RouteSocket(of: host)
         guard let bridge = try route.link(interface.bridge) else {
             throw GodwitError(
@@ -93,11 +103,42 @@ package final class PacketHold: Sendable {
             try route.link(name)?.isRunning ?? false
         }
         let hold = try PacketHold(
-            name: name, interface: interface, filter: filter, tap: tap, route: route,
-            index: link.index, mtu: mtu, host: host)
+            name: name, interface: interface, tap: tap, route: route, index: link.index, mtu: mtu,
+            host: host)
         hold.read()
         return hold
     }
+
+    private static func prepareMacvlan(
+        _ interface: InterfaceDefinition, _ end: HostEnd, _ host: Int32
+    ) async throws -> PacketHold {
+        let name = name(beside: end)
+        let wire = try await blocking {
+            try MacvlanWire(interface, name: end.name, host: host)
+        }
+        let tap = try openTap(name, -wire.namespace.number)
+        guard let link = try wire.route.link(name) else {
+            throw GodwitError(.kernelRefused, "the tap \(name) went as soon as it was made")
+        }
+        let mtu = min(max(interface.mtu, wire.mtu), largestMTU)
+        try? wire.route.tell([.withoutAddresses(link.index)], to: "leave \(name) without addresses")
+        try wire.route.tell(
+            [
+                .size(link.index, mtu: mtu, queue: 2 * Limit.heldFrames),
+                .setUpQuietly(link.index),
+            ], to: "set \(name) up")
+        _ = try await holds(within: .milliseconds(200)) {
+            try wire.route.link(name)?.isRunning ?? false
+        }
+        let hold = try PacketHold(
+            name: name, interface: interface, tap: tap, route: wire.route, index: link.index,
+            mtu: mtu, host: host, wire: wire)
+        hold.read()
+        return hold
+    }
+
+    /// A virtio_net_hdr without merged buffers.
+    private static let trainHeader = 10
 
     /// Removes the tap that a hold of this interface has left, if there is one.
     package static func sweep(beside end: HostEnd, host: Int32 = 0) async throws {
@@ -122,6 +163,7 @@ package final class PacketHold: Sendable {
             // Before the kernel is asked: what arrives while it answers is kept.
             state.phase = .holding
             do {
+                if let wire { return try wire.listen() }
                 try route.tell(
                     [.place(hardware, at: index, .pinned), .port(index, takesFloods: true)],
                     to: "send the instance's frames to \(name)")
@@ -135,12 +177,14 @@ package final class PacketHold: Sendable {
     /// Lets the bridge follow the next announcement that it hears. For the source, once its host
     /// end is silent: a frame of the instance itself would be one.
     package func yield() throws {
+        guard wire == nil else { return }
         try route.tell(
             [.place(hardware, at: index, .untilHeard)], to: "let the address of \(name) move")
     }
 
     /// Tells the bridge and every switch behind it that the instance's addresses are here.
     package func announce(_ announcement: Announcement) throws {
+        if let wire { return try wire.announce(announcement) }
         for frame in announcement.frames { try tap.write(frame[...]) }
     }
 
@@ -191,6 +235,7 @@ package final class PacketHold: Sendable {
             }
             guard count > 0 else {
                 if count < 0, errno == EINTR { continue }
+                if let wire, wire.pass(to: index, through: &state.train) { continue }
                 return nil
             }
             let bytes = state.buffer[..<count]
@@ -205,14 +250,17 @@ package final class PacketHold: Sendable {
 
     /// Empties the tap as frames come, since what its own queue cannot hold is lost uncounted.
     private func read() {
-        let tap = tap
+        let (tap, capture) = (tap.number, wire?.capture.number)
         Thread.detachNewThread { [weak self] in
             while true {
-                var waiting = pollfd(fd: tap.number, events: Int16(POLLIN), revents: 0)
+                // A number below 0 is passed over.
+                var waiting = [tap, capture ?? -1].map {
+                    pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+                }
                 // Now and then without a frame, to see whether anybody still wants them.
-                let ready = unsafe poll(&waiting, 1, 500)
+                let ready = unsafe poll(&waiting, nfds_t(waiting.count), 500)
                 guard let self, ready >= 0 || errno == EINTR else { return }
-                let isGone = waiting.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
+                let isGone = waiting[0].revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
                 let hasEnded = state.withLock { state in
                     if ready > 0, state.phase != .ended { drain(&state) }
                     return state.phase == .ended

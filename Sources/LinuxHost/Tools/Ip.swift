@@ -15,6 +15,19 @@ package enum Ip {
         return (Command("ip", ["-batch", "-"]), text(lines))
     }
 
+    /// Makes the macvlan in the network namespace of `pid`; it stays down.
+    ///
+    /// - Parameter isOpen: whether frames will come in once it is up.
+    package static func addMacvlan(
+        _ interface: InterfaceDefinition, pid: Int32, isOpen: Bool
+    ) -> (command: Command, input: String) {
+        let line =
+            "link add link \(interface.bridge) name \(interface.name)"
+            + " address \(interface.hardwareAddress) mtu \(interface.mtu) netns \(pid)"
+            + " type macvlan mode \(isOpen ? "bridge" : "source")"
+        return (Command("ip", ["-batch", "-"]), text([line]))
+    }
+
     /// Sets the loopback and the inner ends up, in the network namespace of `pid`.
     package static func configure(
         _ interfaces: [InterfaceDefinition], pid: Int32

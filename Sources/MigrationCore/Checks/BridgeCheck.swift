@@ -5,7 +5,8 @@ struct BridgeCheck: HostCheckable {
     func findings(in comparison: Comparison) -> [Finding] {
         // Behind a cable it needs the bridge only later.
         let needed = Set(
-            comparison.arriving.interfaces.filter { $0.cable == nil }.map(\.bridge))
+            comparison.arriving.interfaces.filter { $0.cable == nil && !$0.isMacvlan }
+                .map(\.bridge))
         return unknown(comparison)
             + needed.subtracting(comparison.target.bridges).sorted().map { bridge in
                 Finding(
@@ -17,15 +18,15 @@ struct BridgeCheck: HostCheckable {
             }
     }
 
-    /// Bridges that are to have another name, though no interface is a port of them.
+    /// What is to have another name, though no interface hangs on it.
     private func unknown(_ comparison: Comparison) -> [Finding] {
         let own = Set(comparison.definition.interfaces.map(\.bridge))
         let named = Set((comparison.options.networks ?? [:]).keys)
         return named.subtracting(own).sorted().prefix(Limit.interfacesPerInstance).map { bridge in
             Finding(
                 name,
-                cause: "the instance has no interface on a bridge \(bridge.prefix(40))",
-                cure: own.isEmpty ? "leave --network out" : "its bridges are \(listed(own))"
+                cause: "the instance has no interface on \(bridge.prefix(40))",
+                cure: own.isEmpty ? "leave --network out" : "it has some on \(listed(own))"
             )
         }
     }

@@ -7,8 +7,8 @@ package enum Checks {
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
         MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
         DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
-        BridgeCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(), ClockCheck(),
-        RsyncCheck(), PipeCheck(), ObstacleCheck(),
+        BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
+        ClockCheck(), RsyncCheck(), PipeCheck(), ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.

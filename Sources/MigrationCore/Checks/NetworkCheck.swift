@@ -1,5 +1,5 @@
-/// Kept TCP connections live on only if the instance's addresses lead to the target's bridge as
-/// they led to the source's.
+/// Kept TCP connections live on only if the instance's addresses lead to the target's bridge, or
+/// a macvlan's parent, as they led to the source's.
 struct NetworkCheck: Check {
     let name = "network"
 
@@ -26,9 +26,9 @@ struct NetworkCheck: Check {
             Finding(
                 name,
                 .warning,
-                cause: "the bridge \(bridge.prefix(40)) is in \(listed(old)) on the source and in "
-                    + "\(listed(new)) on the target: open connections may not find the way",
-                cure: "join both bridges to one network, or close connections with --tcp=close"
+                cause: "the interface \(bridge.prefix(40)) is in \(listed(old)) on the source "
+                    + "and in \(listed(new)) on the target: open connections may not find the way",
+                cure: "join both to one network, or close connections with --tcp=close"
             )
         ]
     }

@@ -85,10 +85,19 @@ package struct IDMap: Codable, Hashable, Sendable {
     }
 }
 
-/// A network interface of an instance: a veth whose host end is a port of a bridge.
+/// How an interface of an instance hangs on one of its host, in the words of LXD and Incus.
+package enum NICType: String, Codable, Sendable, CaseIterable {
+    /// A veth whose host end is a port of a bridge.
+    case bridged
+    /// A hardware address of its own on an interface of the host.
+    case macvlan
+}
+
+/// A network interface of an instance.
 package struct InterfaceDefinition: Codable, Equatable, Sendable {
     /// The name inside, such as `eth0`.
     package var name: String
+    /// The host's interface that it hangs on: a bridge, or a macvlan's parent.
     package var bridge: String
     /// Six hexadecimal pairs with colons, in lower case.
     package var hardwareAddress: String
@@ -104,6 +113,8 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
     package var cable: CableEnds?
     /// When that ends.
     package var cableEnds: Timestamp?
+    /// Nil for a bridged one.
+    package var nicType: NICType?
 
     /// The kernel's for an Ethernet.
     package static let usualMTU: UInt32 = 1500
@@ -115,8 +126,10 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
         addresses: [String],
         gateways: [String] = [],
         mtu: UInt32 = InterfaceDefinition.usualMTU,
-        routes: [RouteDefinition]? = nil
+        routes: [RouteDefinition]? = nil,
+        nicType: NICType? = nil
     ) {
+        self.nicType = nicType
         self.name = name
         self.bridge = bridge
         self.hardwareAddress = hardwareAddress
@@ -125,6 +138,10 @@ package struct InterfaceDefinition: Codable, Equatable, Sendable {
         self.mtu = mtu
         self.routes = routes
     }
+}
+
+extension InterfaceDefinition {
+    package var isMacvlan: Bool { nicType == .macvlan }
 }
 
 /// A way that an instance's packets to one network take.

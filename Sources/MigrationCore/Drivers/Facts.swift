@@ -35,6 +35,9 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var pipeLimit: ByteCount
     /// Nil from a version that publishes no ports.
     package var publishing: PublishingFacts?
+    /// Interfaces that exist here, of those that are parents of the offered instance's macvlans;
+    /// nil from a version that makes none.
+    package var parents: [String: ParentFacts]?
 
     package init(
         hostname: String,
@@ -59,8 +62,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         devices: [String: DeviceNumber]? = nil,
         processors: ProcessorSet? = nil,
         pipeLimit: ByteCount,
-        publishing: PublishingFacts? = nil
+        publishing: PublishingFacts? = nil,
+        parents: [String: ParentFacts]? = nil
     ) {
+        self.parents = parents
         self.publishing = publishing
         self.hostname = hostname
         self.clock = clock
@@ -84,6 +89,22 @@ package struct HostFacts: Codable, Equatable, Sendable {
         self.devices = devices
         self.processors = processors
         self.pipeLimit = pipeLimit
+    }
+}
+
+/// An interface of a host that may carry macvlans.
+package struct ParentFacts: Codable, Equatable, Sendable {
+    package var isUp: Bool
+    package var isEthernet: Bool
+    /// The bridge, bond or other interface that it belongs to, and that has its frames.
+    package var master: String?
+    package var mtu: UInt32
+
+    package init(isUp: Bool, isEthernet: Bool = true, master: String? = nil, mtu: UInt32) {
+        self.isUp = isUp
+        self.isEthernet = isEthernet
+        self.master = master
+        self.mtu = mtu
     }
 }
 

@@ -33,9 +33,10 @@ package struct PortDefinition: Codable, Hashable, Sendable, CustomStringConverti
 }
 
 extension InstanceDefinition {
-    /// The instance's first address of a family: the one that its published ports lead to.
+    /// The instance's first address of a family: the one that its published ports lead to. Not a
+    /// macvlan's, which its own host does not reach.
     package func publishedAddress(isVersion6: Bool) -> NetworkAddress? {
-        interfaces.flatMap(\.addresses).lazy
+        interfaces.filter { !$0.isMacvlan }.flatMap(\.addresses).lazy
             .compactMap { text in NetworkAddress(text.prefix { $0 != "/" }) }
             .first { ($0.bytes.count == 16) == isVersion6 }
     }
@@ -57,14 +58,14 @@ extension InstanceDefinition {
         guard port.hostPort > 0, port.port > 0 else { return "0 is no port" }
         guard let text = port.hostAddress else {
             let hasAny = [true, false].contains { publishedAddress(isVersion6: $0) != nil }
-            return hasAny ? nil : "\(port) leads to an instance without an address"
+            return hasAny ? nil : "\(port) leads to an instance without an address on a bridge"
         }
         guard let address = NetworkAddress(text) else {
             return "\"\(text.prefix(60))\" is no address"
         }
         let isVersion6 = address.bytes.count == 16
         return publishedAddress(isVersion6: isVersion6) == nil
-            ? "\(port) needs an IPv\(isVersion6 ? 6 : 4) address of the instance" : nil
+            ? "\(port) needs an IPv\(isVersion6 ? 6 : 4) address of the instance on a bridge" : nil
     }
 }
 

@@ -169,12 +169,15 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
 
 /// An interface as it is asked for: what is left out is chosen by the host.
 package struct InterfaceRequest: Codable, Equatable, Sendable {
+    /// The host's interface that it hangs on: a bridge, or a macvlan's parent.
     package var bridge: String
     package var addresses: [String]
     package var gateways: [String]
     package var hardwareAddress: String?
     package var mtu: UInt32?
     package var routes: [RouteDefinition]?
+    /// Nil for a bridged one.
+    package var nicType: NICType?
 
     package init(
         bridge: String,
@@ -182,8 +185,10 @@ package struct InterfaceRequest: Codable, Equatable, Sendable {
         gateways: [String] = [],
         hardwareAddress: String? = nil,
         mtu: UInt32? = nil,
-        routes: [RouteDefinition]? = nil
+        routes: [RouteDefinition]? = nil,
+        nicType: NICType? = nil
     ) {
+        self.nicType = nicType
         self.mtu = mtu
         self.routes = routes
         self.bridge = bridge

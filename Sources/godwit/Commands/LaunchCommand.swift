@@ -41,7 +41,8 @@ struct LaunchCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "An interface; repeatable, as are address, gateway and route in it. Or none.",
+            "An interface, parent=P for a macvlan; repeatable, as are address, gateway and "
+                + "route in it. Or none.",
             valueName: "bridge=B,address=A[,gateway=G][,route=N@G][,mtu=M][,hwaddr=H]"))
     var network: [NetworkSpecification] = []
     @Option(

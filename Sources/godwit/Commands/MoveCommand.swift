@@ -58,7 +58,7 @@ struct MoveCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "The bridge there for a bridge here, where it has another name; repeatable.",
+            "The bridge or parent there for one here, where it has another name; repeatable.",
             valueName: "old=new"))
     var network: [NetworkRenaming] = []
     @Option(

@@ -71,6 +71,7 @@ private func interfaceText(_ interface: InterfaceDefinition) -> String {
     var text = "\(interface.name) on \(interface.bridge), \(interface.hardwareAddress)"
     if !interface.addresses.isEmpty { text += ", \(interface.addresses.joined(separator: " "))" }
     if !interface.gateways.isEmpty { text += " via \(interface.gateways.joined(separator: " "))" }
+    if interface.isMacvlan { text += ", macvlan" }
     if let cable = interface.cable { text += ", joined to its network through \(cable.other)" }
     return text
 }

@@ -18,12 +18,15 @@ struct UserSpecification: ExpressibleByArgument, Equatable {
 }
 
 /// `bridge=B,address=A,gateway=G,route=N@G,mtu=M,hwaddr=H`; `address`, `gateway` and `route` may be
-/// repeated. `none` is no interface.
+/// repeated. `parent=P` in place of the bridge is a macvlan (`nictype=macvlan` may be said, and
+/// `nictype=bridged,parent=B` for a bridge). `none` is no interface.
 struct NetworkSpecification: ExpressibleByArgument, Equatable {
     /// Nil for none.
     let request: InterfaceRequest?
 
-    private static let words = ["bridge", "address", "gateway", "route", "mtu", "hwaddr"]
+    private static let words = [
+        "bridge", "parent", "nictype", "address", "gateway", "route", "mtu", "hwaddr",
+    ]
 
     init?(argument: String) {
         guard argument != "none" else {
@@ -38,15 +41,29 @@ struct NetworkSpecification: ExpressibleByArgument, Equatable {
         }
         let routes = (values["route"] ?? []).compactMap(Self.route)
         let mtus = (values["mtu"] ?? []).compactMap { UInt32($0) }
-        guard let bridge = values["bridge"], bridge.count == 1,
+        guard let (bridge, nicType) = Self.place(values),
             (values["hwaddr"] ?? []).count <= 1, mtus.count <= 1,
             mtus.count == (values["mtu"] ?? []).count,
             routes.count == (values["route"] ?? []).count
         else { return nil }
         request = InterfaceRequest(
-            bridge: bridge[0], addresses: values["address"] ?? [],
+            bridge: bridge, addresses: values["address"] ?? [],
             gateways: values["gateway"] ?? [], hardwareAddress: values["hwaddr"]?.first,
-            mtu: mtus.first, routes: routes.isEmpty ? nil : routes)
+            mtu: mtus.first, routes: routes.isEmpty ? nil : routes, nicType: nicType)
+    }
+
+    /// The host's interface, and how the instance's hangs on it; nil unless both are clear.
+    private static func place(_ values: [String: [String]]) -> (String, NICType?)? {
+        let types = values["nictype"] ?? []
+        switch (values["bridge"] ?? [], values["parent"] ?? []) {
+        case (let bridge, []) where bridge.count == 1 && (types.isEmpty || types == ["bridged"]):
+            return (bridge[0], nil)
+        case ([], let parent) where parent.count == 1 && (types.isEmpty || types == ["macvlan"]):
+            return (parent[0], .macvlan)
+        case ([], let parent) where parent.count == 1 && types == ["bridged"]:
+            return (parent[0], nil)
+        default: return nil
+        }
     }
 
     private static func route(_ text: String) -> RouteDefinition? {

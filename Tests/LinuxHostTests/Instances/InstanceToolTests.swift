@@ -63,6 +63,15 @@ import Testing
                 route add default via fd00::1 dev eth0
 
                 """)
+        let macvlan = Ip.addMacvlan(interface, pid: 42, isOpen: false)
+        #expect(macvlan.command.description == "ip -batch -")
+        #expect(
+            macvlan.input == """
+                link add link br0 name eth0 address 02:00:00:00:00:05 mtu 1400 netns 42 \
+                type macvlan mode source
+
+                """)
+        #expect(Ip.addMacvlan(interface, pid: 42, isOpen: true).input.hasSuffix("mode bridge\n"))
         #expect(Ip.deleteLink("gw01").description == "ip link delete dev gw01")
     }
 

@@ -63,6 +63,10 @@ package struct NetworkHook {
         let ends = record.configuration.hostEnds(of: record.definition)
         let wired = record.configuration.wired(record.definition)
         for (interface, end) in zip(wired, ends) {
+            if interface.isMacvlan {
+                try await addMacvlan(interface, record, pid)
+                continue
+            }
             // Left behind by a start that did not come to its end.
             if end.exists { try await Ip.deleteLink(end.name).check() }
             let veth = Ip.addVeth(interface, hostEnd: end.name, pid: pid)
@@ -77,7 +81,16 @@ package struct NetworkHook {
         let inner = Ip.configure(record.definition.interfaces, pid: pid)
         try await inner.command.check(input: Array(inner.input.utf8))
         guard !record.isSilent else { return }
-        for end in ends { try end.unsilence() }
+        for (interface, end) in zip(wired, ends) where !interface.isMacvlan { try end.unsilence() }
+    }
+
+    private static func addMacvlan(
+        _ interface: InterfaceDefinition, _ record: RuntimeRecord, _ pid: Int32
+    ) async throws {
+        let isOpen = !record.isSilent && record.isHeld != true
+        let macvlan = Ip.addMacvlan(interface, pid: pid, isOpen: isOpen)
+        try await macvlan.command.check(input: Array(macvlan.input.utf8))
+        try await MacvlanEnd(name: interface.name).setUp(of: pid, isSilent: record.isSilent)
     }
 
     package static func pid(inState bytes: [UInt8]) throws -> Int32 {

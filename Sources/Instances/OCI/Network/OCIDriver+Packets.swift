@@ -48,6 +48,15 @@ extension OCIDriver: PacketHolding {
     func resumeTraffic(_ definition: InstanceDefinition) async throws {
         let holds = packetHolds.of(definition.name)
         let process = try firstProcess(definition)
+        for (index, interface) in definition.interfaces.enumerated() where interface.isMacvlan {
+            guard let process else { continue }
+            if let holds {
+                let end = hostEnds(definition)[index]
+                _ = try await holds[index].deliver(into: end, of: process)
+            } else {
+                try await MacvlanEnd(name: interface.name).open(of: process)
+            }
+        }
         for (index, end) in hostEnds(definition).enumerated() where end.exists {
             if let holds, let process {
                 _ = try await holds[index].deliver(into: end, of: process)
