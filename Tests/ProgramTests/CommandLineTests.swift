@@ -96,7 +96,7 @@ import godwit
             --memory-swap 1GiB --cpu-weight 300 --cpuset-cpus 0-1,3 --io-weight 20 \
             --device-read-bps /dev/vda:1MiB --device-write-bps /dev/vdb:2MiB \
             --device-read-iops /dev/vda:100 --device-write-iops /dev/vda:200 \
-            --device /dev/fuse --device /dev/net/tun:rw
+            --device /dev/fuse --device /dev/net/tun:rw --delegate-cgroups
             """
         let expected = ResourceLimits(
             memory: .mebibytes(512), memoryReservation: .mebibytes(64), memorySwap: .gibibytes(1),
@@ -109,7 +109,7 @@ import godwit
             ],
             devices: [
                 DeviceAccess(path: "/dev/fuse"), DeviceAccess(path: "/dev/net/tun", access: "rw"),
-            ])
+            ], delegatesCgroups: true)
         #expect(try Reading.launch(words(line)).limits == expected)
         for wrong in ["--cpu-weight 0", "--cpuset-cpus x", "--device /etc", "--device-read-bps /a"]
         {

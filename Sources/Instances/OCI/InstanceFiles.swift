@@ -38,6 +38,8 @@ struct InstanceFiles: Equatable, Sendable {
     var floating: String { "\(directory)/floating" }
     var runcLog: String { "\(directory)/runc.log" }
     var images: String { "\(directory)/images" }
+    /// Among them: the control groups that the instance has made.
+    var subgroups: String { "\(images)/godwit-cgroups.json" }
     var work: String { "\(directory)/work" }
 
     var log: String { "\(logDirectory)/\(name).log" }

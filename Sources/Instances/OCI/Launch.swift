@@ -23,6 +23,7 @@ struct Launch {
         self.action = action
         self.record = record
         try SmallFile.replace(files.monitor, with: Array("\(getpid())".utf8))
+        try record.prepareCgroups()
         let (output, input) = try Descriptor.pipe()
         let nothing = try Descriptor.open("/dev/null", O_RDONLY)
         hold = isHeld ? try CriuHold(in: files.directory) : nil

@@ -8,7 +8,9 @@ extension OCISpecification {
         hostname = definition.name.text
         root = Root(path: record.root)
         process = Process(definition.process)
-        mounts = Mount.ofKernel + definition.mounts.map { Mount($0) }
+        mounts =
+            Mount.ofKernel + Mount.ofCgroups(record, host.mounts)
+            + definition.mounts.map { Mount($0) }
         hooks = Hooks(prestart: [Hook(record)])
         annotations = ["org.criu.config": record.files.criuConfiguration]
         linux = Linux(record, on: host)

@@ -16,6 +16,7 @@ extension OCIDriver: InstanceDriver {
             keepsConnections: true)
         do {
             try await layDetours(definition)
+            try makeCgroupPlace(definition, root: root)
             try makeBundle(record)
             _ = try await startMonitor(.start, record.files)
             try await publishedPorts(definition)?.open()

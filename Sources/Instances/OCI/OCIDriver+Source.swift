@@ -121,6 +121,7 @@ extension OCIDriver: Checkpointable {
             throw error
         }
         if let kept { try SmallFile.replace("\(files.images)/\(Self.connectionsFile)", with: kept) }
+        try saveSubgroups(definition)
         CriuFailure.keepLog(files, action: "dump")
     }
 

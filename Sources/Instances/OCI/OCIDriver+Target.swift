@@ -54,6 +54,7 @@ extension OCIDriver {
         async let ports: Void = openPorts(definition, images: files.images)
         let runcTime = try await restore(definition, files)
         try await ports
+        try await fillSubgroups(restoring(definition, root: root, options))
         // A paused instance must not reach the network before it stands.
         if options.isPaused { try await cgroup(definition).freeze() }
         let restored = ContinuousClock.now

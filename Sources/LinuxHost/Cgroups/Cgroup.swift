@@ -137,7 +137,7 @@ package struct Cgroup: Sendable {
     }
 
     /// The directory and those below it, parents first.
-    private func groups(below directory: String) -> [String] {
+    func groups(below directory: String) -> [String] {
         let below = FileManager.default.enumerator(atPath: directory)?.compactMap { entry in
             (entry as? String).map { directory + "/" + $0 }
         }

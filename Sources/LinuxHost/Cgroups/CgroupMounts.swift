@@ -41,4 +41,19 @@ package struct CgroupMounts: Equatable, Sendable {
     package func directories(of path: String) -> [String] {
         Set(controllers.values).union(unified.map { [$0] } ?? []).sorted().map { $0 + path }
     }
+
+    /// The hierarchies in which an instance may make groups, by the name under which it sees them:
+    /// all but those that keep it in (devices) or still (freezer). In version 2 the one that there
+    /// is, without a name.
+    package var divisible: [(name: String, point: String)] {
+        guard version == 1 else { return unified.map { [("", $0)] } ?? [] }
+        return Self.divisibleControllers.compactMap { controller in
+            controllers[controller].map { (String(controller.trimmingPrefix("name=")), $0) }
+        }
+    }
+
+    private static let divisibleControllers = [
+        "blkio", "cpu", "cpuacct", "cpuset", "hugetlb", "memory", "misc", "name=systemd",
+        "net_cls", "net_prio", "perf_event", "pids", "rdma",
+    ]
 }

@@ -6,10 +6,16 @@ package struct HostResources: Equatable, Sendable {
     package var cgroup: CgroupFacts
     /// The devices that exist here, of those that the limits name.
     package var devices: [String: DeviceNumber]
+    /// Where the control group hierarchies are mounted.
+    package var mounts: CgroupMounts
 
-    package init(cgroup: CgroupFacts, devices: [String: DeviceNumber] = [:]) {
+    package init(
+        cgroup: CgroupFacts, devices: [String: DeviceNumber] = [:],
+        mounts: CgroupMounts = CgroupMounts(mounts: "")
+    ) {
         self.cgroup = cgroup
         self.devices = devices
+        self.mounts = mounts
     }
 
     package static func current(for limits: ResourceLimits) -> HostResources {
@@ -17,14 +23,15 @@ package struct HostResources: Equatable, Sendable {
             mounts: smallFile("/proc/self/mountinfo") ?? "",
             known: smallFile("/proc/cgroups") ?? ""
         ) { smallFile("\($0)/cgroup.controllers") }
-        if let mounts = try? CgroupMounts.current() {
-            cgroup.abilities = Set(abilities(mounts).map(\.rawValue))
-        }
+        let mounts = try? CgroupMounts.current()
+        if let mounts { cgroup.abilities = Set(abilities(mounts).map(\.rawValue)) }
         let paths = limits.ioLimits.map(\.device) + limits.devices.map(\.path)
         let pairs = paths.prefix(2 * Limit.devicesPerInstance).compactMap { path in
             deviceNumber(of: path).map { (path, $0) }
         }
-        return HostResources(cgroup: cgroup, devices: Dictionary(pairs) { first, _ in first })
+        return HostResources(
+            cgroup: cgroup, devices: Dictionary(pairs) { first, _ in first },
+            mounts: mounts ?? CgroupMounts(mounts: ""))
     }
 
     /// Most files of a controller are not in the root group, so others tell whether they would be
@@ -46,6 +53,7 @@ package struct HostResources: Equatable, Sendable {
             if let memory, SmallFile.exists("\(memory)/memory.memsw.limit_in_bytes") {
                 found.insert(.swap)
             }
+            if mounts.controllers["name=systemd"] != nil { found.insert(.systemd) }
         }
         return found
     }

@@ -26,6 +26,30 @@ package struct RootedFiles: Sendable {
         return try FileStatus.of(descriptor: number).kind == .regular ? held : nil
     }
 
+    /// Makes directories in each other, where they are missing.
+    ///
+    /// - Throws: `badRequest` if one of them is a link or no directory.
+    package func makeDirectories(_ names: [String], owner: UInt32) throws {
+        var place = root
+        var path = ""
+        for name in names {
+            path += "/" + name
+            let isNew = unsafe mkdirat(place.number, name, 0o755) == 0
+            guard isNew || errno == EEXIST else { throw GodwitError.kernel("make \(path)") }
+            let number = unsafe godwit_openat(
+                place.number, name, godwit_o_path | O_DIRECTORY | O_NOFOLLOW, 1)
+            guard number >= 0 else {
+                throw GodwitError(
+                    .badRequest, "\(path) of the root filesystem is no directory",
+                    remedy: "make it one")
+            }
+            place = Descriptor(taking: number)
+            guard !isNew || godwit_chown_descriptor(number, owner, owner) == 0 else {
+                throw GodwitError.kernel("give away \(path)")
+            }
+        }
+    }
+
     /// Opens a held file for reading, its access time untouched.
     static func open(_ held: Descriptor) throws -> Descriptor {
         let path = "/proc/self/fd/\(held.number)"

@@ -14,6 +14,7 @@ struct CgroupCheck: HostCheckable {
         return missing(needed, in: target, .target) + missing(slowing, in: source, .source)
             + missing(wished, in: target, .target, .warning)
             + unable(limits, target)
+            + (comparison.isLive && limits.delegatesCgroups ? lacking(source, target) : [])
             + (comparison.isLive && source.version != target.version
                 ? [differs(source.version, target.version)] : [])
     }
@@ -43,6 +44,27 @@ struct CgroupCheck: HostCheckable {
                     cure: "boot it with swapaccount=1, or turn swap off there"))
         }
         return findings
+    }
+
+    /// Each hierarchy of version 1 is a mount in the instance, which must be there again.
+    private func lacking(_ source: CgroupFacts, _ target: CgroupFacts) -> [Finding] {
+        guard source.version == 1, target.version == 1 else { return [] }
+        let kept: Set = ["devices", "freezer"]
+        var here = source.controllers.subtracting(kept)
+        var there = target.controllers
+        if source.abilities?.contains(CgroupAbility.systemd.rawValue) == true {
+            here.insert("systemd")
+        }
+        if target.hasAny([.systemd]) { there.insert("systemd") }
+        let lacking = here.subtracting(there)
+        guard !lacking.isEmpty else { return [] }
+        return [
+            Finding(
+                name,
+                cause: "the instance may divide its control groups, and the target has no "
+                    + "hierarchy for \(listed(lacking))",
+                cure: "mount it there, or start the instance without --delegate-cgroups")
+        ]
     }
 
     private func missing(

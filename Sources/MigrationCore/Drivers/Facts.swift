@@ -214,6 +214,8 @@ package enum CgroupAbility: String, Sendable, CaseIterable {
     case costWeight
     /// Swapped memory is accounted: `memory.memsw.*`, `memory.swap.*`.
     case swap
+    /// A hierarchy of version 1 without a controller is there for systemd.
+    case systemd
 }
 
 package struct PoolFacts: Codable, Equatable, Sendable {

@@ -16,6 +16,8 @@ package struct ResourceLimits: Codable, Equatable, Sendable {
     package var ioWeight: UInt32?
     package var ioLimits: [IOLimit]
     package var devices: [DeviceAccess]
+    /// Root inside may make groups below the instance's own, with limits of theirs.
+    package var delegatesCgroups: Bool
 
     package init(
         memory: ByteCount? = nil,
@@ -27,7 +29,8 @@ package struct ResourceLimits: Codable, Equatable, Sendable {
         processes: UInt32? = nil,
         ioWeight: UInt32? = nil,
         ioLimits: [IOLimit] = [],
-        devices: [DeviceAccess] = []
+        devices: [DeviceAccess] = [],
+        delegatesCgroups: Bool = false
     ) {
         self.memory = memory
         self.memoryReservation = memoryReservation
@@ -39,6 +42,7 @@ package struct ResourceLimits: Codable, Equatable, Sendable {
         self.ioWeight = ioWeight
         self.ioLimits = ioLimits
         self.devices = devices
+        self.delegatesCgroups = delegatesCgroups
     }
 
     /// What is left out is not limited: older hosts and journals know less.
@@ -55,6 +59,8 @@ package struct ResourceLimits: Codable, Equatable, Sendable {
         ioWeight = try container.decodeIfPresent(UInt32.self, forKey: .ioWeight)
         ioLimits = try container.decodeIfPresent([IOLimit].self, forKey: .ioLimits) ?? []
         devices = try container.decodeIfPresent([DeviceAccess].self, forKey: .devices) ?? []
+        delegatesCgroups =
+            try container.decodeIfPresent(Bool.self, forKey: .delegatesCgroups) ?? false
     }
 }
 

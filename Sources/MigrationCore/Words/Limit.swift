@@ -32,6 +32,10 @@ package enum Limit {
     package static let connectionsKept = 8_192
     /// Device rules of an instance: of access, and of io.
     package static let devicesPerInstance = 64
+    /// Control groups that an instance has made, counted in each hierarchy of version 1, and levels
+    /// of them.
+    package static let subgroups = 4_096
+    package static let subgroupDepth = 32
     /// A processor's number, at which the kernel's own limit is (`CONFIG_NR_CPUS`).
     package static let processors = 8_192
     /// Of cgroup version 2 (`CGROUP_WEIGHT_MAX`).

@@ -17,6 +17,7 @@ func limitLines(_ limits: ResourceLimits) -> [(String, String)] {
     let first = ("Limits", parts.isEmpty ? "none" : parts.joined(separator: " · "))
     return [first] + limits.ioLimits.map { ("IO limit", text($0)) }
         + limits.devices.map { ("Device", "\($0.path) (\($0.access))") }
+        + (limits.delegatesCgroups ? [("Control groups", "its own to divide")] : [])
 }
 
 private func text(_ limit: IOLimit) -> String {

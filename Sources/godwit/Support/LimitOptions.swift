@@ -44,6 +44,9 @@ struct LimitOptions: ParsableArguments {
             valueName: "path[:rwm]"))
     var device: [DeviceSpecification] = []
 
+    @Flag(help: "Root inside may divide its control group, at /sys/fs/cgroup.")
+    var delegateCgroups = false
+
     func validate() throws {
         if let cpus, !(cpus >= 0.001 && cpus <= 4096) {
             throw ValidationError("--cpus is a number from 0.001 to 4096")
@@ -56,7 +59,7 @@ struct LimitOptions: ParsableArguments {
             memory: memory, memoryReservation: memoryReservation, memorySwap: memorySwap,
             cpuMillis: cpus.map { UInt32(($0 * 1000).rounded()) }, cpuWeight: cpuWeight,
             cpuset: cpusetCpus, processes: processes, ioWeight: ioWeight, ioLimits: ioLimits,
-            devices: device.map(\.access))
+            devices: device.map(\.access), delegatesCgroups: delegateCgroups)
     }
 
     /// One for each disk, in the order of their first mention.

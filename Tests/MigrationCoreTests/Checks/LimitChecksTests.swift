@@ -48,6 +48,22 @@ import Testing
             } == [])
     }
 
+    @Test func `hierarchies that an instance divides must be on the target too`() throws {
+        let finding = try only {
+            $0.definition.limits.delegatesCgroups = true
+            $0.source.cgroup.controllers.insert("net_cls")
+            $0.target.cgroup.controllers.remove("net_cls")
+        }
+        #expect(finding?.mark == "cgroup refusal")
+        #expect(finding?.cause.hasSuffix("the target has no hierarchy for net_cls") == true)
+        let systemd = try only {
+            $0.definition.limits.delegatesCgroups = true
+            $0.source.cgroup.abilities = ["systemd"]
+            $0.target.cgroup.abilities = []
+        }
+        #expect(systemd?.cause.hasSuffix("the target has no hierarchy for systemd") == true)
+    }
+
     @Test func `a device must be the same on both hosts`() throws {
         let fuse = DeviceNumber(isBlock: false, major: 10, minor: 229)
         let change: (inout Comparison, DeviceNumber?) -> Void = { comparison, there in

@@ -110,7 +110,8 @@ struct MemoryKeeper {
         try SmallFile.replace(files.arriving, with: Array("\(getpid())".utf8))
         let cgroup = try Cgroup(path: record.configuration.cgroupPath(of: record.definition.name))
         let server = try LazyPagesServer(store: store, work: files.work, images: files.images) {
-            try InstanceTasks.pids(cgroup.processes())
+            try record.fillCgroups()
+            return try InstanceTasks.pids(cgroup.processes())
         }
         // `PageTarget` has dropped what the frozen instance no longer had.
         server.complete(nil)

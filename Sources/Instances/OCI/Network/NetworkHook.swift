@@ -45,6 +45,7 @@ package struct NetworkHook {
         do {
             let line = try await blocking { try state.read(upTo: 65_536) }
             guard line != [Self.newline] else { return }
+            try record.arrangeCgroups()
             try await Self.run(record, pid: Self.pid(inState: line))
             try answer.write(Array("ok\n".utf8)[...])
         } catch {

@@ -1,0 +1,81 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+import Testing
+
+/// What an instance sees of time when it moves between hosts that were booted at different times.
+@Suite(.timeLimit(.minutes(4))) struct HostTimeTests {
+    /// Host a's clocks since boot stand so many seconds before host b's.
+    private static let difference = 100_000
+
+    @Test func `the instance's clocks go on and its timers fire, wherever it was booted`()
+        async throws
+    {
+        let root = FileManager.default.temporaryDirectory.path + "/godwit-time-\(getpid())"
+        defer { try? SmallFile.remove(root) }
+        try await Oracle.makeRoot(at: root)
+        try await TimerProgram.build(into: root)
+        try await Lab.with { lab in
+            // The daemon's time namespace is what its host would be after another boot.
+            let old = [
+                "unshare", "--time", "--monotonic", "\(Self.difference)", "--boottime",
+                "\(Self.difference)", "--",
+            ]
+            try lab.startService(on: "a", old + lab.daemonWords(of: "a"))
+            try lab.startService(on: "b", lab.daemonWords(of: "b"))
+            for host in ["a", "b"] { try await lab.waitUntilReady(host) }
+            try await lab.introduce()
+            let command = [TimerProgram.path] + TimerProgram.kinds
+            try await lab.check("a", ["launch", root, "web", "--"] + command)
+            try await observe(lab)
+        }
+    }
+
+    private func observe(_ lab: Lab) async throws {
+        func read(_ host: String, _ file: String) throws -> String {
+            let pool = "/var/lib/godwit/pools/default/volumes/web"
+            return try SmallFile.text(lab.host(host).path(pool + file))
+        }
+        func fired(_ host: String) -> [Int] {
+            TimerProgram.kinds.map { kind in
+                let words = ((try? read(host, "/late-\(kind)")) ?? "").split { $0.isWhitespace }
+                return words.first.flatMap { Int($0) } ?? 0
+            }
+        }
+        try await eventually("all timers have fired") { fired("a").allSatisfy { $0 > 3 } }
+        var first: Int64?
+        for (source, target) in [("a", "b"), ("b", "a"), ("a", "b")] {
+            let before = fired(source)
+            try await lab.check(source, ["move", "web", "host-\(target):"])
+            try await eventually("all timers fire on host \(target)", within: 30) {
+                zip(before, fired(target)).allSatisfy { $1 > $0 + 2 }
+            }
+            let clocks = try read(target, "/clocks").split(separator: "\n")
+                .map { $0.split(separator: " ").compactMap { Int64($0) } }
+                .filter { $0.count == 3 }
+            first = first ?? clocks.first?[0]
+            try expectOn(clocks)
+        }
+        // Without an offset it would be host b's by now.
+        #expect(first.map { $0 > Int64(Self.difference) * 1_000_000_000 } == true)
+        for kind in TimerProgram.kinds {
+            let words = try read("b", "/late-\(kind)").split { $0.isWhitespace }
+            let late = words.dropFirst().compactMap { Double($0) }
+            #expect(late.allSatisfy { $0 < Double(Self.difference) * 500 }, "\(kind)")
+        }
+    }
+
+    /// No clock steps back, and none jumps by more than the wall clock has gone on.
+    private func expectOn(_ clocks: [[Int64]]) throws {
+        #expect(clocks.count > 10)
+        let second: Int64 = 1_000_000_000
+        for (before, after) in zip(clocks, clocks.dropFirst()) {
+            for clock in 0..<2 {
+                let step = after[clock] - before[clock]
+                #expect(step >= 0, "\(before) \(after)")
+                #expect(step < after[2] - before[2] + second, "\(before) \(after)")
+            }
+        }
+    }
+}
