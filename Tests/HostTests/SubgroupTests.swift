@@ -87,9 +87,9 @@ import Testing
     private func divideFurther(_ moving: MoveLab, on host: String) async throws {
         let script = """
             cd /sys/fs/cgroup/pids/sub
-            mkdir more && echo 1 >more/pids.max && echo $$ >more/cgroup.procs || exit 1
-            (sleep 0) 2>/dev/null && exit 2
-            echo $$ >cgroup.procs && rmdir more || exit 3
+            mkdir more && echo 1 >more/pids.max || exit 1
+            sh -c 'echo 0 >more/cgroup.procs; sleep 0; exit 0' 2>/dev/null && exit 2
+            rmdir more || exit 3
             mkdir /sys/fs/cgroup/devices/sub 2>/dev/null && exit 4
             exit 0
             """

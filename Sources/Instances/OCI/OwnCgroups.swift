@@ -69,8 +69,8 @@ extension OCIDriver {
 }
 
 extension OCISpecification.Mount {
-    /// The instance's own group in each hierarchy that it may divide, and nothing above it. They are
-    /// bound, so that they are the same at a restore, where runc looks for its own group.
+    /// The instance's own group in each hierarchy that it may divide, and nothing above it. They
+    /// are bound, so that they are the same at a restore, where runc looks for its own group.
     static func ofCgroups(_ record: RuntimeRecord, _ mounts: CgroupMounts) -> [Self] {
         guard record.definition.limits.delegatesCgroups else { return [] }
         let place = "/sys/fs/cgroup"

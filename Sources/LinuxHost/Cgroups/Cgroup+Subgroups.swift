@@ -92,8 +92,8 @@ extension Cgroup {
 
     /// Puts everyone where they were. Nobody runs meanwhile.
     ///
-    /// Limits of version 2 follow: their files are there once the parent has been told to have them,
-    /// and by then nobody may be in that.
+    /// Limits of version 2 follow: their files are there once the parent has been told to have
+    /// them, and by then nobody may be in that.
     package func fill(_ subgroups: Subgroups) throws {
         let places = try places(of: subgroups)
         if places.contains(where: { !$0.group.members.isEmpty }) {
@@ -165,8 +165,8 @@ private func writeLimits(of group: Subgroups.Group, at directory: String) throws
 }
 
 extension Subgroups {
-    /// A set of processors or memories as this host can give it: those that are in the parent's set,
-    /// or all of that where none is.
+    /// A set of processors or memories as this host can give it: those that are in the parent's
+    /// set, or all of that where none is.
     package static func numbers(_ text: String, within limit: String) -> String {
         guard let wished = try? ProcessorSet(parsing: text),
             let given = try? ProcessorSet(parsing: limit)
