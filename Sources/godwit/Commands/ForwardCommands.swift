@@ -21,10 +21,7 @@ struct ForwardCommand: AsyncParsableCommand {
 
         func run() async throws {
             let forwards = try await connection.client.forwards()
-            switch output.format {
-            case .table: Output.say(forwardsText(forwards))
-            case .json: try Output.say(json: forwards)
-            }
+            try output.say(forwards, as: forwardsText)
         }
     }
 

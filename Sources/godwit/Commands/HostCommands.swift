@@ -17,10 +17,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let check = try await connection.client.check()
-        switch output.format {
-        case .table: Output.say(checkText(check, style: .forOutput))
-        case .json: try Output.say(json: check)
-        }
+        try output.say(check) { checkText($0, style: .forOutput) }
         if check.findings.contains(where: { $0.weight == .refusal }) {
             throw ExitCode(GodwitError.Code.refused.exitStatus)
         }
@@ -63,10 +60,7 @@ struct RemoteCommand: AsyncParsableCommand {
 
         func run() async throws {
             let remotes = try await connection.client.remotes()
-            switch output.format {
-            case .table: Output.say(remotesText(remotes))
-            case .json: try Output.say(json: remotes)
-            }
+            try output.say(remotes, as: remotesText)
         }
     }
 
@@ -129,10 +123,7 @@ struct TrustCommand: AsyncParsableCommand {
 
         func run() async throws {
             let peers = try await connection.client.trusted()
-            switch output.format {
-            case .table: Output.say(trustText(peers))
-            case .json: try Output.say(json: peers)
-            }
+            try output.say(peers, as: trustText)
         }
     }
 

@@ -17,10 +17,7 @@ struct ListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let instances = try await connection.client.instances()
-        switch output.format {
-        case .table: Output.say(listText(instances))
-        case .json: try Output.say(json: instances)
-        }
+        try output.say(instances, as: listText)
     }
 }
 
@@ -38,10 +35,7 @@ struct InfoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let view = try await connection.client.instance(target.name)
-        switch output.format {
-        case .table: Output.say(infoText(view))
-        case .json: try Output.say(json: view)
-        }
+        try output.say(view, as: infoText)
     }
 }
 

@@ -20,10 +20,7 @@ struct MigrationsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reports = try await connection.client.migrations(of: name)
-        switch output.format {
-        case .table: Output.say(migrationsText(reports))
-        case .json: try Output.say(json: reports)
-        }
+        try output.say(reports, as: migrationsText)
     }
 }
 

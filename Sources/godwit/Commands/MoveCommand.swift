@@ -101,20 +101,14 @@ struct MoveCommand: AsyncParsableCommand {
         let client = connection.client
         let host = try await client.information().name
         let report = try await MoveSession(client: client, request: request()).run()
-        switch output.format {
-        case .table: Output.say(reportText(report, host: host, style: .forOutput))
-        case .json: try Output.say(json: report)
-        }
+        try output.say(report) { reportText($0, host: host, style: .forOutput) }
     }
 
     /// - Throws: `refused`, after the plan is shown, where the move would be.
     private func showPlan() async throws {
         let request = try request()
         let preview = try await connection.client.planMove(request)
-        switch output.format {
-        case .table: Output.say(previewText(preview, request: request, style: .forOutput))
-        case .json: try Output.say(json: preview)
-        }
+        try output.say(preview) { previewText($0, request: request, style: .forOutput) }
         if preview.plan == nil { throw ExitCode(GodwitError.Code.refused.exitStatus) }
     }
 }

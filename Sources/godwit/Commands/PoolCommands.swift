@@ -11,12 +11,11 @@ struct PoolCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a pool.",
             discussion: """
-                Drivers: \(PoolKind.allCases.map(\.rawValue).joined(separator: ", "));
-                docs/storage.md tells what each needs. Options:
+                The one driver of this version is `directory`; docs/storage.md tells what it
+                needs. Options:
 
-                  source=…  what the pool stands on: a directory, a block device, a volume
-                            group, a dataset; left out, a place below the state directory
-                  size=…    of a filesystem that is made in a file, such as 20GiB
+                  source=…  the directory; left out, one below the state directory
+                  size=…    of a filesystem that is made in a file, which this driver refuses
 
                 Example:
                   godwit pool create fast directory source=/srv/fast
@@ -55,10 +54,7 @@ struct PoolCommand: AsyncParsableCommand {
 
         func run() async throws {
             let pools = try await connection.client.pools()
-            switch output.format {
-            case .table: Output.say(poolsText(pools))
-            case .json: try Output.say(json: pools)
-            }
+            try output.say(pools, as: poolsText)
         }
     }
 
@@ -76,10 +72,7 @@ struct PoolCommand: AsyncParsableCommand {
 
         func run() async throws {
             let pool = try await connection.client.pool(name)
-            switch output.format {
-            case .table: Output.say(poolText(pool))
-            case .json: try Output.say(json: pool)
-            }
+            try output.say(pool, as: poolText)
         }
     }
 
@@ -87,6 +80,8 @@ struct PoolCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a pool in a file more room.",
             discussion: """
+                Refused for the pools of this version: they have what their filesystem has.
+
                 Example:
                   godwit pool grow fast 50GiB
                 """)

@@ -20,6 +20,13 @@ struct FormatOptions: ParsableArguments {
 
     @Option(help: "table is for people, json for programs; both say the same.")
     var format = Format.table
+
+    func say<Value: Encodable>(_ value: Value, as text: (Value) -> String) throws {
+        switch format {
+        case .table: Output.say(text(value))
+        case .json: try Output.say(json: value)
+        }
+    }
 }
 
 let defaultSocket =
