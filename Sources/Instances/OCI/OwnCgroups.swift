@@ -1,3 +1,4 @@
+import Foundation
 import LinuxHost
 import MigrationCore
 
@@ -42,11 +43,15 @@ extension RuntimeRecord {
 
 extension OCIDriver {
     /// Writes down the groups of the instance, which stands still.
+    ///
+    /// - Throws: `limitExceeded` for more than the target would read.
     func saveSubgroups(_ definition: InstanceDefinition) throws {
         guard definition.limits.delegatesCgroups else { return }
         let found = try cgroup(definition).subgroups()
         guard !found.isEmpty else { return }
-        try SmallFile.replace(files(definition).subgroups, with: try encodedJSON(found))
+        let bytes = Array(try JSONEncoder().encode(found))
+        guard bytes.count <= Int(Limit.smallFile.bytes) else { throw Subgroups.tooMany }
+        try SmallFile.replace(files(definition).subgroups, with: bytes)
     }
 
     /// Where no page server has asked for it while the tasks stood.

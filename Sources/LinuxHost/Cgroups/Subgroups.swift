@@ -1,5 +1,5 @@
 import Foundation
-import MigrationCore
+package import MigrationCore
 
 /// The groups that an instance has made below its own, with their limits and who is in them.
 package struct Subgroups: Codable, Equatable, Sendable {
@@ -58,8 +58,10 @@ package struct Subgroups: Codable, Equatable, Sendable {
         }
     }
 
-    static let tooMany = GodwitError(
-        .limitExceeded, "the instance has more than \(Limit.subgroups) control groups of its own",
+    package static let tooMany = GodwitError(
+        .limitExceeded,
+        "the instance has more than \(Limit.subgroups) control groups of its own, or more in "
+            + "them than is read of a file",
         remedy: "have it remove those that it does not use")
 
     /// Where the numbers stand of who is in a group.
