@@ -19,7 +19,7 @@ package struct PoolMaker: PoolMaking {
 
     package func open(_ definition: PoolDefinition) async throws -> any MigratingPool {
         switch definition.kind {
-        case .directory: DirectoryPool(name: definition.name, path: path(of: definition))
+        case .directory: try DirectoryPool.open(definition, at: path(of: definition))
         case .btrfs, .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
         }
     }

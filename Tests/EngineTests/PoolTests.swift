@@ -1,10 +1,19 @@
 import Engine
+import Logging
 import MigrationCore
 import Synchronization
 import Testing
 
 @Suite struct PoolTests {
     private let fast = PoolDefinition(name: "fast", kind: .btrfs, size: .gibibytes(1))
+
+    private func open(
+        _ store: StateStore, _ maker: FakePoolMaker
+    ) async throws -> PoolRegistry {
+        try await PoolRegistry.open(
+            given: [], remembered: store, by: maker,
+            logger: Logger(label: "pools") { _ in SwiftLogNoOpLogHandler() })
+    }
 
     @Test func `a pool is made, used, grown and removed`() async throws {
         try await World.run(hasInstance: false) { world in
@@ -45,7 +54,12 @@ import Testing
             let (maker, store) = (world.a.poolMaker, try world.a.store())
             _ = try await maker.create(fast)
             try store.save(PoolRecord(definition: fast, isWhole: false))
-            let registry = try await PoolRegistry.open(given: [], remembered: store, by: maker)
+            // It is not forgotten before it is gone.
+            maker.faults.fails("destroy", .busy)
+            _ = try await open(store, maker)
+            #expect(try store.pools().count == 1)
+            maker.faults.set("destroy", nil)
+            let registry = try await open(store, maker)
             #expect(throws: GodwitError(.notFound, "")) { _ = try registry.pool("fast") }
             #expect(maker.made.withLock { $0.isEmpty })
             let left = try store.pools()
@@ -60,7 +74,7 @@ import Testing
             try store.save(PoolRecord(definition: lost, isWhole: true))
             _ = try await maker.create(fast)
             try store.save(PoolRecord(definition: fast, isWhole: true))
-            let registry = try await PoolRegistry.open(given: [], remembered: store, by: maker)
+            let registry = try await open(store, maker)
             #expect(throws: GodwitError(.notFound, "lost is not there")) {
                 _ = try registry.pool("lost")
             }
@@ -73,6 +87,17 @@ import Testing
             await #expect(throws: GodwitError(.badRequest, "")) {
                 try await world.a.service.deletePool("default")
             }
+            world.a.poolMaker.faults.fails("destroy", .busy)
+            try await world.a.service.createPool(fast)
+            await #expect(throws: GodwitError(.busy, "")) {
+                try await world.a.service.deletePool("fast")
+            }
+            // What could not be removed can be used on.
+            #expect(try await world.a.service.pool("fast").fault == nil)
+            let kept = try world.a.store().pools()
+            #expect(kept.map(\.isWhole) == [true])
+            world.a.poolMaker.faults.set("destroy", nil)
+            try await world.a.service.deletePool("fast")
             try await world.a.service.createPool(fast)
             var request = LaunchRequest(name: try InstanceName("other"), rootPath: "/image")
             request.pool = "fast"

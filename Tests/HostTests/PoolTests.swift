@@ -28,6 +28,13 @@ struct HostPoolTests {
             #expect(try await moving.runs(on: "b"))
             let held = try await lab.godwit("b", ["pool", "delete", "fast"])
             #expect(held.errorText.contains("(busy)"))
+            // Without its directory, as where a disk is not mounted, it is no pool.
+            try await lab.stopDaemon(on: "a")
+            try await lab.host("a").check(["mv", "/srv/fast", "/srv/away"])
+            try await lab.startDaemon(on: "a")
+            let fault = try await lab.check("a", ["pool", "info", "fast"])
+            #expect(fault.contains("Unusable") && fault.contains("/srv/fast holds no pool"))
+            try await lab.host("a").check(["mv", "/srv/away", "/srv/fast"])
             try await lab.check("a", ["pool", "delete", "fast"])
             let gone = try await lab.check("a", ["pool", "list"])
             #expect(!gone.contains("fast"))

@@ -1,3 +1,4 @@
+package import Logging
 package import MigrationCore
 import Synchronization
 
@@ -60,30 +61,51 @@ package final class PoolRegistry: Sendable {
 extension PoolRegistry {
     /// Opens what is remembered, removes what was being made or removed when the daemon ended.
     ///
-    /// - Parameter given: those of the daemon's command line.
+    /// - Parameter given: those of the daemon's command line, made where they are missing.
     package static func open(
-        given: [PoolDefinition], remembered store: StateStore, by maker: any PoolMaking
+        given: [PoolDefinition], remembered store: StateStore, by maker: any PoolMaking,
+        logger: Logger
     ) async throws -> PoolRegistry {
         var entries: [Entry] = []
         for definition in given {
-            entries.append(await entry(definition, isGiven: true, maker))
+            entries.append(
+                await entry(definition, isGiven: true) {
+                    try await maker.open(maker.create(definition))
+                })
         }
         for record in try store.pools() where !given.contains(where: record.has) {
+            let definition = record.definition
             guard record.isWhole else {
-                try? await maker.destroy(record.definition)
-                try store.removePool(record.definition.name)
+                await remove(definition, from: store, by: maker, logger)
                 continue
             }
-            entries.append(await entry(record.definition, isGiven: false, maker))
+            entries.append(
+                await entry(definition, isGiven: false) { try await maker.open(definition) })
         }
         return PoolRegistry(entries)
     }
 
+    /// Removes what is left of a pool that is not whole. It is remembered until that is done.
+    static func remove(
+        _ definition: PoolDefinition, from store: StateStore, by maker: any PoolMaking,
+        _ logger: Logger
+    ) async {
+        do {
+            try await maker.destroy(definition)
+            try store.removePool(definition.name)
+        } catch {
+            logger.error(
+                "what a pool has left could not be removed; the daemon's next start tries again",
+                metadata: ["pool": "\(definition.name)", "error": "\(error)"])
+        }
+    }
+
     private static func entry(
-        _ definition: PoolDefinition, isGiven: Bool, _ maker: any PoolMaking
+        _ definition: PoolDefinition, isGiven: Bool,
+        _ open: () async throws -> any MigratingPool
     ) async -> Entry {
         let pool: Result<any MigratingPool, GodwitError>
-        do { pool = .success(try await maker.open(definition)) } catch {
+        do { pool = .success(try await open()) } catch {
             pool = .failure(.wrapping(error, in: "opening the pool \(definition.name)"))
         }
         return Entry(definition: definition, pool: pool, isGiven: isGiven)

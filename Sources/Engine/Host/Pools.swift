@@ -1,4 +1,3 @@
-import Logging
 package import MigrationCore
 
 /// The host's pools: made, shown, grown and removed.
@@ -33,21 +32,10 @@ extension HostService {
                 equipment.pools.put(
                     .init(definition: record.definition, pool: .success(pool), isGiven: false))
             } catch {
-                await abandon(record.definition)
+                await PoolRegistry.remove(
+                    record.definition, from: store, by: poolMaker, logger)
                 throw error
             }
-        }
-    }
-
-    /// Removes what a pool that was not made has left.
-    private func abandon(_ definition: PoolDefinition) async {
-        do {
-            try await poolMaker.destroy(definition)
-            try store.removePool(definition.name)
-        } catch {
-            logger.error(
-                "what the pool left could not be removed; the daemon's next start tries again",
-                metadata: ["pool": "\(definition.name)", "error": "\(error)"])
         }
     }
 
@@ -79,10 +67,14 @@ extension HostService {
             }
             // From here on nothing new comes into it.
             equipment.pools.remove(name)
+            var record = PoolRecord(definition: entry.definition, isWhole: false)
             do {
+                try store.save(record)
                 try await poolMaker.destroy(entry.definition)
                 try store.removePool(name)
             } catch {
+                record.isWhole = true
+                try store.save(record)
                 equipment.pools.put(entry)
                 throw error
             }

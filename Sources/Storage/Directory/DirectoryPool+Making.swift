@@ -7,7 +7,8 @@ extension DirectoryPool {
     static func create(_ definition: PoolDefinition, at path: String) throws -> PoolDefinition {
         guard path.hasPrefix("/") else {
             throw GodwitError(
-                .badRequest, "the source \"\(path.prefix(200))\" of pool \(definition.name) is "
+                .badRequest,
+                "the source \"\(path.prefix(200))\" of pool \(definition.name) is "
                     + "not absolute",
                 remedy: "give the path from / on, as the daemon's host knows it")
         }
@@ -16,12 +17,25 @@ extension DirectoryPool {
                 .badRequest, "\(path) is not a directory", remedy: "name one, or a new path")
         }
         try Directories.make(path, mode: 0o711)
+        // By which `open` knows it again.
+        try Directories.make("\(path)/volumes", mode: 0o711)
         return definition
+    }
+
+    /// - Throws: `notFound` where no pool was made, or its disk is missing.
+    static func open(_ definition: PoolDefinition, at path: String) throws -> DirectoryPool {
+        guard try FileStatus.of("\(path)/volumes")?.kind == .directory else {
+            throw GodwitError(
+                .notFound, "\(path) holds no pool",
+                remedy: "mount its disk there, and start the daemon again")
+        }
+        return DirectoryPool(name: definition.name, path: path)
     }
 
     /// - Parameter isOurs: whether the directory itself is removed as well.
     /// - Throws: `busy` if volumes are in it.
     static func destroy(at path: String, isOurs: Bool) throws {
+        guard try FileStatus.of(path)?.kind == .directory else { return }
         let volumes = "\(path)/volumes"
         let left = try Directories.names(in: volumes)
         guard left.isEmpty else {

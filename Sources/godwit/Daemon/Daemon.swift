@@ -30,11 +30,11 @@ struct Daemon {
 
         /// The one that is always there, and those of the command line.
         var givenPools: [PoolDefinition] {
-            var definitions = [PoolDefinition(name: "default", kind: .directory)]
-            definitions += pools.sorted { $0.key < $1.key }.map {
+            let named = pools.sorted { $0.key < $1.key }.map {
                 PoolDefinition(name: $0.key, kind: .directory, source: $0.value)
             }
-            return definitions
+            guard pools["default"] == nil else { return named }
+            return [PoolDefinition(name: "default", kind: .directory)] + named
         }
 
         var addresses: [String] {
@@ -98,7 +98,7 @@ struct Daemon {
         )
         let maker = PoolMaker(stateDirectory: settings.stateDirectory)
         let pools = try await PoolRegistry.open(
-            given: settings.givenPools, remembered: store, by: maker)
+            given: settings.givenPools, remembered: store, by: maker, logger: logger)
         return HostService(
             configuration: HostConfiguration(
                 name: settings.name,
