@@ -67,6 +67,28 @@ package protocol VolumeDigesting: PoolDriver {
     func forgetDigest(of volume: String) async
 }
 
+/// Keeps volumes as they were at one moment, under names that are unique within each volume.
+///
+/// Every method may be called again after a failure; what a crash leaves half made is no snapshot
+/// and is removed by the next call.
+package protocol VolumeSnapshotting: PoolDriver {
+    /// Whether the moment is one (a copy-on-write filesystem's), or lasts as long as the copy: then
+    /// nothing may write to the volume meanwhile.
+    var snapshotsAtOnce: Bool { get }
+    /// - Throws: `nameTaken`, `notFound` without the volume.
+    func createSnapshot(_ snapshot: String, of volume: String) async throws
+    /// No such snapshot is no error.
+    func deleteSnapshot(_ snapshot: String, of volume: String) async throws
+    /// Makes the volume what it was then; its other snapshots stay. Nothing uses the volume.
+    ///
+    /// - Throws: `notFound`.
+    func restoreSnapshot(_ snapshot: String, of volume: String) async throws
+    /// Their names, in no order.
+    func snapshots(of volume: String) async throws -> Set<String>
+    /// The tree of a snapshot, to be read only.
+    func path(of snapshot: String, in volume: String) -> String
+}
+
 package struct TransferProgress: Codable, Equatable, Sendable {
     /// Bytes on the wire so far.
     package var sent: ByteCount
