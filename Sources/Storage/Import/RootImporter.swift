@@ -3,9 +3,8 @@ package import MigrationCore
 
 /// Fills a volume from a directory, a tar archive or an OCI image layout.
 ///
-/// All is unpacked beside the volume, where only root can pass, given to the instance's ids, and
-/// put in the volume's place in one step: nobody sees half of it, and no set-user-id file of the
-/// image lies open.
+/// All is unpacked where only root can pass, and given to the instance's ids, before anyone else
+/// can come to it: nobody sees half of it, and no set-user-id file of the image lies open.
 package struct RootImporter: RootImporting {
     package init() {}
 
@@ -17,24 +16,23 @@ package struct RootImporter: RootImporting {
     ) async throws -> ImageDefaults {
         let image = try RootImage(at: path)
         let shift = try idMap.map(IDShift.init)
+        let place = try ImportPlace(for: root)
+        try await place.prepare()
         guard try Directories.names(in: root).isEmpty else {
             throw GodwitError(
                 .nameTaken, "the volume at \(root) is not empty",
                 remedy: "delete the volume, or choose another name")
         }
-        let workshop = Directories.parent(of: root) + "/.importing"
-        try await Rm.tree(workshop).check()
-        try Directories.make(workshop, mode: 0o700)
         do {
-            let tree = try await image.unpack(below: workshop, besides: root)
-            try await shift?.apply(to: tree)
+            try place.begin()
+            try await image.unpack(into: place)
+            try await shift?.apply(to: place.tree)
             try Task.checkCancellation()
-            try Directories.replaceEmpty(root, by: tree)
+            try await place.finish()
         } catch {
-            _ = try? await Rm.tree(workshop).check()
+            try? await place.abandon()
             throw error
         }
-        try await Rm.tree(workshop).check()
         return image.defaults
     }
 }
