@@ -25,6 +25,9 @@ int godwit_rename_new(const char *path, const char *new_path);
 /* renameat2(2) with RENAME_EXCHANGE, both absolute: 0, or -1 and errno. */
 int godwit_rename_exchange(const char *path, const char *other);
 
+/* syncfs(2) of the filesystem that the descriptor's file is on: 0, or -1 and errno. */
+int godwit_syncfs(int descriptor);
+
 /* fchownat(2) of the file that an O_PATH descriptor names: 0, or -1 and errno. */
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group);
 
