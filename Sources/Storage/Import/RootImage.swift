@@ -38,25 +38,24 @@ enum RootImage {
         if case .layout(let layout) = self { layout.defaults } else { ImageDefaults() }
     }
 
-    /// Makes the tree.
-    func unpack(into place: ImportPlace) async throws {
-        let tree = place.tree
+    /// Makes the tree below the workshop.
+    ///
+    /// - Returns: the tree's root.
+    func unpack(below workshop: String, besides root: String) async throws -> String {
+        let tree: String
         switch self {
         case .directory(let path):
-            try refuseToSwallow(place.volume, in: path)
+            try refuseToSwallow(root, in: path)
+            tree = try emptyTree(below: workshop)
             try await run(Rsync.copy(path, into: tree), "copied", path)
         case .archive(let path):
+            tree = try emptyTree(below: workshop)
             try await run(Tar.extract(path, into: tree), "unpacked as a tar archive", path)
         case .layout(let layout):
-            let command = Umoci.unpack(
-                layout: layout.path, tag: layout.tag, bundle: place.bundle)
+            let bundle = "\(workshop)/bundle"
+            let command = Umoci.unpack(layout: layout.path, tag: layout.tag, bundle: bundle)
             try await run(command, "unpacked as an OCI image", layout.path)
-            let unpacked = "\(place.bundle)/rootfs"
-            if place.isInRoot {
-                try await run(Rsync.copy(unpacked, into: tree), "copied", layout.path)
-            } else {
-                try Directories.replaceEmpty(tree, by: unpacked)
-            }
+            tree = "\(bundle)/rootfs"
         }
         guard try FileStatus.of(tree)?.kind == .directory else {
             throw GodwitError(
@@ -68,6 +67,13 @@ enum RootImage {
                 .badRequest, "the image is empty",
                 remedy: "see that the path is the right one")
         }
+        return tree
+    }
+
+    private func emptyTree(below workshop: String) throws -> String {
+        let tree = "\(workshop)/rootfs"
+        try Directories.make(tree, mode: 0o755)
+        return tree
     }
 
     private func refuseToSwallow(_ root: String, in path: String) throws {

@@ -3,8 +3,9 @@ package import MigrationCore
 
 /// Fills a volume from a directory, a tar archive or an OCI image layout.
 ///
-/// All is unpacked where only root can pass, and given to the instance's ids, before anyone else
-/// can come to it: nobody sees half of it, and no set-user-id file of the image lies open.
+/// All is unpacked beside the volume, where only root can pass, given to the instance's ids, and
+/// put in the volume's place while nobody can come to it: nobody sees half of it, and no
+/// set-user-id file of the image lies open.
 package struct RootImporter: RootImporting {
     package init() {}
 
@@ -16,23 +17,26 @@ package struct RootImporter: RootImporting {
     ) async throws -> ImageDefaults {
         let image = try RootImage(at: path)
         let shift = try idMap.map(IDShift.init)
-        let place = try ImportPlace(for: root)
-        try await place.prepare()
+        let place = RootPlace(root: root)
+        try await place.recover()
         guard try Directories.names(in: root).isEmpty else {
             throw GodwitError(
                 .nameTaken, "the volume at \(root) is not empty",
                 remedy: "delete the volume, or choose another name")
         }
+        let workshop = Directories.parent(of: root) + "/.importing"
+        try await Rm.tree(workshop).check()
+        try Directories.make(workshop, mode: 0o700)
         do {
-            try place.begin()
-            try await image.unpack(into: place)
-            try await shift?.apply(to: place.tree)
+            let tree = try await image.unpack(below: workshop, besides: root)
+            try await shift?.apply(to: tree)
             try Task.checkCancellation()
-            try await place.finish()
+            try await place.take(tree)
         } catch {
-            try? await place.abandon()
+            _ = try? await Rm.tree(workshop).check()
             throw error
         }
+        try await Rm.tree(workshop).check()
         return image.defaults
     }
 }
