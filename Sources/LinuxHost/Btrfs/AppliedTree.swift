@@ -9,6 +9,8 @@ final class AppliedTree {
     /// Streams name the same directory, and the same file, many times in a row.
     private var lastDirectory: (path: [UInt8], held: Descriptor)?
     private var lastFile: (path: [UInt8], open: Descriptor)?
+    /// Whose numbers the command under way has: a descriptor may be closed after its last use.
+    private var inUse: [Descriptor] = []
 
     init(_ path: String) throws {
         root = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
@@ -16,6 +18,7 @@ final class AppliedTree {
     }
 
     func apply(_ command: SendCommand) throws {
+        inUse = []
         let path = Array(try command.bytes(.path))
         switch command.kind {
         case .makeFile, .makeDirectory, .makeNode, .makeFIFO, .makeSocket, .symbolicLink, .link:
@@ -115,11 +118,11 @@ final class AppliedTree {
         let flags = godwit_o_path | O_NOFOLLOW
         let number = unsafe godwit_openat(place.directory.number, place.name, flags, 0)
         try check(number >= 0, "open", path)
-        let held = Descriptor(taking: number)
+        inUse.append(Descriptor(taking: number))
         guard try FileStatus.of(descriptor: number).kind != .symbolicLink else {
             throw SendCommand.nonsense("permissions of a link")
         }
-        try check(unsafe chmod("/proc/self/fd/\(held.number)", mode) == 0, "open", path)
+        try check(unsafe chmod("/proc/self/fd/\(number)", mode) == 0, "open", path)
     }
 
     private func write(_ bytes: [UInt8], to path: [UInt8], at offset: UInt64) throws {
@@ -160,6 +163,7 @@ final class AppliedTree {
         guard let held = try files.regularFile(at: path) else {
             throw SendCommand.nonsense("content of \(shown(path)), which is no file")
         }
+        inUse.append(held)
         let open = try Descriptor.open("/proc/self/fd/\(held.number)", O_WRONLY)
         lastFile = (path, open)
         return open
@@ -188,13 +192,17 @@ final class AppliedTree {
 
     private func directory(_ path: [UInt8]) throws -> Descriptor {
         guard !path.isEmpty else { return root }
-        if let lastDirectory, lastDirectory.path == path { return lastDirectory.held }
+        if let lastDirectory, lastDirectory.path == path {
+            inUse.append(lastDirectory.held)
+            return lastDirectory.held
+        }
         let name = path.map { CChar(bitPattern: $0) } + [0]
         let flags = godwit_o_path | O_DIRECTORY | O_NOFOLLOW
         let number = unsafe godwit_openat(root.number, name, flags, 1)
         try check(number >= 0, "open", path)
         let held = Descriptor(taking: number)
         lastDirectory = (path, held)
+        inUse.append(held)
         return held
     }
 

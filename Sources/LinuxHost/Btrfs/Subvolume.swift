@@ -31,7 +31,10 @@ package struct Subvolume: Equatable, Sendable {
         guard let status = try FileStatus.of(path), status.isSubvolumeRoot else { return nil }
         let root = try hold(path)
         var found = godwit_subvolume()
-        let result = unsafe godwit_btrfs_look(root.number, &found)
+        // A descriptor may be closed after its last use, before the call that has its number.
+        let result = withExtendedLifetime(root) {
+            unsafe godwit_btrfs_look(root.number, &found)
+        }
         // What is no btrfs may have an inode of that number too.
         if [-ENOTTY, -EINVAL, -EOPNOTSUPP].contains(result) { return nil }
         try check(result, "look at the subvolume \(path)")
@@ -41,7 +44,9 @@ package struct Subvolume: Equatable, Sendable {
     /// Makes an empty one.
     package static func create(_ path: String) throws {
         let parent = try hold(Directories.parent(of: path))
-        let result = unsafe godwit_btrfs_create(parent.number, name(of: path))
+        let result = withExtendedLifetime(parent) {
+            unsafe godwit_btrfs_create(parent.number, name(of: path))
+        }
         try check(result, "make the subvolume \(path)")
     }
 
@@ -51,8 +56,10 @@ package struct Subvolume: Equatable, Sendable {
     ) throws {
         let root = try hold(path)
         let parent = try hold(Directories.parent(of: newPath))
-        let result = unsafe godwit_btrfs_snapshot(
-            parent.number, name(of: newPath), root.number, isReadOnly ? 1 : 0)
+        let result = withExtendedLifetime((root, parent)) {
+            unsafe godwit_btrfs_snapshot(
+                parent.number, name(of: newPath), root.number, isReadOnly ? 1 : 0)
+        }
         try check(result, "make a snapshot of \(path)")
     }
 
@@ -75,7 +82,9 @@ package struct Subvolume: Equatable, Sendable {
             }
         }
         for id in all.reversed() {
-            let result = godwit_btrfs_destroy(parent.number, id)
+            let result = withExtendedLifetime(parent) {
+                godwit_btrfs_destroy(parent.number, id)
+            }
             if result != -ENOENT { try check(result, "remove the subvolume \(path)") }
         }
     }
@@ -85,7 +94,9 @@ package struct Subvolume: Equatable, Sendable {
         guard let subvolume = try at(path) else { return false }
         let root = try hold(path)
         var number: UInt64 = 0
-        let result = unsafe godwit_btrfs_nested(root.number, subvolume.id, 0, &number, 1)
+        let result = withExtendedLifetime(root) {
+            unsafe godwit_btrfs_nested(root.number, subvolume.id, 0, &number, 1)
+        }
         try check(result, "look for subvolumes in \(path)")
         return result > 0
     }
@@ -96,7 +107,9 @@ package struct Subvolume: Equatable, Sendable {
             throw GodwitError(.notFound, "there is no snapshot \(snapshot)")
         }
         let root = try hold(snapshot)
-        let result = godwit_btrfs_changed(root.number, subvolume.id, transaction)
+        let result = withExtendedLifetime(root) {
+            godwit_btrfs_changed(root.number, subvolume.id, transaction)
+        }
         try check(result, "look for changes in \(snapshot)")
         return result > 0
     }
