@@ -13,7 +13,10 @@ struct InstanceRoutes: Sendable {
         }
         router.post("1.0/instances") { request, _ in
             let post = try await request.decoded(InstancesPost.self)
-            return try Response.created(launch(post.request))
+            if let source = post.source {
+                return try Response.created(copy(source.request(post.name)))
+            }
+            return try Response.created(launch(post.launchRequest()))
         }
         router.get("1.0/instances/:name") { _, context in
             try instanceAnswer(await control.instance(context.instanceName()))
@@ -44,6 +47,13 @@ struct InstanceRoutes: Sendable {
             try await control.launch(request)
             events.publishLifecycle("instance-created", request.name)
             if request.starts { events.publishLifecycle("instance-started", request.name) }
+        }
+    }
+
+    private func copy(_ request: CopyRequest) throws -> OperationView {
+        try begin("Creating instance", request.newName) { _ in
+            try await control.copy(request)
+            events.publishLifecycle("instance-created", request.newName)
         }
     }
 

@@ -72,6 +72,7 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
+            group.addTask { await self.removeSnapshotsInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()
@@ -171,6 +172,9 @@ extension HostService {
         }
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
+        }
+        for record in try store.snapshots() where !record.isWhole {
+            try submit { await self.clear(record) }
         }
     }
 

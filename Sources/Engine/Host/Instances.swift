@@ -20,7 +20,9 @@ extension HostService {
         return InstanceView(
             definition: definition,
             observation: observation ?? InstanceObservation(status: .error),
-            migration: record.lock
+            migration: record.lock,
+            snapshots: ((try? store.snapshots(of: definition.name)) ?? [])
+                .filter(\.isWhole).map(\.snapshot)
         )
     }
 
@@ -50,7 +52,7 @@ extension HostService {
         }
     }
 
-    private func stop(
+    func stop(
         _ record: InstanceRecord,
         _ driver: any Checkpointable,
         grace: Duration
@@ -101,6 +103,7 @@ extension HostService {
                 }
                 try await stop(record, driver, grace: .zero)
             }
+            for snapshot in try store.snapshots(of: name) { try await remove(snapshot, record) }
             try await driver.remove(definition)
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)

@@ -7,8 +7,18 @@ enum Schema {
         migrator.registerMigration("1") { try $0.execute(sql: first) }
         migrator.registerMigration("2") { try $0.execute(sql: forwards) }
         migrator.registerMigration("3") { try $0.execute(sql: pools) }
+        migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
         return migrator
     }
+
+    private static let snapshots = """
+        CREATE TABLE snapshots (
+            instance TEXT NOT NULL,
+            name TEXT NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (instance, name)
+        ) STRICT;
+        """
 
     private static let pools = """
         CREATE TABLE pools (

@@ -15,6 +15,18 @@ package protocol HostControl: Sendable {
     func unfreeze(_ name: InstanceName) async throws
     func delete(_ name: InstanceName, force: Bool) async throws
     func rename(_ name: InstanceName, to newName: InstanceName) async throws
+    /// Makes a stopped instance of another one, or of a snapshot of it.
+    func copy(_ request: CopyRequest) async throws
+
+    /// Oldest first.
+    func snapshots(of name: InstanceName) async throws -> [SnapshotView]
+    func snapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws -> SnapshotView
+    /// Throws `nameTaken`, `limitExceeded`, `noSpace`; the instance goes on as it was.
+    func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView
+    /// Makes the instance's files what they were then; one that runs is killed and started anew.
+    func restoreSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
     func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32
 
@@ -102,15 +114,19 @@ package struct InstanceView: Codable, Equatable, Sendable {
     package var observation: InstanceObservation
     /// The migration that has it now.
     package var migration: MigrationID?
+    /// Oldest first.
+    package var snapshots: [Snapshot]
 
     package init(
         definition: InstanceDefinition,
         observation: InstanceObservation,
-        migration: MigrationID?
+        migration: MigrationID?,
+        snapshots: [Snapshot] = []
     ) {
         self.definition = definition
         self.observation = observation
         self.migration = migration
+        self.snapshots = snapshots
     }
 }
 
@@ -216,6 +232,8 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var networks: [String: String]?
     /// For how long traffic for it follows it after the move; nil: not at all.
     package var forwardSeconds: UInt32?
+    /// Its snapshots are deleted with the original.
+    package var dropsSnapshots: Bool
 
     package init(
         name: InstanceName,
@@ -230,8 +248,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         memory: MemoryOptions = .standard,
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
-        forwardSeconds: UInt32? = nil
+        forwardSeconds: UInt32? = nil,
+        dropsSnapshots: Bool = false
     ) {
+        self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds
         self.networks = networks
         self.memory = memory

@@ -38,7 +38,15 @@ package func infoText(_ view: InstanceView) -> String {
     }
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
     lines += (definition.ports ?? []).map { ("Published", $0.description) }
+    lines += view.snapshots.map { ("Snapshot", snapshotText($0)) }
     return pairs(lines)
+}
+
+/// In the words of LXD: `snap0 (taken at 2026-11-27 10:00:00 UTC) (stateless)`.
+package func snapshotText(_ snapshot: Snapshot) -> String {
+    let expiry = snapshot.expires.map { " (expires at \(momentText($0)) UTC)" } ?? ""
+    return "\(snapshot.name) (taken at \(momentText(snapshot.created)) UTC) "
+        + "(\(snapshot.isStateful ? "stateful" : "stateless"))\(expiry)"
 }
 
 private func processLines(_ view: InstanceView) -> [(String, String)] {
