@@ -118,8 +118,11 @@ package struct FilesystemFacts: Equatable, Sendable {
     package static func flush(at path: String) async throws {
         try await blocking {
             let directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
-            guard godwit_syncfs(directory.number) == 0 else {
-                throw GodwitError.kernel("write out the filesystem of \(path)")
+            let code = withExtendedLifetime(directory) {
+                godwit_syncfs(directory.number) == 0 ? 0 : errno
+            }
+            guard code == 0 else {
+                throw GodwitError.kernel("write out the filesystem of \(path)", code: code)
             }
         }
     }

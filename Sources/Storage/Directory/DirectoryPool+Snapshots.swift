@@ -1,5 +1,5 @@
 import LinuxHost
-package import MigrationCore
+import MigrationCore
 
 /// Snapshots as whole copies beside the volume. What begins with a dot there is no snapshot: it is
 /// half of one, or what is being removed.
