@@ -17,6 +17,10 @@ int godwit_rename_new(const char *path, const char *new_path) {
     return renameat2(AT_FDCWD, path, AT_FDCWD, new_path, RENAME_NOREPLACE);
 }
 
+int godwit_rename_exchange(const char *path, const char *other) {
+    return renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE);
+}
+
 int godwit_syncfs(int descriptor) { return syncfs(descriptor); }
 
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group) {

@@ -75,6 +75,7 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
+            group.addTask { await self.removeSnapshotsInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()
@@ -176,6 +177,9 @@ extension HostService {
             try submit { await self.undoLaunch(record) }
         }
         try recoverStates()
+        for record in try store.snapshots() where !record.isWhole {
+            try submit { await self.clear(record) }
+        }
     }
 
     /// Ends a report that the daemon had no time to end.

@@ -65,9 +65,18 @@ extension SourceWork {
             await pool.forgetDigest(of: volume)
             guard !options.keepsDefinition else { return try keep() }
             try await driver.remove(definition)
+            try await deleteSnapshots()
             try await pool.deleteVolume(volume)
             try equipment.store.remove(definition.name, lockedBy: job.id)
             equipment.events(.instance(definition.name, .movedAway, at: .now))
+        }
+    }
+
+    /// Those that are given up; their records go with the instance's.
+    private func deleteSnapshots() async throws {
+        guard let pool = try pool() as? any VolumeSnapshotting else { return }
+        for snapshot in try equipment.store.snapshots(of: definition.name) {
+            try await pool.deleteSnapshot(snapshot.name.text, of: volume)
         }
     }
 
@@ -114,7 +123,8 @@ extension Equipment {
                 division: division,
                 processes: observation.processes,
                 volumes: [facts],
-                obstacles: obstacles
+                obstacles: obstacles,
+                snapshots: try store.snapshots(of: definition.name).count(where: \.isWhole)
             ),
             host: try await hostFacts(for: definition),
             options: options,

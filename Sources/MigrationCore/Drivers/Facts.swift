@@ -242,6 +242,8 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
     package var volumes: [VolumeFacts]
     /// What CRIU cannot dump, found in /proc before anything freezes.
     package var obstacles: [Obstacle]
+    /// How many it has; nil from versions that know none.
+    package var snapshots: Int?
 
     package init(
         status: InstanceStatus,
@@ -249,8 +251,10 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
         division: MemoryDivision? = nil,
         processes: Int,
         volumes: [VolumeFacts],
-        obstacles: [Obstacle]
+        obstacles: [Obstacle],
+        snapshots: Int? = nil
     ) {
+        self.snapshots = snapshots
         self.status = status
         self.memory = memory
         self.division = division

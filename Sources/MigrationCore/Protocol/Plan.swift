@@ -20,6 +20,8 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     package var networks: [String: String]?
     /// As the source sees it.
     package var forward: ForwardOptions?
+    /// Its snapshots are deleted with the original; nil from versions that know none.
+    package var dropsSnapshots: Bool?
 
     package init(
         mode: Mode = .live,
@@ -31,8 +33,10 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         memory: MemoryOptions = .standard,
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
-        forward: ForwardOptions? = nil
+        forward: ForwardOptions? = nil,
+        dropsSnapshots: Bool? = nil
     ) {
+        self.dropsSnapshots = dropsSnapshots
         self.forward = forward
         self.holdsPackets = holdsPackets
         self.networks = networks

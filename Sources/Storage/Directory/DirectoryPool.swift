@@ -5,9 +5,10 @@ import Synchronization
 /// Volumes as plain directories of any filesystem, sent by rsync.
 ///
 ///     PATH 0711 / volumes 0711 / NAME 0711 / rootfs 0755
+///                                          / snapshots 0700 / SNAP 0700 / rootfs
 ///
 /// Everyone may pass through, so that the shifted ids of an instance reach its root; nobody may
-/// list.
+/// list. Snapshots are nobody's but root's.
 package final class DirectoryPool: PoolDriver {
     package let driver = "directory"
     package let methods: [VolumeMethod] = [.rsync]
@@ -22,7 +23,7 @@ package final class DirectoryPool: PoolDriver {
         root = path
     }
 
-    private var volumes: String { "\(root)/volumes" }
+    var volumes: String { "\(root)/volumes" }
 
     /// - Throws: `nameTaken` if there is such a volume and it is not empty.
     package func createVolume(_ name: String) async throws -> String {
@@ -99,7 +100,7 @@ package final class DirectoryPool: PoolDriver {
         return path(of: volume)
     }
 
-    private static func isUsable(_ name: String) -> Bool {
+    static func isUsable(_ name: String) -> Bool {
         let isPlain = name.utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
                 || (0x61...0x7a).contains(byte) || [0x2d, 0x2e, 0x5f].contains(byte)
@@ -116,4 +117,11 @@ struct VolumeMemory: Sendable {
     /// Before the earliest first pass began.
     var firstPass: FileTime?
     var digest: TreeDigest?
+    var ahead: CopyAhead?
+}
+
+/// A copy for a snapshot that is to come, and before when it began.
+struct CopyAhead: Equatable, Sendable {
+    let snapshot: String
+    let start: FileTime
 }

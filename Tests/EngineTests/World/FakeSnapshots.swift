@@ -1,0 +1,56 @@
+import MigrationCore
+import Synchronization
+
+/// Snapshots in memory; a copy that was made ahead is in the volume's under another name.
+extension FakePool: SnapshotCopying {
+    var snapshotsAtOnce: Bool { isAtOnce.withLock { $0 } }
+
+    func snapshots(of volume: String) async throws -> Set<String> {
+        kept.withLock { Set(($0[volume] ?? [:]).keys.filter { !$0.hasPrefix(".") }) }
+    }
+
+    func path(of snapshot: String, in volume: String) -> String { "/pool/\(volume)@\(snapshot)" }
+
+    func copyAhead(_ snapshot: String, of volume: String) async throws {
+        keep(content(volume), as: "." + snapshot, of: volume)
+        try await faults.pass("copyAhead")
+    }
+
+    func createSnapshot(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("createSnapshot")
+        keep(content(volume), as: snapshot, of: volume)
+    }
+
+    func createSnapshot(
+        _ snapshot: String, of volume: String, mapped: Set<String>
+    ) async throws {
+        try await faults.pass("createSnapshot")
+        guard mapped == ["/mapped"] else {
+            throw GodwitError(.internalFault, "mapped files are passed over")
+        }
+        keep(nil, as: "." + snapshot, of: volume)
+        keep(content(volume), as: snapshot, of: volume)
+    }
+
+    func flushSnapshot(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("flushSnapshot")
+    }
+
+    func deleteSnapshot(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("deleteSnapshot")
+        keep(nil, as: "." + snapshot, of: volume)
+        keep(nil, as: snapshot, of: volume)
+    }
+
+    func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("restoreSnapshot")
+        guard let content = kept.withLock({ $0[volume]?[snapshot] }) else {
+            throw GodwitError(.notFound, "there is no snapshot \(snapshot)")
+        }
+        write(content, to: volume)
+    }
+
+    private func keep(_ content: String?, as snapshot: String, of volume: String) {
+        kept.withLock { $0[volume, default: [:]][snapshot] = content }
+    }
+}
