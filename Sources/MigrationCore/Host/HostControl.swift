@@ -25,8 +25,12 @@ package protocol HostControl: Sendable {
     func snapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws -> SnapshotView
     /// Throws `nameTaken`, `limitExceeded`, `noSpace`; the instance goes on as it was.
     func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView
-    /// Makes the instance's files what they were then; one that runs is killed and started anew.
-    func restoreSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    /// Makes the instance's files what they were then; one that runs is killed. From a stateful
+    /// snapshot it goes on, unless the state is not to be used (`never`); else one that ran is
+    /// started anew.
+    func restoreSnapshot(
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
+    ) async throws
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
 
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]

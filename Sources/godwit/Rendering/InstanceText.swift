@@ -51,8 +51,9 @@ private func stateText(_ state: SavedState) -> String {
 /// In the words of LXD: `snap0 (taken at 2026-11-27 10:00:00 UTC) (stateless)`.
 package func snapshotText(_ snapshot: Snapshot) -> String {
     let expiry = snapshot.expires.map { " (expires at \(momentText($0)) UTC)" } ?? ""
+    let size = snapshot.stateBytes.map { ", \(sizeText($0))" } ?? ""
     return "\(snapshot.name) (taken at \(momentText(snapshot.created)) UTC) "
-        + "(\(snapshot.isStateful ? "stateful" : "stateless"))\(expiry)"
+        + "(\(snapshot.isStateful ? "stateful" : "stateless")\(size))\(expiry)"
 }
 
 private func processLines(_ view: InstanceView) -> [(String, String)] {
