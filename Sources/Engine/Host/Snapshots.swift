@@ -119,7 +119,8 @@ extension HostService {
             let (driver, pool) = (
                 try equipment.driver(definition.kind), try snapshotting(definition)
             )
-            let state = use == .never ? nil : try whole(snapshot, of: name).state
+            let kept = try whole(snapshot, of: name)
+            let state = use == .never ? nil : kept.state
             let ran = try await driver.observe(definition).status != .stopped
             // At once: what it would still write is given up.
             if ran { try await stop(record, driver, grace: .zero) }
@@ -263,7 +264,11 @@ extension HostService {
             let name = snapshot.instance
             // One that a migration or an operation has now is looked at again.
             guard try store.instance(name)?.lock == nil, !operating.contains(name) else { continue }
-            try await exclusively(name) { try await expire(snapshot.name, $0, now) }
+            tidying.insert(name)
+            defer { tidying.remove(name) }
+            try await exclusively(name, isTidying: true) {
+                try await expire(snapshot.name, $0, now)
+            }
         }
         return known.compactMap(\.snapshot.expires).filter { $0 > now }.min()
     }
