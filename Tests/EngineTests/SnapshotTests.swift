@@ -229,31 +229,6 @@ import Testing
         }
     }
 
-    @Test func `no move loses snapshots that nobody has given up`() async throws {
-        try await World.run { world in
-            _ = try await world.a.service.createSnapshot(SnapshotRequest(instance: web))
-            let error = await world.failure()
-            #expect(error?.code == .refused)
-            #expect(error?.findings.map(\.check) == ["snapshots"])
-            #expect(!world.a.driver.faults.hasReached("sendCheckpoint"))
-            try world.expectOneCopy(on: world.a)
-            _ = try await world.move { $0.dropsSnapshots = true }
-            try await world.settled()
-            try world.expectOneCopy(on: world.b)
-            #expect(try left(world.a) == ([], []))
-        }
-    }
-
-    @Test func `a move that keeps the definition keeps the snapshots with it`() async throws {
-        try await World.run { world in
-            _ = try await world.a.service.createSnapshot(SnapshotRequest(instance: web))
-            _ = try await world.move { $0.keepsDefinition = true }
-            try await world.settled()
-            #expect(try left(world.a) == (["snap0"], ["snap0"]))
-            #expect(try await world.b.service.snapshots(of: web).isEmpty)
-        }
-    }
-
     @Test func `an instance has so many snapshots and no more`() async throws {
         try await World.run { world in
             let store = try world.a.store()

@@ -27,6 +27,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         package static let pageChannels = 2
 
         case control
+        /// A snapshot of the volume, before that itself.
+        case snapshot(String)
         /// The first pass of a volume, while the instance runs.
         case volume(String)
         /// What changed in a volume, after the freeze.

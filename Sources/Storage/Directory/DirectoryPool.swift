@@ -118,6 +118,8 @@ struct VolumeMemory: Sendable {
     var firstPass: FileTime?
     var digest: TreeDigest?
     var ahead: CopyAhead?
+    /// The other half has the files of a snapshot of it: sizes and times prove nothing.
+    var hasSentSnapshot = false
 }
 
 /// A copy for a snapshot that is to come, and before when it began.
