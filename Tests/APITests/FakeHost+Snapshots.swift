@@ -1,4 +1,5 @@
 import MigrationCore
+import Synchronization
 
 extension FakeHost {
     func copy(_ request: CopyRequest) async throws {

@@ -17,10 +17,11 @@ extension HostService {
 
     package func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView {
         try await exclusively(request.instance) { instance in
-            if let expires = request.expires, expires <= .now {
+            let times = Timestamp.now...Timestamp.now(after: Limit.snapshotSeconds)
+            if let expires = request.expires, !times.contains(expires) {
                 throw GodwitError(
-                    .badRequest, "the snapshot would expire before it is made",
-                    remedy: "give a later time, or none")
+                    .badRequest, "the snapshot would expire before it is made, or in many years",
+                    remedy: "give a time within ten years, or none")
             }
             let known = try store.snapshots(of: request.instance).map(\.name)
             let name = request.name ?? .next(after: known)

@@ -1,5 +1,6 @@
 import LinuxHost
 import MigrationCore
+import Synchronization
 
 /// Snapshots as whole copies beside the volume. What begins with a dot there is no snapshot: it is
 /// half of one, or what is being removed.

@@ -1,4 +1,5 @@
 import MigrationCore
+import Synchronization
 
 /// Snapshots in memory; a copy that was made ahead is in the volume's under another name.
 extension FakePool: SnapshotCopying {
