@@ -43,7 +43,7 @@ struct SnapshotRoutes: Sendable {
     }
 
     private func create(_ request: SnapshotRequest) throws -> OperationView {
-        try begin("Snapshotting instance", request.instance) { handle in
+        try operations.begin("Snapshotting instance", on: request.instance) { handle in
             let view = try await control.createSnapshot(request)
             handle.set("snapshot", view.snapshot)
             let name = view.snapshot.name
@@ -57,7 +57,7 @@ struct SnapshotRoutes: Sendable {
     private func delete(
         _ snapshot: SnapshotName, of name: InstanceName
     ) throws -> OperationView {
-        try begin("Deleting snapshot", name) { _ in
+        try operations.begin("Deleting snapshot", on: name) { _ in
             try await control.deleteSnapshot(snapshot, of: name)
             events.publishLifecycle("instance-snapshot-deleted", name, snapshot: snapshot)
         }
@@ -66,19 +66,10 @@ struct SnapshotRoutes: Sendable {
     private func restore(
         _ snapshot: SnapshotName, of name: InstanceName
     ) throws -> OperationView {
-        try begin("Restoring snapshot", name) { _ in
+        try operations.begin("Restoring snapshot", on: name) { _ in
             try await control.restoreSnapshot(snapshot, of: name)
             events.publishLifecycle("instance-restored", name)
         }
-    }
-
-    private func begin(
-        _ description: String, _ name: InstanceName,
-        body: @escaping @Sendable (OperationHandle) async throws -> Void
-    ) throws -> OperationView {
-        let request = Operations.Request(
-            description: description, resources: ["instances": ["/1.0/instances/\(name)"]])
-        return try operations.begin(request, body: body)
     }
 }
 
