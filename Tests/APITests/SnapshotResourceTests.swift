@@ -6,7 +6,7 @@ import Testing
 /// `/1.0/instances/NAME/snapshots`, the way back, and copies.
 @Suite struct SnapshotResourceTests {
     private func withInstance(
-        _ body: (RunningServer, InstanceName) async throws -> Void
+        _ body: @escaping @Sendable (RunningServer, InstanceName) async throws -> Void
     ) async throws {
         try await RunningServer.with { server in
             try server.host.add("web")
