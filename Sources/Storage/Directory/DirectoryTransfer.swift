@@ -13,7 +13,6 @@ extension DirectoryPool: VolumeSending {
         let earlier = memories.withLock { memories in
             let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
             let earlier = hasSentSnapshot ? beforeAll : memories[volume]?.firstPass
-            memories[volume]?.hasSentSnapshot = false
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: VolumeMemory()].firstPass =
                 hasSentSnapshot ? start : min(earlier ?? start, start)
@@ -22,6 +21,7 @@ extension DirectoryPool: VolumeSending {
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+        memories.withLock { $0[volume]?.hasSentSnapshot = false }
     }
 
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
