@@ -3,7 +3,8 @@ import MigrationCore
 
 /// RFC 3339 in UTC with milliseconds, the API's spelling of moments.
 func rfc3339(_ moment: Timestamp) -> String {
-    Date(timeIntervalSince1970: Double(moment.milliseconds) / 1000)
+    // It cuts off what is less than a millisecond, and with it one that a double falls short of.
+    Date(timeIntervalSince1970: (Double(moment.milliseconds) + 0.5) / 1000)
         .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
 
