@@ -155,6 +155,11 @@ import Testing
             await #expect(throws: GodwitError(.notFound, "")) {
                 try await service.restoreSnapshot(snapshot("none"), of: web)
             }
+            world.a.pool.faults.fails("copyBack", .noSpace)
+            await #expect(throws: GodwitError(.noSpace, "")) {
+                try await service.restoreSnapshot(made.snapshot.name, of: web)
+            }
+            // Only what can be restored is a reason to end it.
             #expect(world.a.driver.faults.count("stop") == 1)
         }
     }

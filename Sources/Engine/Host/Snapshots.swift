@@ -103,6 +103,8 @@ extension HostService {
                 try equipment.driver(definition.kind), try snapshotting(definition)
             )
             _ = try whole(snapshot, of: name)
+            // As long as it can run: then only a rename is left.
+            try await (pool as? any SnapshotCopying)?.copyBack(snapshot.text, of: name.text)
             let ran = try await driver.observe(definition).status != .stopped
             // At once: what it would still write is given up.
             if ran { try await stop(record, driver, grace: .zero) }

@@ -99,6 +99,8 @@ package protocol SnapshotCopying: VolumeSnapshotting {
     func createSnapshot(
         _ snapshot: String, of volume: String, mapped: Set<String>
     ) async throws
+    /// Copies the snapshot; `restoreSnapshot` then only puts the copy in the volume's place.
+    func copyBack(_ snapshot: String, of volume: String) async throws
     /// Returns when the snapshot is sure to outlive a loss of power. It can take seconds where
     /// others write much, so that no instance should wait for it.
     func flushSnapshot(_ snapshot: String, of volume: String) async throws

@@ -32,6 +32,10 @@ extension FakePool: SnapshotCopying {
         keep(content(volume), as: snapshot, of: volume)
     }
 
+    func copyBack(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("copyBack")
+    }
+
     func flushSnapshot(_ snapshot: String, of volume: String) async throws {
         try await faults.pass("flushSnapshot")
     }
