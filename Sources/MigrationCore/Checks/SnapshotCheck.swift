@@ -1,4 +1,4 @@
-/// Who gives snapshots up is told what becomes of them; where they cannot travel the planner refuses.
+/// Who gives snapshots up is told what becomes of them; that they cannot travel is the planner's to say.
 struct SnapshotCheck: Check {
     let name = "snapshots"
 
