@@ -32,9 +32,12 @@ extension FakeHost {
         return view
     }
 
-    func restoreSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws {
+    func restoreSnapshot(
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
+    ) async throws {
         _ = try await self.snapshot(snapshot, of: name)
-        state.withLock { $0.restored.append("\(name)/\(snapshot)") }
+        let words = use == .never ? " stateless" : ""
+        state.withLock { $0.restored.append("\(name)/\(snapshot)" + words) }
     }
 
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws {

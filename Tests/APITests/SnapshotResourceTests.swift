@@ -29,6 +29,7 @@ import Testing
             let shown = try await client.snapshot(first.name, of: web)
             #expect(shown.snapshot == first)
             try await client.restoreSnapshot(first.name, of: web)
+            try await client.restoreSnapshot(first.name, of: web, isStateless: true)
             #expect(server.host.state.withLock(\.restored) == ["web/snap0"])
             try await client.deleteSnapshot(first.name, of: web)
             #expect(try await client.snapshots(of: web).count == 1)

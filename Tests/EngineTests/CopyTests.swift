@@ -41,7 +41,7 @@ import Testing
             // Nothing is left of how it was made.
             #expect(world.a.pool.kept.withLock { $0["web"] ?? [:] } == [:])
             #expect(try world.a.store().snapshots().isEmpty)
-            try await service.start(trial)
+            try await service.start(trial, .ifKept)
             try await service.delete(trial, force: true)
             #expect(world.a.pool.content("web") == "files of /image")
         }

@@ -132,7 +132,7 @@ import Testing
             world.a.pool.write("later", to: "web")
             if status == .frozen { try await service.freeze(web) }
             if status == .stopped { try await service.stop(web, force: true, grace: .zero) }
-            try await service.restoreSnapshot(made.snapshot.name, of: web)
+            try await service.restoreSnapshot(made.snapshot.name, of: web, .ifKept)
             #expect(world.a.pool.content("web") == "files of /image")
             let now = try await service.instance(web).observation.status
             #expect(now == (status == .stopped ? .stopped : .running))
@@ -148,12 +148,12 @@ import Testing
             world.a.pool.write("later", to: "web")
             world.a.pool.faults.fails("restoreSnapshot", .noSpace)
             await #expect(throws: GodwitError(.noSpace, "")) {
-                try await service.restoreSnapshot(made.snapshot.name, of: web)
+                try await service.restoreSnapshot(made.snapshot.name, of: web, .ifKept)
             }
             #expect(world.a.driver.instances[web]?.status == .running)
             #expect(world.a.pool.content("web") == "later")
             await #expect(throws: GodwitError(.notFound, "")) {
-                try await service.restoreSnapshot(snapshot("none"), of: web)
+                try await service.restoreSnapshot(snapshot("none"), of: web, .ifKept)
             }
             world.a.pool.faults.fails("copyBack", .noSpace)
             await #expect(throws: GodwitError(.noSpace, "")) {
@@ -199,7 +199,7 @@ import Testing
             try await service.rename(web, to: shop)
             #expect(try await service.snapshots(of: shop).map(\.snapshot) == [made.snapshot])
             world.a.pool.write("later", to: "shop")
-            try await service.restoreSnapshot(made.snapshot.name, of: shop)
+            try await service.restoreSnapshot(made.snapshot.name, of: shop, .ifKept)
             #expect(world.a.pool.content("shop") == "files of /image")
             try await service.delete(shop, force: false)
             #expect(world.a.pool.kept.withLock { $0["shop"] } == nil)

@@ -23,9 +23,10 @@ extension HostClient {
     }
 
     package func restoreSnapshot(
-        _ snapshot: SnapshotName, of name: InstanceName
+        _ snapshot: SnapshotName, of name: InstanceName, isStateless: Bool = false
     ) async throws {
-        try await perform(.PUT, "/1.0/instances/\(name)", InstancePut(restore: snapshot))
+        let put = InstancePut(restore: snapshot, stateful: isStateless ? false : nil)
+        try await perform(.PUT, "/1.0/instances/\(name)", put)
     }
 
     package func deleteSnapshot(

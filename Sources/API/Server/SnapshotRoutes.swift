@@ -25,8 +25,8 @@ struct SnapshotRoutes: Sendable {
         }
         router.put("1.0/instances/:name") { request, context in
             let put = try await request.decoded(InstancePut.self)
-            guard put.stateful != true else { throw GodwitError.statelessOnly }
-            return try Response.created(restore(put.restore, of: context.instanceName()))
+            let use: StateUse = put.stateful == false ? .never : .ifKept
+            return try Response.created(restore(put.restore, of: context.instanceName(), use))
         }
     }
 
@@ -64,10 +64,10 @@ struct SnapshotRoutes: Sendable {
     }
 
     private func restore(
-        _ snapshot: SnapshotName, of name: InstanceName
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
     ) throws -> OperationView {
         try operations.begin("Restoring snapshot", on: name) { _ in
-            try await control.restoreSnapshot(snapshot, of: name)
+            try await control.restoreSnapshot(snapshot, of: name, use)
             events.publishLifecycle("instance-restored", name)
         }
     }

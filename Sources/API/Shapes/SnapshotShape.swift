@@ -60,18 +60,13 @@ struct SnapshotsPost: Codable, Sendable {
     init(_ request: SnapshotRequest) {
         name = request.name
         expiresAt = request.expires.map(rfc3339)
+        stateful = request.isStateful
     }
 
     func request(of instance: InstanceName) throws -> SnapshotRequest {
-        guard stateful != true else { throw GodwitError.statelessOnly }
         let moment = expiresAt.flatMap { $0.isEmpty ? nil : $0 }
         return SnapshotRequest(
-            instance: instance, name: name, expires: try moment.map(timestamp))
+            instance: instance, name: name, expires: try moment.map(timestamp),
+            isStateful: stateful ?? false)
     }
-}
-
-extension GodwitError {
-    static let statelessOnly = GodwitError(
-        .badRequest, "this version's snapshots hold files and no memory",
-        remedy: "leave `stateful` out")
 }

@@ -25,7 +25,7 @@ int godwit_rename_new(const char *path, const char *new_path);
 /* renameat2(2) with RENAME_EXCHANGE: 0, or -1 and errno. */
 int godwit_rename_exchange(const char *path, const char *other);
 
-/* syncfs(2): 0, or -1 and errno. */
+/* syncfs(2) of the filesystem that the descriptor's file is on: 0, or -1 and errno. */
 int godwit_syncfs(int descriptor);
 
 /* fchownat(2) of the file that an O_PATH descriptor names: 0, or -1 and errno. */

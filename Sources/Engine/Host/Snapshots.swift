@@ -25,7 +25,7 @@ extension HostService {
             }
             let known = try store.snapshots(of: request.instance).map(\.name)
             let name = request.name ?? .next(after: known)
-            var record = try await take(name, of: instance)
+            var record = try await take(name, of: instance, isStateful: request.isStateful)
             record.snapshot.expires = request.expires
             record.isWhole = true
             try store.save(record)
@@ -36,17 +36,25 @@ extension HostService {
 
     /// Makes a snapshot that nobody sees as long as its record is not whole. If it cannot be made
     /// nothing of it is left.
-    func take(_ name: SnapshotName, of instance: InstanceRecord) async throws -> SnapshotRecord {
+    func take(
+        _ name: SnapshotName, of instance: InstanceRecord, isStateful: Bool = false
+    ) async throws -> SnapshotRecord {
         let definition = instance.definition
         let pool = try snapshotting(definition)
         let driver = try equipment.driver(definition.kind)
         let runs = try await driver.observe(definition).status == .running
+        if isStateful { try await requireSavable(definition, driver) }
         var record = SnapshotRecord(
-            snapshot: Snapshot(name: name, created: .now), of: definition,
-            freezes: runs && !pool.snapshotsAtOnce)
+            snapshot: Snapshot(name: name, created: .now, isStateful: isStateful), of: definition,
+            freezes: runs && (isStateful || !pool.snapshotsAtOnce),
+            state: isStateful ? SavedState(id: MigrationID.random().text, created: .now) : nil)
         try store.insert(record)
         do {
             try await make(&record, pool, driver)
+            if let state = record.state {
+                let kept = try await keep(state, of: definition, driver)
+                (record.state, record.snapshot.stateBytes) = (kept, kept.bytes)
+            }
             try await (pool as? any SnapshotCopying)?
                 .flushSnapshot(name.text, of: definition.name.text)
         } catch {
@@ -74,6 +82,9 @@ extension HostService {
             record.snapshot.created = .now
             let mapped = try await driver.writableMappings(
                 record.definition, root: pool.path(of: volume))
+            if record.state != nil {
+                try await driver.dump(record.definition, options: MoveOptions())
+            }
             if let copying {
                 try await copying.createSnapshot(name, of: volume, mapped: mapped)
             } else {
@@ -83,26 +94,33 @@ extension HostService {
             try await letRun(record, driver)
             throw error
         }
-        try await letRun(record, driver)
+        try await letRun(record, driver, keepsDump: record.state != nil)
         record.snapshot.pauseMilliseconds = start.duration(to: .now).inMilliseconds
     }
 
-    private func letRun(_ record: SnapshotRecord, _ driver: any Checkpointable) async throws {
+    private func letRun(
+        _ record: SnapshotRecord, _ driver: any Checkpointable, keepsDump: Bool = false
+    ) async throws {
         try await persistently("letting \(record.instance) run again", logger) {
             guard try await driver.observe(record.definition).status != .stopped else { return }
-            try await driver.thaw(record.definition)
+            if keepsDump {
+                try await driver.runOn(record.definition)
+            } else {
+                try await driver.thaw(record.definition)
+            }
         }
     }
 
     package func restoreSnapshot(
-        _ snapshot: SnapshotName, of name: InstanceName
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
     ) async throws {
         try await exclusively(name) { record in
             let definition = record.definition
             let (driver, pool) = (
                 try equipment.driver(definition.kind), try snapshotting(definition)
             )
-            _ = try whole(snapshot, of: name)
+            let found = try whole(snapshot, of: name)
+            let state = use == .never ? nil : found.state
             // As long as it can run: then only a rename is left.
             try await (pool as? any SnapshotCopying)?.copyBack(snapshot.text, of: name.text)
             let ran = try await driver.observe(definition).status != .stopped
@@ -111,13 +129,33 @@ extension HostService {
             do {
                 try await pool.restoreSnapshot(snapshot.text, of: name.text)
                 try await equipment.pool(definition.pool).forgetDigest(of: name.text)
+                // It belongs to the files that were there.
+                try await discardState(of: record)
             } catch {
                 if ran { try await start(record, driver) }
                 throw error
             }
-            if ran { try await start(record, driver) }
+            if let state {
+                try await goOn(definition, from: state, driver)
+            } else if ran {
+                try await start(record, driver)
+            }
             tell(name, .restored)
         }
+    }
+
+    /// The state stays with its snapshot.
+    private func goOn(
+        _ definition: InstanceDefinition, from state: SavedState, _ driver: any Checkpointable
+    ) async throws {
+        do { try await restore(definition, state, driver) } catch {
+            try await driver.discardRestore(definition)
+            throw GodwitError(
+                (error as? GodwitError)?.code ?? .restoreFailed,
+                "\(definition.name) has its files of then, and its processes could not go on",
+                remedy: "mend the cause and restore it again, or start it anew", cause: "\(error)")
+        }
+        try store.change(definition.name, lockedBy: nil) { $0.isWanted = true }
     }
 
     package func deleteSnapshot(
@@ -166,6 +204,7 @@ extension HostService {
         if freezes { try await letRun(record, equipment.driver(instance.definition.kind)) }
         try await snapshotting(instance.definition)
             .deleteSnapshot(record.name.text, of: record.instance.text)
+        if let state = record.state { try await states.remove(state.id) }
         try store.removeSnapshot(record.name, of: record.instance)
     }
 

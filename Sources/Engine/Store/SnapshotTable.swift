@@ -12,11 +12,14 @@ package struct SnapshotRecord: Codable, Equatable, Sendable {
     package var isWhole: Bool
     /// While it is not whole: the instance is frozen for it by the daemon, and nobody else.
     package var freezes: Bool
+    /// Of a stateful one.
+    package var state: SavedState?
 
     package init(
         snapshot: Snapshot, of definition: InstanceDefinition, isWhole: Bool = false,
-        freezes: Bool = false
+        freezes: Bool = false, state: SavedState? = nil
     ) {
+        self.state = state
         instance = definition.name
         self.snapshot = snapshot
         self.definition = definition

@@ -75,6 +75,11 @@ package enum Directories {
         return names.sorted()
     }
 
+    /// Has the directory's entries outlive a loss of power.
+    package static func sync(_ path: String) throws {
+        try Descriptor.open(path, O_RDONLY | O_DIRECTORY).sync(path)
+    }
+
     /// The directory that holds the path's last component.
     package static func parent(of path: String) -> String {
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

@@ -5,8 +5,10 @@ package struct Snapshot: Codable, Equatable, Sendable {
     package var created: Timestamp
     /// When it is deleted; nil for never.
     package var expires: Timestamp?
-    /// Whether the memory of the instance is in it as well.
+    /// Whether the state of its processes is in it as well.
     package var isStateful: Bool
+    /// What that takes.
+    package var stateBytes: ByteCount?
     /// For how long the instance stood still for it; nil where it did not.
     package var pauseMilliseconds: Double?
 
@@ -39,8 +41,14 @@ package struct SnapshotRequest: Codable, Equatable, Sendable {
     /// Nil: the next of `snap0`, `snap1`, …
     package var name: SnapshotName?
     package var expires: Timestamp?
+    /// With the state of its processes, which go on from it after a restore.
+    package var isStateful: Bool
 
-    package init(instance: InstanceName, name: SnapshotName? = nil, expires: Timestamp? = nil) {
+    package init(
+        instance: InstanceName, name: SnapshotName? = nil, expires: Timestamp? = nil,
+        isStateful: Bool = false
+    ) {
+        self.isStateful = isStateful
         self.instance = instance
         self.name = name
         self.expires = expires

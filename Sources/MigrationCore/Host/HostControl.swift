@@ -8,8 +8,10 @@ package protocol HostControl: Sendable {
     func instance(_ name: InstanceName) async throws -> InstanceView
     /// Makes an instance from a root filesystem and, unless told otherwise, starts it.
     func launch(_ request: LaunchRequest) async throws
-    func start(_ name: InstanceName) async throws
+    func start(_ name: InstanceName, _ use: StateUse) async throws
     func stop(_ name: InstanceName, force: Bool, grace: Duration) async throws
+    /// Stops the instance and saves its processes' state, from which `start` goes on.
+    func stopStateful(_ name: InstanceName) async throws
     func restart(_ name: InstanceName, force: Bool, grace: Duration) async throws
     func freeze(_ name: InstanceName) async throws
     func unfreeze(_ name: InstanceName) async throws
@@ -23,8 +25,12 @@ package protocol HostControl: Sendable {
     func snapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws -> SnapshotView
     /// Throws `nameTaken`, `limitExceeded`, `noSpace`; the instance goes on as it was.
     func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView
-    /// Makes the instance's files what they were then; one that runs is killed and started anew.
-    func restoreSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    /// Makes the instance's files what they were then; one that runs is killed. From a stateful
+    /// snapshot it goes on, unless the state is not to be used (`never`); else one that ran is
+    /// started anew.
+    func restoreSnapshot(
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
+    ) async throws
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
 
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
@@ -114,6 +120,8 @@ package struct InstanceView: Codable, Equatable, Sendable {
     package var observation: InstanceObservation
     /// The migration that has it now.
     package var migration: MigrationID?
+    /// What `start` goes on from.
+    package var state: SavedState?
     /// Oldest first.
     package var snapshots: [Snapshot]
 
@@ -121,8 +129,10 @@ package struct InstanceView: Codable, Equatable, Sendable {
         definition: InstanceDefinition,
         observation: InstanceObservation,
         migration: MigrationID?,
+        state: SavedState? = nil,
         snapshots: [Snapshot] = []
     ) {
+        self.state = state
         self.definition = definition
         self.observation = observation
         self.migration = migration

@@ -14,6 +14,7 @@ struct SnapshotCommand: AsyncParsableCommand {
             Examples:
               godwit snapshot db
               godwit snapshot db before-upgrade --expires 7d
+              godwit snapshot db --stateful
             """)
 
     @OptionGroup var target: InstanceArgument
@@ -25,13 +26,16 @@ struct SnapshotCommand: AsyncParsableCommand {
             "When it is deleted by itself: 600, 10m, 2h or 7d from now.", valueName: "duration"),
         transform: Read.expiry)
     var expires: UInt32?
+    @Flag(help: "With the state of its processes, which go on from it after a restore.")
+    var stateful = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         let moment = expires.map { seconds in
             Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 + Double(seconds)) * 1000))
         }
-        let request = SnapshotRequest(instance: target.name, name: snapshot, expires: moment)
+        let request = SnapshotRequest(
+            instance: target.name, name: snapshot, expires: moment, isStateful: stateful)
         let made = try await connection.client.createSnapshot(request)
         let pause = made.pauseMilliseconds.map { "; it stood still for \(millisecondsText($0))" }
         Output.say("\(target.name)/\(made.name) is made\(pause ?? "")")
@@ -42,19 +46,23 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore", abstract: "Make an instance's files what they were.",
         discussion: """
-            What has been written since is lost. An instance that runs is killed, and started
-            anew from the restored files. Its other snapshots stay.
+            What has been written since is lost. An instance that runs is killed. From a stateful
+            snapshot its processes go on where they stood; else one that ran is started anew
+            from the restored files. Its other snapshots stay.
 
-            Example:
+            Examples:
               godwit restore db before-upgrade
+              godwit restore db snap0 --stateless
             """)
 
     @OptionGroup var target: InstanceArgument
     @Argument(help: "The snapshot's name.", transform: Read.snapshot) var snapshot: SnapshotName
+    @Flag(help: "Its files alone: a stateful one is as any other.") var stateless = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await connection.client.restoreSnapshot(snapshot, of: target.name)
+        try await connection.client.restoreSnapshot(
+            snapshot, of: target.name, isStateless: stateless)
     }
 }
 
