@@ -44,12 +44,46 @@ import Testing
             try await world.settled()
             try expectOnly(on: world.b, world.a, before)
             #expect(world.b.pool.content("web") == "now")
-            try await world.b.service.restoreSnapshot(before[0].name, of: web)
+            try await world.b.service.restoreSnapshot(before[0].name, of: web, .never)
             #expect(world.b.pool.content("web") == "first")
             let home = MoveRequest(name: web, remote: try RemoteName("a"))
             _ = try await world.b.service.move(home, started: { _ in }, progress: { _ in })
             try await world.settled()
             try expectOnly(on: world.a, world.b, before)
+        }
+    }
+
+    @Test func `the state of a stateful one goes with it, and the processes go on from it there`()
+        async throws
+    {
+        try await World.run { world in
+            let request = SnapshotRequest(instance: web, isStateful: true)
+            _ = try await world.a.service.createSnapshot(request)
+            _ = try await world.move()
+            try await world.settled()
+            #expect(world.a.states.count == 0 && world.b.states.count == 1)
+            let arrived = try #require(try known(world.b).first)
+            #expect(arrived.state?.phase == .kept && arrived.snapshot.isStateful)
+            #expect(arrived.state?.bytes == arrived.snapshot.stateBytes)
+            world.b.driver.state.withLock { $0.instances[web]?.memory = "counted on" }
+            try await world.b.service.restoreSnapshot(arrived.name, of: web, .ifKept)
+            #expect(world.b.driver.instances[web]?.memory == "counted to 7")
+            try await world.b.service.deleteSnapshot(arrived.name, of: web)
+            #expect(world.b.states.count == 0)
+        }
+    }
+
+    @Test(arguments: ["write", "finish"])
+    func `a state that cannot be kept on the target ends the move`(step: String) async throws {
+        try await World.run { world in
+            let request = SnapshotRequest(instance: web, isStateful: true)
+            _ = try await world.a.service.createSnapshot(request)
+            world.b.states.faults.fails(step, .noSpace)
+            #expect(await world.failure() != nil)
+            try await world.settled()
+            try world.expectOneCopy(on: world.a)
+            #expect(world.a.states.count == 1 && world.b.states.count == 0)
+            #expect(try known(world.b).isEmpty)
         }
     }
 

@@ -25,7 +25,8 @@ extension SourceWork {
             }
             var digests: [(SnapshotName, String)] = []
             let known = try equipment.store.snapshots(of: definition.name).filter(\.isWhole)
-            for name in known.map(\.name) {
+            for snapshot in known {
+                let name = snapshot.name
                 job.ledger.begin("send snapshot \(name)")
                 let stream = try await open(.snapshot(name.text))
                 let before = ByteCount(bytes: job.ledger.report.bytes["snapshots"] ?? 0)
@@ -37,9 +38,19 @@ extension SourceWork {
                 digests.append(
                     (name, try await pool.digest(ofSnapshot: name.text, of: volume)))
                 await settle(stream, .snapshot(name.text))
+                if let state = snapshot.state { try await send(state, of: name) }
             }
             keep(snapshotDigest: SnapshotDigests.sum(digests), of: volume)
         }
+    }
+
+    private func send(_ state: SavedState, of name: SnapshotName) async throws {
+        job.ledger.begin("send the state of snapshot \(name)")
+        let file = try await equipment.states.read(state.id)
+        let stream = try await open(.snapshotState(name.text))
+        try await stream.write(Array("\(state.digest)\n".utf8)[...])
+        while let bytes = try await file.read() { try await stream.write(bytes[...]) }
+        await settle(stream, .snapshotState(name.text))
     }
 }
 
@@ -54,6 +65,14 @@ extension TargetWork {
 
     /// As the source offers them, oldest first.
     var snapshots: [Snapshot] { agreed.offer.instance.snapshots ?? [] }
+
+    var snapshotStreams: [StreamHello.Purpose] {
+        snapshots.flatMap { snapshot -> [StreamHello.Purpose] in
+            let name = snapshot.name.text
+            return snapshot.isStateful
+                ? [.snapshot(name), .snapshotState(name)] : [.snapshot(name)]
+        }
+    }
 
     /// Takes each as the volume's tree and keeps that as a snapshot.
     ///
@@ -77,11 +96,71 @@ extension TargetWork {
                 }
                 digests.append((snapshot.name, digest))
                 // Nobody sees it before the instance is here, and it goes with its reservation.
-                try equipment.store.save(
-                    SnapshotRecord(snapshot: snapshot, of: definition, isWhole: true))
+                var record = SnapshotRecord(snapshot: snapshot, of: definition, isWhole: true)
+                if snapshot.isStateful { record.state = newState(of: snapshot) }
+                try equipment.store.save(record)
+                guard let state = record.state else { continue }
+                record.state = try await receive(state, of: snapshot)
+                try equipment.store.save(record)
             }
             sums[SnapshotDigests.key(of: volume)] = SnapshotDigests.sum(digests)
         }
         return sums
+    }
+
+    private func newState(of snapshot: Snapshot) -> SavedState {
+        SavedState(id: MigrationID.random().text, phase: .kept, created: snapshot.created)
+    }
+
+    private func receive(_ state: SavedState, of snapshot: Snapshot) async throws -> SavedState {
+        let (states, announced) = (equipment.states, snapshot.stateBytes ?? .zero)
+        guard announced <= (try states.available) else {
+            throw GodwitError(
+                .noSpace, "there is no room for the state of snapshot \(snapshot.name)",
+                remedy: "free space in the target's state directory")
+        }
+        return try await job.desk.take(.snapshotState(snapshot.name.text)) { stream in
+            var state = state
+            let (digest, first) = try await Self.line(from: stream)
+            var rest = first
+            let file = try await states.write(state.id)
+            while let bytes = rest {
+                state.bytes += ByteCount(bytes: UInt64(bytes.count))
+                guard state.bytes <= announced else { throw Self.differs(snapshot) }
+                try await file.write(bytes)
+                rest = try await stream.read()?[...]
+            }
+            guard state.bytes == announced else { throw Self.differs(snapshot) }
+            try await file.finish()
+            state.digest = digest
+            return state
+        }
+    }
+
+    /// What stands before the first end of a line, and the bytes after it that came with it.
+    private static func line(
+        from stream: any ByteStream
+    ) async throws -> (line: String, rest: ArraySlice<UInt8>?) {
+        var bytes: [UInt8] = []
+        while bytes.count <= 1_024, let next = try await stream.read() {
+            bytes += next
+            guard let end = bytes.firstIndex(of: 0x0a), end <= 1_024 else { continue }
+            return (String(decoding: bytes[..<end], as: UTF8.self), bytes[(end + 1)...])
+        }
+        throw GodwitError(.protocolViolation, "the state of a snapshot has no digest")
+    }
+
+    private static func differs(_ snapshot: Snapshot) -> GodwitError {
+        GodwitError(
+            .protocolViolation,
+            "the state of snapshot \(snapshot.name) has another size than was said",
+            remedy: "run the same version of godwit on both hosts")
+    }
+
+    /// Those of snapshots that have arrived, or were to.
+    func removeStates(of name: InstanceName) async throws {
+        for state in try equipment.store.snapshots(of: name).compactMap(\.state) {
+            try await equipment.states.remove(state.id)
+        }
     }
 }

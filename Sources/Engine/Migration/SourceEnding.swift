@@ -74,9 +74,10 @@ extension SourceWork {
 
     /// Those that are given up; their records go with the instance's.
     private func deleteSnapshots() async throws {
-        guard let pool = try pool() as? any VolumeSnapshotting else { return }
+        let pool = try pool() as? any VolumeSnapshotting
         for snapshot in try equipment.store.snapshots(of: definition.name) {
-            try await pool.deleteSnapshot(snapshot.name.text, of: volume)
+            try await pool?.deleteSnapshot(snapshot.name.text, of: volume)
+            if let state = snapshot.state { try await equipment.states.remove(state.id) }
         }
     }
 

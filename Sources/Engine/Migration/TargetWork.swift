@@ -104,7 +104,7 @@ final class TargetWork: Sendable {
     func expectStreams() {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
-            case .sendSnapshots: snapshots.map { .snapshot($0.name.text) }
+            case .sendSnapshots: snapshotStreams
             case .sendVolume(let volume, _): [.volume(volume)]
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
@@ -365,6 +365,7 @@ extension TargetWork {
             guard let record = try reservation() else { return }
             let pool = try equipment.pool(record.definition.pool)
             let volume = record.definition.name
+            try await removeStates(of: volume)
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
                 await pool.forgetDigest(of: volume.text)
