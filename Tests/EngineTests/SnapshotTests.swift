@@ -157,7 +157,7 @@ import Testing
             }
             world.a.pool.faults.fails("copyBack", .noSpace)
             await #expect(throws: GodwitError(.noSpace, "")) {
-                try await service.restoreSnapshot(made.snapshot.name, of: web)
+                try await service.restoreSnapshot(made.snapshot.name, of: web, .ifKept)
             }
             // Only what can be restored is a reason to end it.
             #expect(world.a.driver.faults.count("stop") == 1)

@@ -157,10 +157,11 @@ extension TargetWork {
             remedy: "run the same version of godwit on both hosts")
     }
 
-    /// Those of snapshots that have arrived, or were to.
-    func removeStates(of name: InstanceName) async throws {
+    /// Forgets what has arrived, with the states of snapshots that have, or were to.
+    func remove(_ name: InstanceName) async throws {
         for state in try equipment.store.snapshots(of: name).compactMap(\.state) {
             try await equipment.states.remove(state.id)
         }
+        try equipment.store.remove(name, lockedBy: job.id)
     }
 }

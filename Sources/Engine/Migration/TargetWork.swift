@@ -365,13 +365,12 @@ extension TargetWork {
             guard let record = try reservation() else { return }
             let pool = try equipment.pool(record.definition.pool)
             let volume = record.definition.name
-            try await removeStates(of: volume)
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
                 await pool.forgetDigest(of: volume.text)
                 try await pool.deleteVolume(volume.text)
             }
-            try equipment.store.remove(volume, lockedBy: job.id)
+            try await remove(volume)
         }
     }
 
