@@ -108,6 +108,22 @@ import Testing
         }
     }
 
+    /// The count is in memory, the lines are in a file.
+    @Test func `processes go on from a stateful snapshot on the other host`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await moving.launch()
+            try await lab.check("a", ["snapshot", "web", "--stateful"])
+            try await moving.whole(on: "a", after: moving.lines("a").count + 50)
+            _ = try await lab.move("web", from: "a", to: "b")
+            let before = try await moving.lines("b").count
+            try await lab.check("b", ["restore", "web", "snap0"])
+            let after = try await moving.lines("b").count
+            #expect(after < before)
+            try await moving.whole(on: "b", after: after)
+        }
+    }
+
     @Test func `a daemon that is killed while it copies leaves nothing half done`() async throws {
         try await MoveLab.with { moving in
             let lab = moving.lab
