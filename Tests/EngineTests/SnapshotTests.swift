@@ -155,6 +155,11 @@ import Testing
             await #expect(throws: GodwitError(.notFound, "")) {
                 try await service.restoreSnapshot(snapshot("none"), of: web, .ifKept)
             }
+            world.a.pool.faults.fails("copyBack", .noSpace)
+            await #expect(throws: GodwitError(.noSpace, "")) {
+                try await service.restoreSnapshot(made.snapshot.name, of: web, .ifKept)
+            }
+            // Only what can be restored is a reason to end it.
             #expect(world.a.driver.faults.count("stop") == 1)
         }
     }
@@ -226,31 +231,6 @@ import Testing
                 return true
             }
             #expect(isTold)
-        }
-    }
-
-    @Test func `no move loses snapshots that nobody has given up`() async throws {
-        try await World.run { world in
-            _ = try await world.a.service.createSnapshot(SnapshotRequest(instance: web))
-            let error = await world.failure()
-            #expect(error?.code == .refused)
-            #expect(error?.findings.map(\.check) == ["snapshots"])
-            #expect(!world.a.driver.faults.hasReached("sendCheckpoint"))
-            try world.expectOneCopy(on: world.a)
-            _ = try await world.move { $0.dropsSnapshots = true }
-            try await world.settled()
-            try world.expectOneCopy(on: world.b)
-            #expect(try left(world.a) == ([], []))
-        }
-    }
-
-    @Test func `a move that keeps the definition keeps the snapshots with it`() async throws {
-        try await World.run { world in
-            _ = try await world.a.service.createSnapshot(SnapshotRequest(instance: web))
-            _ = try await world.move { $0.keepsDefinition = true }
-            try await world.settled()
-            #expect(try left(world.a) == (["snap0"], ["snap0"]))
-            #expect(try await world.b.service.snapshots(of: web).isEmpty)
         }
     }
 

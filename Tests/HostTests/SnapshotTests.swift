@@ -76,27 +76,51 @@ import Testing
         }
     }
 
-    @Test func `a move does not lose snapshots, and what has expired is gone`() async throws {
+    @Test func `snapshots go along to the other host, and what has expired is gone`() async throws {
         try await MoveLab.with { moving in
             let lab = moving.lab
             try await moving.launch()
+            _ = try await run("echo old > /kept", moving)
+            try await lab.check("a", ["snapshot", "web"])
+            _ = try await run("echo new > /kept", moving)
             try await lab.check("a", ["snapshot", "web"])
             try await lab.check("a", ["snapshot", "web", "short", "--expires", "1"])
             try await eventually("it has expired", within: 20) {
-                try await snapshots(moving) == ["snap0"]
+                try await snapshots(moving) == ["snap0", "snap1"]
             }
-            let refused = try await moving.move()
-            #expect(refused.status == .exited(2))
-            #expect(refused.errorText.contains("a snapshot, and snapshots do not travel"))
-            let plan = try await lab.godwit("a", ["move", "web", "host-b:", "--dry-run"])
-            #expect(plan.status == .exited(2))
-            #expect(plan.text.contains("refused snapshots"))
+            let plan = try await lab.check("a", ["move", "web", "host-b:", "--dry-run"])
+            #expect(plan.contains("send the snapshots of volume web"))
             let before = try await moving.lines("a").count
-            _ = try await lab.move("web", from: "a", to: "b", ["--without-snapshots"])
+            let report = try await lab.move("web", from: "a", to: "b")
+            #expect((report.bytes["snapshots"] ?? 0) > 0)
             try await moving.whole(on: "b", after: before)
-            let left = try await lab.host("a").check(
-                ["ls", "/var/lib/godwit/pools/default/volumes"])
-            #expect(left == "")
+            let volumes = ["ls", "/var/lib/godwit/pools/default/volumes"]
+            #expect(try await lab.host("a").check(volumes) == "")
+            for (name, content) in [("snap0", "old\n"), ("snap1", "new\n")] {
+                try await lab.check("b", ["restore", "web", name])
+                let kept = try await lab.check("b", ["exec", "web", "--", "cat", "/kept"])
+                #expect(kept == content)
+            }
+            try await eventually("it counts") { try await moving.lines("b").count > 2 }
+            _ = try await lab.move("web", from: "b", to: "a", ["--without-snapshots"])
+            #expect(try await snapshots(moving) == [])
+            #expect(try await lab.host("b").check(volumes) == "")
+        }
+    }
+
+    /// The count is in memory, the lines are in a file.
+    @Test func `processes go on from a stateful snapshot on the other host`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await moving.launch()
+            try await lab.check("a", ["snapshot", "web", "--stateful"])
+            try await moving.whole(on: "a", after: moving.lines("a").count + 50)
+            _ = try await lab.move("web", from: "a", to: "b")
+            let before = try await moving.lines("b").count
+            try await lab.check("b", ["restore", "web", "snap0"])
+            let after = try await moving.lines("b").count
+            #expect(after < before)
+            try await moving.whole(on: "b", after: after)
         }
     }
 

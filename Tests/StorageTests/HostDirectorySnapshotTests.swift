@@ -100,6 +100,34 @@ struct HostDirectorySnapshotTests {
         }
     }
 
+    @Test func `a copy that waits becomes the volume, unless something else came first`()
+        async throws
+    {
+        try await withVolume { pool, root, shelf in
+            for name in ["one", "two"] {
+                try write(name, to: root + "/file")
+                try await pool.createSnapshot(name, of: "v")
+            }
+            try await pool.copyBack("one", of: "v")
+            try write("late", to: root + "/file")
+            try await pool.restoreSnapshot("one", of: "v")
+            #expect(try read(root + "/file") == "one")
+            #expect(try Directories.names(in: shelf) == ["one", "two"])
+            try await pool.copyBack("one", of: "v")
+            try await pool.restoreSnapshot("two", of: "v")
+            #expect(try read(root + "/file") == "two")
+            // The copy is gone with the next call, and made anew.
+            try await pool.copyBack("one", of: "v")
+            try await pool.createSnapshot("three", of: "v")
+            try await pool.restoreSnapshot("one", of: "v")
+            #expect(try read(root + "/file") == "one")
+            try await pool.copyBack("two", of: "v")
+            try await pool.deleteSnapshot("two", of: "v")
+            let gone = await failure { try await pool.restoreSnapshot("two", of: "v") }
+            #expect(gone?.code == .notFound)
+        }
+    }
+
     @Test func `where there is no room nothing is begun and the volume stays`() async throws {
         try await withScratch { scratch in
             try await withTmpfs(at: scratch + "/small", size: "40m") {

@@ -147,4 +147,41 @@ struct HostSnapshotConformanceTests {
             #expect(again?.code == .nameTaken)
         }
     }
+
+    @Test(arguments: PoolKind.allCases)
+    func `snapshots travel oldest first, and the volume after them`(kind: PoolKind) async throws {
+        try await PoolPair.with(kind) { pair in
+            let source = try #require(pair.source as? any SnapshotSending)
+            let target = try #require(pair.target as? any VolumeSnapshotting)
+            try await shell(everyKind, pair.here)
+            // Sizes and times stay as they are while contents change.
+            let same = "cd $1; printf %s $2 > same; touch -d 2020-02-02 same; chown 3 same"
+            let changes = [
+                "true", "rm -r etc; echo now a file > etc", "mkdir more; setfacl -b acl",
+            ]
+            for (number, change) in changes.enumerated() {
+                try await shell(same, pair.here, "\(number)")
+                try await shell("cd $1; \(change)", pair.here)
+                try await source.createSnapshot("s\(number)", of: "v")
+            }
+            try await shell(same, pair.here, "9")
+            var sent: [Int] = []
+            for name in ["s0", "s1", "s2"] {
+                sent.append(try await pair.snapshot(name, source))
+                let arrived = try await pair.target.digest(of: "v", mapped: [])
+                #expect(try await source.digest(ofSnapshot: name, of: "v") == arrived)
+                try await target.createSnapshot(name, of: "v")
+            }
+            try await pair.firstPass()
+            try await pair.delta()
+            try await pair.expectEqual()
+            #expect(try await target.snapshots(of: "v") == ["s0", "s1", "s2"])
+            for name in ["s0", "s1", "s2"] {
+                try await expectSame(
+                    source.path(of: name, in: "v"), target.path(of: name, in: "v"))
+            }
+            report("snapshots on the wire: \(sent)")
+            #expect(try await source.used(bySnapshotsOf: "v") > .zero)
+        }
+    }
 }

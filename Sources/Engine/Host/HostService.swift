@@ -54,6 +54,7 @@ package actor HostService {
             store: store,
             drivers: drivers,
             pools: pools,
+            states: states,
             facts: facts,
             checks: checks,
             dialer: dialer,

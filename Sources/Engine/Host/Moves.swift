@@ -48,7 +48,6 @@ extension HostService {
         _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await exclusively(request.name) { record in
             let options = try await wishes(request, record)
-            try requireNoLoss(of: record, options)
             let driver = try equipment.driver(record.definition.kind)
             let status = try await driver.observe(record.definition).status
             guard sources.values.count(where: { !$0.isConcluded }) < Limit.migrationsAtOnce else {
@@ -117,16 +116,6 @@ extension HostService {
             forward: forward,
             dropsSnapshots: request.dropsSnapshots ? true : nil
         )
-    }
-
-    /// Also before a target that does not know the check is asked.
-    private func requireNoLoss(of record: InstanceRecord, _ options: MoveOptions) throws {
-        let count = try store.snapshots(of: record.definition.name).count(where: \.isWhole)
-        let finding = SnapshotCheck.finding(about: count, options)
-        guard let finding, finding.weight == .refusal else { return }
-        throw GodwitError(
-            .refused, "\(record.definition.name) cannot move as it is",
-            remedy: "do what each finding says, then move again", findings: [finding])
     }
 
     private func forwarding(

@@ -119,8 +119,10 @@ extension HostService {
             let (driver, pool) = (
                 try equipment.driver(definition.kind), try snapshotting(definition)
             )
-            let kept = try whole(snapshot, of: name)
-            let state = use == .never ? nil : kept.state
+            let found = try whole(snapshot, of: name)
+            let state = use == .never ? nil : found.state
+            // As long as it can run: then only a rename is left.
+            try await (pool as? any SnapshotCopying)?.copyBack(snapshot.text, of: name.text)
             let ran = try await driver.observe(definition).status != .stopped
             // At once: what it would still write is given up.
             if ran { try await stop(record, driver, grace: .zero) }

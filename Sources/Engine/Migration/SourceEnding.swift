@@ -74,9 +74,10 @@ extension SourceWork {
 
     /// Those that are given up; their records go with the instance's.
     private func deleteSnapshots() async throws {
-        guard let pool = try pool() as? any VolumeSnapshotting else { return }
+        let pool = try pool() as? any VolumeSnapshotting
         for snapshot in try equipment.store.snapshots(of: definition.name) {
-            try await pool.deleteSnapshot(snapshot.name.text, of: volume)
+            try await pool?.deleteSnapshot(snapshot.name.text, of: volume)
+            if let state = snapshot.state { try await equipment.states.remove(state.id) }
         }
     }
 
@@ -109,13 +110,16 @@ extension Equipment {
             } else {
                 nil
             }
+        let sending = pool as? any SnapshotSending
         let facts = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
-            methods: pool.methods
+            methods: pool.methods,
+            usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
+        let capabilities = await capabilities(of: driver)
         return Offer(
-            capabilities: await capabilities(of: driver),
+            capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
@@ -124,7 +128,8 @@ extension Equipment {
                 processes: observation.processes,
                 volumes: [facts],
                 obstacles: obstacles,
-                snapshots: try store.snapshots(of: definition.name).count(where: \.isWhole)
+                snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
+                    .map(\.snapshot)
             ),
             host: try await hostFacts(for: definition),
             options: options,

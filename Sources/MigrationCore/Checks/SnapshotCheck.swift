@@ -1,31 +1,31 @@
-/// Snapshots do not travel: a move must not lose them by the way.
-package struct SnapshotCheck: Check {
-    package let name = "snapshots"
+/// Who gives snapshots up is told what becomes of them; that they cannot travel is the planner's to say.
+struct SnapshotCheck: Check {
+    let name = "snapshots"
 
-    package func findings(in comparison: Comparison) -> [Finding] {
-        let finding = Self.finding(about: comparison.instance.snapshots ?? 0, comparison.options)
-        return finding.map { [$0] } ?? []
+    func findings(in comparison: Comparison) -> [Finding] {
+        let count = comparison.instance.snapshots?.count ?? 0
+        let options = comparison.options
+        guard count > 0, options.dropsSnapshots == true, !options.keepsDefinition else { return [] }
+        return [
+            Finding(
+                name, .warning,
+                cause: "the instance has \(Self.counted(count)), which the source deletes after "
+                    + "the move",
+                cure: "leave --without-snapshots out if they are still wanted")
+        ]
     }
 
-    /// What the source finds by itself as well.
-    ///
-    /// - Parameter count: of the instance's snapshots.
-    package static func finding(about count: Int, _ options: MoveOptions) -> Finding? {
-        guard count > 0 else { return nil }
-        let has = "the instance has " + (count == 1 ? "a snapshot" : "\(count) snapshots")
-        if options.keepsDefinition {
-            return Finding(
-                "snapshots", .warning, cause: "\(has), which the source keeps",
-                cure: "nothing: they stay there with the definition")
-        }
-        if options.dropsSnapshots == true {
-            return Finding(
-                "snapshots", .warning, cause: "\(has), which the source deletes after the move",
-                cure: "leave --without-snapshots out if they are still wanted")
-        }
-        return Finding(
-            "snapshots", cause: "\(has), and snapshots do not travel",
-            cure: "delete them (godwit delete NAME/SNAP), keep them here with --keep-definition, "
-                + "or give them up with --without-snapshots")
+    static func counted(_ count: Int) -> String {
+        count == 1 ? "a snapshot" : "\(count) snapshots"
+    }
+
+    /// For a side that cannot have them travel.
+    static func refusal(_ count: Int, _ side: String) -> Finding {
+        Finding(
+            "snapshots",
+            cause: "the instance has \(counted(count)), and the \(side)'s pool cannot have them "
+                + "travel",
+            cure: "use pools that can (docs/snapshots.md), or give them up with "
+                + "--without-snapshots")
     }
 }

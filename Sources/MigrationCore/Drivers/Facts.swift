@@ -242,8 +242,8 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
     package var volumes: [VolumeFacts]
     /// What CRIU cannot dump, found in /proc before anything freezes.
     package var obstacles: [Obstacle]
-    /// How many it has; nil from versions that know none.
-    package var snapshots: Int?
+    /// Oldest first; nil from versions that know none.
+    package var snapshots: [Snapshot]?
 
     package init(
         status: InstanceStatus,
@@ -252,7 +252,7 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
         processes: Int,
         volumes: [VolumeFacts],
         obstacles: [Obstacle],
-        snapshots: Int? = nil
+        snapshots: [Snapshot]? = nil
     ) {
         self.snapshots = snapshots
         self.status = status
@@ -283,8 +283,14 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     package var used: ByteCount
     /// How it can travel, best first.
     package var methods: [VolumeMethod]
+    /// What its snapshots may take besides, where nothing is shared between them.
+    package var usedBySnapshots: ByteCount?
 
-    package init(name: String, used: ByteCount, methods: [VolumeMethod]) {
+    package init(
+        name: String, used: ByteCount, methods: [VolumeMethod],
+        usedBySnapshots: ByteCount? = nil
+    ) {
+        self.usedBySnapshots = usedBySnapshots
         self.name = name
         self.used = used
         self.methods = methods

@@ -99,9 +99,25 @@ package protocol SnapshotCopying: VolumeSnapshotting {
     func createSnapshot(
         _ snapshot: String, of volume: String, mapped: Set<String>
     ) async throws
+    /// Copies the snapshot; `restoreSnapshot` then only puts the copy in the volume's place.
+    func copyBack(_ snapshot: String, of volume: String) async throws
     /// Returns when the snapshot is sure to outlive a loss of power. It can take seconds where
     /// others write much, so that no instance should wait for it.
     func flushSnapshot(_ snapshot: String, of volume: String) async throws
+}
+
+/// Sends snapshots to the volume's half on another host, which takes one there after each.
+package protocol SnapshotSending: VolumeSnapshotting {
+    /// Makes the other half what the snapshot is; by rsync, which every pool can receive. The
+    /// oldest comes first, the volume itself after the last.
+    func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws
+    /// As of the volume, had it the snapshot's tree.
+    func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String
+    /// Bytes that they would occupy if they shared nothing.
+    func used(bySnapshotsOf volume: String) async throws -> ByteCount
 }
 
 package struct TransferProgress: Codable, Equatable, Sendable {

@@ -88,8 +88,8 @@ package enum Limit {
     package static let heldBatch = ByteCount.kibibytes(256)
     /// Features in one side's capabilities.
     package static let features = 64
-    /// Two for each volume, and what stands around them.
-    package static let planSteps = 2 * volumesPerInstance + 8
+    /// Three for each volume, and what stands around them.
+    package static let planSteps = 3 * volumesPerInstance + 8
     /// Parts of the time on the target, in a receipt.
     package static let reportParts = 32
     package static let migrationsAtOnce = 8

@@ -82,25 +82,33 @@ extension DirectoryPool: SnapshotCopying {
         try await removeLeftovers(of: volume)
     }
 
-    /// The volume is one tree or the other whenever it ends: a copy takes its place in one step.
-    package func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
+    package func copyBack(_ snapshot: String, of volume: String) async throws {
         let tree = "\(try usable(snapshot, of: volume))/rootfs"
-        let root = try usablePath(of: volume)
         guard try FileStatus.of(tree)?.kind == .directory else {
             throw GodwitError(
                 .notFound, "the volume \(volume) has no snapshot \(snapshot)",
                 remedy: "see `godwit info \(volume)`")
         }
         try await removeLeftovers(of: volume)
-        let fresh = shelf(of: volume) + "/.restoring"
+        let copy = restoring(volume)
         do {
-            try await TreeCopy.make(of: tree, at: fresh)
-            try await FilesystemFacts.flush(at: fresh)
-            try Directories.exchange(fresh, with: root)
+            try await TreeCopy.make(of: tree, at: copy)
+            try await FilesystemFacts.flush(at: copy)
         } catch {
-            _ = try? await Rm.tree(fresh).check()
+            _ = try? await Rm.tree(copy).check()
             throw error
         }
+        memories.withLock { $0[volume, default: VolumeMemory()].back = snapshot }
+    }
+
+    /// The volume is one tree or the other whenever it ends: a copy takes its place in one step.
+    package func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
+        _ = try usable(snapshot, of: volume)
+        if memories.withLock({ $0[volume]?.back }) != snapshot {
+            try await copyBack(snapshot, of: volume)
+        }
+        let root = try usablePath(of: volume)
+        try Directories.exchange(restoring(volume), with: root)
         memories.withLock { _ = $0.removeValue(forKey: volume) }
         // What cannot be removed now is by the next call.
         try? await removeLeftovers(of: volume)
@@ -144,7 +152,10 @@ extension DirectoryPool {
         return path(of: volume)
     }
 
+    private func restoring(_ volume: String) -> String { shelf(of: volume) + "/.restoring" }
+
     private func removeLeftovers(of volume: String) async throws {
+        memories.withLock { $0[volume]?.back = nil }
         for name in try Directories.names(in: shelf(of: volume)) where name.hasPrefix(".") {
             try await Rm.tree("\(shelf(of: volume))/\(name)").check()
         }

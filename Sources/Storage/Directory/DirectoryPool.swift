@@ -118,6 +118,10 @@ struct VolumeMemory: Sendable {
     var firstPass: FileTime?
     var digest: TreeDigest?
     var ahead: CopyAhead?
+    /// The snapshot of which a copy waits to become the volume.
+    var back: String?
+    /// The other half has the files of a snapshot of it: sizes and times prove nothing.
+    var hasSentSnapshot = false
 }
 
 /// A copy for a snapshot that is to come, and before when it began.

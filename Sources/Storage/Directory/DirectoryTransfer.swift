@@ -11,14 +11,17 @@ extension DirectoryPool: VolumeSending {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
         let earlier = memories.withLock { memories in
-            let earlier = memories[volume]?.firstPass
+            let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
+            let earlier = hasSentSnapshot ? beforeAll : memories[volume]?.firstPass
             // What an earlier, broken pass has sent may have changed before this one began.
-            memories[volume, default: VolumeMemory()].firstPass = min(earlier ?? start, start)
+            memories[volume, default: VolumeMemory()].firstPass =
+                hasSentSnapshot ? start : min(earlier ?? start, start)
             return earlier
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+        memories.withLock { $0[volume]?.hasSentSnapshot = false }
     }
 
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
@@ -46,7 +49,10 @@ extension DirectoryPool: VolumeSending {
     }
 
     package func cleanUpAfterSending(_ volume: String) async throws {
-        memories.withLock { $0[volume]?.firstPass = nil }
+        memories.withLock { memories in
+            memories[volume]?.firstPass = nil
+            memories[volume]?.hasSentSnapshot = false
+        }
     }
 
     private func suspects(
@@ -54,6 +60,41 @@ extension DirectoryPool: VolumeSending {
     ) async throws -> [[UInt8]] {
         guard let start else { return [] }
         return try await TreeChanges.suspects(below: root, changedSince: start, mapped: mapped)
+    }
+}
+
+/// Every file has changed since.
+private let beforeAll = FileTime(seconds: 0)
+
+extension DirectoryPool: SnapshotSending {
+    /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
+    /// content is compared, but for the first.
+    package func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let tree = path(of: snapshot, in: volume)
+        let isFirst = memories.withLock { memories in
+            let isFirst = memories[volume]?.hasSentSnapshot != true
+            memories[volume, default: VolumeMemory()].hasSentSnapshot = true
+            return isFirst
+        }
+        let distrusted = try await suspects(
+            below: tree, since: isFirst ? nil : beforeAll, mapped: [])
+        try await RsyncTransfer.send(
+            tree, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
+    }
+
+    package func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String {
+        try await TreeDigest().digest(of: path(of: snapshot, in: volume))
+    }
+
+    package func used(bySnapshotsOf volume: String) async throws -> ByteCount {
+        var used = ByteCount.zero
+        for snapshot in try await snapshots(of: volume) {
+            used += try await TreeUse.bytes(below: path(of: snapshot, in: volume))
+        }
+        return used
     }
 }
 

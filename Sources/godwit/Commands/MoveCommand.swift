@@ -69,7 +69,7 @@ struct MoveCommand: AsyncParsableCommand {
     var forward: UInt32?
     @Flag(
         name: .customLong("without-snapshots"),
-        help: "Give up its snapshots, which do not travel: they are deleted after the move.")
+        help: "Leave its snapshots behind: they are deleted after the move.")
     var dropsSnapshots = false
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions

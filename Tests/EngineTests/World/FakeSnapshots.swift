@@ -32,6 +32,10 @@ extension FakePool: SnapshotCopying {
         keep(content(volume), as: snapshot, of: volume)
     }
 
+    func copyBack(_ snapshot: String, of volume: String) async throws {
+        try await faults.pass("copyBack")
+    }
+
     func flushSnapshot(_ snapshot: String, of volume: String) async throws {
         try await faults.pass("flushSnapshot")
     }
@@ -53,4 +57,23 @@ extension FakePool: SnapshotCopying {
     private func keep(_ content: String?, as snapshot: String, of volume: String) {
         kept.withLock { $0[volume, default: [:]][snapshot] = content }
     }
+}
+
+extension FakePool: SnapshotSending {
+    func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await faults.pass("sendSnapshot")
+        let text = kept.withLock { $0[volume]?[snapshot] } ?? ""
+        try await stream.write(Array(text.utf8)[...])
+        try await stream.finish()
+        progress(TransferProgress(sent: ByteCount(bytes: UInt64(text.utf8.count))))
+    }
+
+    func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String {
+        "digest of \(kept.withLock { $0[volume]?[snapshot] } ?? "nothing")"
+    }
+
+    func used(bySnapshotsOf volume: String) async throws -> ByteCount { ByteCount(bytes: 10) }
 }
