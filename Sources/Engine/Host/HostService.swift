@@ -9,6 +9,7 @@ package actor HostService {
     let equipment: Equipment
     let importer: any RootImporting
     let poolMaker: any PoolMaking
+    let states: any StateKeeping
     let trustDialer: any TrustDialer
     let ownFindings: @Sendable (HostFacts) -> [Finding]
     var sources: [MigrationID: SourceJob] = [:]
@@ -31,6 +32,7 @@ package actor HostService {
         drivers: [InstanceKind: any Checkpointable],
         pools: PoolRegistry,
         poolMaker: any PoolMaking,
+        states: any StateKeeping,
         importer: any RootImporting,
         facts: any HostFactsReading,
         checks: [any Check],
@@ -43,6 +45,7 @@ package actor HostService {
         self.configuration = configuration
         self.importer = importer
         self.poolMaker = poolMaker
+        self.states = states
         self.ownFindings = ownFindings
         trustDialer = dialer
         equipment = Equipment(
@@ -172,6 +175,7 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        try recoverStates()
     }
 
     /// Ends a report that the daemon had no time to end.

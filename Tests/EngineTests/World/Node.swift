@@ -21,6 +21,7 @@ final class Node: Sendable {
     let driver = FakeDriver()
     let pool = FakePool()
     let poolMaker = FakePoolMaker()
+    let states = FakeStates()
     let network: Network
     let idMap = IDMap(hostStart: 5_000, count: 100)
     private let state = Mutex(State())
@@ -74,6 +75,7 @@ final class Node: Sendable {
                     pool: .success(pool), isGiven: true)
             ]),
             poolMaker: poolMaker,
+            states: states,
             importer: FakeImporter(pool: pool),
             facts: FakeFacts(hostname: name),
             checks: [NameCheck()],
