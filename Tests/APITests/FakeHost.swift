@@ -17,6 +17,9 @@ final class FakeHost: HostControl {
         var bandwidths: [String] = []
         var forwards: [Forward] = []
         var pools: [PoolView] = []
+        var snapshots: [String: [SnapshotView]] = [:]
+        var restored: [String] = []
+        var copies: [CopyRequest] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.

@@ -119,6 +119,86 @@ import Testing
     }
 }
 
+/// Snapshots with the state of the processes.
+@Suite struct StatefulSnapshotTests {
+    private func take(_ world: World) async throws -> Snapshot {
+        let request = SnapshotRequest(instance: web, isStateful: true)
+        return try await world.a.service.createSnapshot(request).snapshot
+    }
+
+    @Test func `files and processes of one moment come back together`() async throws {
+        try await World.run { world in
+            let (service, driver) = (try world.a.service, world.a.driver)
+            let made = try await take(world)
+            #expect(made.isStateful && made.stateBytes == ByteCount(bytes: 12))
+            #expect(made.pauseMilliseconds != nil)
+            #expect(driver.instances[web]?.status == .running)
+            let files = world.a.pool.content("web")
+            driver.state.withLock { $0.instances[web]?.memory = "counted to 9" }
+            world.a.pool.write("later", to: "web")
+            // The state stays with its snapshot, so that it can be used again.
+            for _ in 0..<2 {
+                try await service.restoreSnapshot(made.name, of: web, .ifKept)
+                #expect(driver.instances[web]?.memory == "counted to 7")
+                #expect(world.a.pool.content("web") == files)
+            }
+            try await service.restoreSnapshot(made.name, of: web, .never)
+            #expect(driver.instances[web]?.memory == "fresh")
+            await world.a.kill()
+            try world.a.start()
+            try await world.a.service.restoreSnapshot(made.name, of: web, .ifKept)
+            #expect(driver.instances[web]?.memory == "counted to 7")
+            try await world.a.service.deleteSnapshot(made.name, of: web)
+            #expect(world.a.states.count == 0)
+        }
+    }
+
+    @Test(arguments: ["freeze", "dump", "runOn", "sendCheckpoint", "write", "finish"])
+    func `one that cannot be made leaves the instance running and nothing else`(
+        step: String
+    ) async throws {
+        try await World.run { world in
+            let ofStates = ["write", "finish"].contains(step)
+            let faults = ofStates ? world.a.states.faults : world.a.driver.faults
+            faults.fails(step, .noSpace)
+            async let failed: Void = {
+                await #expect(throws: GodwitError(.noSpace, "")) { _ = try await take(world) }
+            }()
+            if step == "runOn" {
+                // It is tried until it works.
+                try await poll("it is tried again") { faults.count("runOn") > 1 }
+                faults.set(step, nil)
+                world.a.driver.faults.fails("sendCheckpoint", .noSpace)
+            }
+            await failed
+            #expect(world.a.driver.instances[web]?.status == .running)
+            #expect(try world.a.store().snapshots().isEmpty)
+            #expect(world.a.states.count == 0)
+        }
+    }
+
+    @Test func `an instance that does not run has no state`() async throws {
+        try await World.run { world in
+            try await world.a.service.stop(web, force: true, grace: .zero)
+            await #expect(throws: GodwitError(.notRunning, "")) { _ = try await take(world) }
+        }
+    }
+
+    @Test func `a restore whose processes cannot go on has its files`() async throws {
+        try await World.run { world in
+            let made = try await take(world)
+            world.a.driver.faults.fails("restore", .restoreFailed)
+            await #expect(throws: GodwitError(.restoreFailed, "")) {
+                try await world.a.service.restoreSnapshot(made.name, of: web, .ifKept)
+            }
+            #expect(world.a.driver.instances[web] == nil)
+            world.a.driver.faults.set("restore", nil)
+            try await world.a.service.restoreSnapshot(made.name, of: web, .ifKept)
+            #expect(world.a.driver.instances[web]?.memory == "counted to 7")
+        }
+    }
+}
+
 /// What a daemon that died in the middle has left.
 @Suite struct StateRestartTests {
     /// Stops with its state, is as `change` says when the daemon dies, and starts again.

@@ -79,6 +79,33 @@ struct HostStateTests {
         }
     }
 
+    /// The count is in memory, the lines are in a file: both are of the same moment.
+    @Test func `a stateful snapshot has files and processes of one moment`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await moving.launch()
+            let said = try await lab.check("a", ["snapshot", "web", "--stateful"])
+            #expect(said.contains("web/snap0 is made; it stood still for"))
+            let then = try await moving.lines("a").count
+            try await moving.whole(on: "a", after: then + 50)
+            let info = try await lab.check("a", ["info", "web"])
+            #expect(info.contains("(stateful, "))
+            for _ in 0..<2 {
+                let before = try await moving.lines("a").count
+                try await lab.check("a", ["restore", "web", "snap0"])
+                let after = try await moving.lines("a").count
+                #expect(after < before && after >= then - 20)
+                try await moving.whole(on: "a", after: after)
+            }
+            try await lab.check("a", ["stop", "web", "--force"])
+            try await lab.check("a", ["restore", "web", "snap0", "--stateless"])
+            #expect(try await !moving.runs(on: "a"))
+            try await lab.check("a", ["delete", "web/snap0"])
+            let states = lab.host("a").path("/var/lib/godwit/states")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: states).isEmpty)
+        }
+    }
+
     private func lineCount(_ file: String) throws -> Int {
         try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").count
     }

@@ -54,6 +54,15 @@ import Testing
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids --modify-window=-1 /a/ /b/
                 """)
         #expect(
+            Rsync.update("/b", to: "/a").description == """
+                rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \
+                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive /a/ /b/
+                """)
+        #expect(
+            Cp.tree("/a", to: "/b").description == """
+                cp --archive --reflink=auto --sparse=auto --no-target-directory -- /a /b
+                """)
+        #expect(
             Tar.extract("/a.tar", into: "/b").description == """
                 tar --extract --file=/a.tar --force-local --directory=/b --same-permissions \
                 --same-owner --numeric-owner --xattrs --xattrs-include=* --acls --sparse \
@@ -62,9 +71,6 @@ import Testing
         #expect(
             Umoci.unpack(layout: "/i", tag: "t", bundle: "/b").description
                 == "umoci unpack --image /i:t /b")
-        #expect(
-            Cp.tree("/a", into: "/b").description
-                == "cp --archive --reflink=auto --no-target-directory /a /b")
         #expect(Rm.tree("/a").description == "rm --recursive --force --one-file-system -- /a")
     }
 
@@ -118,6 +124,16 @@ import Testing
         #expect(other?.code == .toolFailed && other?.cause == "ERROR: unexpected header")
         #expect(ToolTexts.btrfsVersion("btrfs-progs v6.2\n-EXPERIMENTAL") == Version(6, 2))
         #expect(ToolTexts.btrfsVersion("btrfs 6") == nil)
+    }
+
+    @Test func `a copy that is not whole tells why`() {
+        func code(_ status: LinuxHost.ExitStatus, _ said: String) -> GodwitError.Code? {
+            Cp.failure(status, said: said)?.code
+        }
+        #expect(code(.exited(0), "") == nil)
+        #expect(code(.exited(1), "cp: error writing '/b': No space left on device\n") == .noSpace)
+        #expect(code(.exited(1), "cp: cannot stat '/a': No such file or directory") == .toolFailed)
+        #expect(code(.signalled(9), "") == .toolFailed)
     }
 
     @Test func `rsync's ends are told apart`() {

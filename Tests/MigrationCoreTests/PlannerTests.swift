@@ -93,6 +93,38 @@ import Testing
         #expect(both.findings.map(\.check) == ["postcopy", "postcopy"])
     }
 
+    @Test func `snapshots go first, where both hosts can and nobody has given them up`() throws {
+        var offer = try offer()
+        offer.instance.snapshots = [
+            Snapshot(name: try SnapshotName("snap0"), created: Timestamp(milliseconds: 0))
+        ]
+        let able: [Capabilities.Feature] = [.snapshots]
+        let plan = Planner.plan(offer, findings: [], abilities: able, methods: methods).plan
+        #expect(plan?.steps.prefix(2) == [.sendSnapshots("web"), .sendVolume("web", .rsync)])
+        #expect(plan?.isAnswer(to: offer) == true)
+        let unable = Planner.plan(offer, findings: [], methods: methods)
+        #expect(unable.plan == nil)
+        #expect(unable.findings.map(\.check) == ["snapshots"])
+        #expect(unable.findings.first?.cause.contains("a snapshot, and the target's") == true)
+        offer.capabilities = Capabilities.own.without(.snapshots)
+        let mute = Planner.plan(offer, findings: [], abilities: able, methods: methods)
+        #expect(mute.findings.first?.cause.contains("the source's pool") == true)
+        offer.options.dropsSnapshots = true
+        let given = Planner.plan(offer, findings: [], methods: methods)
+        #expect(given.findings.isEmpty)
+        #expect(given.plan?.steps.first == .sendVolume("web", .rsync))
+    }
+
+    @Test func `a plan that would lose snapshots is no answer`() throws {
+        var offer = try offer()
+        let plan = try #require(Planner.plan(offer, findings: [], methods: methods).plan)
+        #expect(plan.isAnswer(to: offer))
+        offer.instance.snapshots = [
+            Snapshot(name: try SnapshotName("snap0"), created: Timestamp(milliseconds: 0))
+        ]
+        #expect(!plan.isAnswer(to: offer))
+    }
+
     @Test func `a new name becomes the plan's`() throws {
         var offer = try offer()
         offer.options.newName = try InstanceName("shop")

@@ -191,7 +191,11 @@ import godwit
         ("stop db --timeout -1", "--timeout"), ("exec db", "--"),
         ("resolve db", "--keep-here"), ("resolve db --keep-here --gone", "one of"),
         ("migration show 12", "32 hexadecimal"), ("list --format xml", "--format"),
-        ("fly", "fly"),
+        ("fly", "fly"), ("snapshot db/snap0", "a letter first"),
+        ("snapshot db .x", "letter or digit first"), ("snapshot db --expires 0", "7d"),
+        ("snapshot db --expires 11000d", "ten years"), ("delete db/", "snapshot name"),
+        ("restore db", "snapshot"), ("copy db", "new-name"), ("copy db a/b", "a letter first"),
+        ("copy db a --no-address --keep-addresses", "exclude each other"),
     ])
     func `a wrong line is refused with what was expected`(line: String, text: String) throws {
         let refusal = try #require(Reading.refusal(words(line)), "\(line) was read")
@@ -207,7 +211,10 @@ import godwit
         "migration cancel 00000000000000000000000000000000", "resolve db --gone", "check",
         "remote add host-b TOKEN", "remote list", "remote remove host-b", "remote remove host-b:",
         "trust add host-a", "trust list", "trust remove host-a", "version",
-        "list --format json --socket /tmp/x",
+        "list --format json --socket /tmp/x", "snapshot db", "snapshot db mine --expires 7d",
+        "restore db snap0", "delete db/snap0", "copy db db2", "cp db/snap0 db2 --no-address",
+        "copy db db2 --address 10.0.0.9/24 --address fd00::9/64", "copy db db2 --keep-addresses",
+        "move db host-b: --without-snapshots",
     ])
     func `every other line is read`(line: String) {
         #expect(Reading.refusal(words(line)) == nil)

@@ -211,8 +211,16 @@ import godwit
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
             io: IOUsage(read: .mebibytes(3), written: .kibibytes(4)))
+        let moment = Timestamp(milliseconds: 1_795_253_654_334)
+        let snapshots = [
+            Snapshot(name: try SnapshotName("snap0"), created: moment),
+            Snapshot(
+                name: try SnapshotName("mine"), created: moment,
+                expires: Timestamp(milliseconds: 1_795_257_254_334), isStateful: true),
+        ]
         let view = InstanceView(
-            definition: definition, observation: observation, migration: nil)
+            definition: definition, observation: observation, migration: nil,
+            snapshots: snapshots)
         #expect(
             infoText(view) == #"""
                 Name:            web
@@ -233,6 +241,8 @@ import godwit
                 Pool:            default
                 Mount:           /data from /srv, read-only
                 Interface:       eth0 on br0, 10:66:6a:34:e7:f9, 10.0.0.5/24 via 10.0.0.1
+                Snapshot:        snap0 (taken at 2026-11-21 09:34:14 UTC) (stateless)
+                Snapshot:        mine (taken at 2026-11-21 09:34:14 UTC) (stateful) (expires at 2026-11-21 10:34:14 UTC)
                 """#)
         #expect(
             listText([view]) == """

@@ -274,7 +274,7 @@ private func untilOld(_ moment: FileTime) async throws {
 }
 
 /// Writes, renames, links and deletes below the path while the body runs.
-private func withStorm(in path: String, _ body: () async throws -> Void) async throws {
+func withStorm(in path: String, _ body: () async throws -> Void) async throws {
     let script = """
         cd "$1"; i=0; while [ -e f1 ]; do i=$((i+1)); n=$((i % 200 + 1)); m=$((i * 7 % 200 + 2))
         echo $i.$i > f$m || :; [ $((i % 3)) = 0 ] && mv f$m f$((n + 1)) 2>/dev/null || :

@@ -70,6 +70,15 @@ struct PoolPair: Sendable {
     }
 
     @discardableResult
+    func snapshot(_ name: String, _ sending: any SnapshotSending) async throws -> Int {
+        try await pass(nil) { stream in
+            try await sending.sendSnapshot(name, of: "v", over: stream) { _ in }
+        } receive: { stream in
+            try await target.receiveAfterCheckpoint("v", by: .rsync, from: stream)
+        }
+    }
+
+    @discardableResult
     func delta(mapped: Set<String> = [], cutAfter: Int? = nil) async throws -> Int {
         try await pass(cutAfter) { stream in
             try await source.sendAfterCheckpoint("v", by: method, mapped: mapped, over: stream) {

@@ -177,11 +177,15 @@ extension HostClient {
         try await send(method, path, body)
     }
 
-    private func perform(
+    /// - Returns: the operation when it has succeeded.
+    @discardableResult
+    func perform(
         _ method: HTTPMethod, _ path: String, _ body: some Encodable & Sendable
-    ) async throws {
+    ) async throws -> OperationView {
         let begun = try await begin(method, path, body)
-        if let error = try await wait(begun.id).error { throw error }
+        let ended = try await wait(begun.id)
+        if let error = ended.error { throw error }
+        return ended
     }
 
     private func setState(_ name: InstanceName, _ put: StatePut) async throws {

@@ -78,12 +78,15 @@ package final class EventHub: Sendable {
 
 extension EventHub {
     /// Tells of a step in an instance's life, in the words of Incus (`instance-started`).
-    package func publishLifecycle(_ action: String, _ name: InstanceName) {
+    package func publishLifecycle(
+        _ action: String, _ name: InstanceName, snapshot: SnapshotName? = nil
+    ) {
+        let path = "/1.0/instances/\(name)" + (snapshot.map { "/snapshots/\($0)" } ?? "")
         let metadata: [String: JSONValue] = [
             "action": .string(action),
             "name": .string(name.text),
             "project": .string("default"),
-            "source": .string("/1.0/instances/\(name)"),
+            "source": .string(path),
         ]
         publish(Event(.lifecycle, .object(metadata)))
     }

@@ -108,6 +108,16 @@ final class Operations: Sendable {
         return view
     }
 
+    /// Begins an operation on an instance.
+    func begin(
+        _ description: String, on name: InstanceName,
+        body: @escaping @Sendable (OperationHandle) async throws -> Void
+    ) throws -> OperationView {
+        let request = Request(
+            description: description, resources: ["instances": ["/1.0/instances/\(name)"]])
+        return try begin(request, body: body)
+    }
+
     func all() -> [OperationView] {
         state.withLock { state in state.order.compactMap { state.entries[$0]?.view } }
     }

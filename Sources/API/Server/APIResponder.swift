@@ -43,6 +43,7 @@ struct APIResponder: Sendable {
         MoveRoutes(control: control, operations: operations, events: events).add(to: router)
         OperationRoutes(operations: operations).add(to: router)
         PoolRoutes(control: control).add(to: router)
+        SnapshotRoutes(control: control, operations: operations, events: events).add(to: router)
         TrustRoutes(control: control).add(to: router)
         routes = router.buildResponder()
     }
@@ -110,6 +111,11 @@ extension Request {
 extension APIContext {
     @inline(never)
     func instanceName() throws -> InstanceName { try InstanceName(parameters.require("name")) }
+
+    @inline(never)
+    func snapshotName() throws -> SnapshotName {
+        try SnapshotName(parameters.require("snapshot"))
+    }
 
     @inline(never)
     func remoteName() throws -> RemoteName { try RemoteName(parameters.require("name")) }

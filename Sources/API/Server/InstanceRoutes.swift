@@ -13,7 +13,10 @@ struct InstanceRoutes: Sendable {
         }
         router.post("1.0/instances") { request, _ in
             let post = try await request.decoded(InstancesPost.self)
-            return try Response.created(launch(post.request))
+            if let source = post.source {
+                return try Response.created(copy(source.request(post.name)))
+            }
+            return try Response.created(launch(post.launchRequest()))
         }
         router.get("1.0/instances/:name") { _, context in
             try instanceAnswer(await control.instance(context.instanceName()))
@@ -40,10 +43,17 @@ struct InstanceRoutes: Sendable {
     }
 
     private func launch(_ request: LaunchRequest) throws -> OperationView {
-        try begin("Creating instance", request.name) { _ in
+        try operations.begin("Creating instance", on: request.name) { _ in
             try await control.launch(request)
             events.publishLifecycle("instance-created", request.name)
             if request.starts { events.publishLifecycle("instance-started", request.name) }
+        }
+    }
+
+    private func copy(_ request: CopyRequest) throws -> OperationView {
+        try operations.begin("Creating instance", on: request.newName) { _ in
+            try await control.copy(request)
+            events.publishLifecycle("instance-created", request.newName)
         }
     }
 
@@ -71,7 +81,7 @@ struct InstanceRoutes: Sendable {
     }
 
     private func delete(_ name: InstanceName, force: Bool) throws -> OperationView {
-        try begin("Deleting instance", name) { _ in
+        try operations.begin("Deleting instance", on: name) { _ in
             try await control.delete(name, force: force)
             events.publishLifecycle("instance-deleted", name)
         }
@@ -86,7 +96,7 @@ struct InstanceRoutes: Sendable {
         let grace = Duration.seconds(put.timeout ?? 30)
         let force = put.force ?? false
         let (title, word) = put.action.words
-        return try begin(title, name) { _ in
+        return try operations.begin(title, on: name) { _ in
             switch put.action {
             case .start: try await control.start(name, put.use)
             case .stop where put.stateful == true: try await control.stopStateful(name)
@@ -125,15 +135,6 @@ struct InstanceRoutes: Sendable {
                 .badRequest, "`command` has no word, or there are too many",
                 remedy: "give 1 to \(Limit.commandWords) words")
         }
-    }
-
-    private func begin(
-        _ description: String, _ name: InstanceName,
-        body: @escaping @Sendable (OperationHandle) async throws -> Void
-    ) throws -> OperationView {
-        let request = Operations.Request(
-            description: description, resources: ["instances": ["/1.0/instances/\(name)"]])
-        return try operations.begin(request, body: body)
     }
 }
 

@@ -60,20 +60,14 @@ struct MoveRoutes: Sendable {
                 .badRequest, "the body has neither a new `name` nor `migration`",
                 remedy: "give one of them")
         }
-        let request = Operations.Request(
-            description: "Renaming instance",
-            resources: ["instances": ["/1.0/instances/\(name)"]])
-        return try operations.begin(request) { _ in
+        return try operations.begin("Renaming instance", on: name) { _ in
             try await control.rename(name, to: newName)
             events.publishLifecycle("instance-renamed", newName)
         }
     }
 
     private func move(_ request: MoveRequest) throws -> OperationView {
-        let operation = Operations.Request(
-            description: "Migrating instance",
-            resources: ["instances": ["/1.0/instances/\(request.name)"]])
-        return try operations.begin(operation) { handle in
+        try operations.begin("Migrating instance", on: request.name) { handle in
             let report = try await control.move(
                 request,
                 started: { id in

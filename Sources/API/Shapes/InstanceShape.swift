@@ -119,7 +119,7 @@ extension InstanceStateShape.Address {
     }
 }
 
-private func settings(of definition: InstanceDefinition) -> [String: String] {
+func settings(of definition: InstanceDefinition) -> [String: String] {
     var config = ["security.privileged": definition.idMap == nil ? "true" : "false"]
     for variable in definition.process.environment {
         let parts = variable.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -140,7 +140,7 @@ private func settings(of definition: InstanceDefinition) -> [String: String] {
     return config
 }
 
-private func devices(of definition: InstanceDefinition) -> [String: [String: String]] {
+func devices(of definition: InstanceDefinition) -> [String: [String: String]] {
     var devices = ["root": ["type": "disk", "path": "/", "pool": definition.pool]]
     for (number, mount) in definition.mounts.enumerated() {
         var device = ["type": "disk", "source": mount.hostPath, "path": mount.path]
@@ -164,7 +164,7 @@ private func devices(of definition: InstanceDefinition) -> [String: [String: Str
 }
 
 /// The kernel's word for the processor that this program was built for.
-private var hostArchitecture: String {
+var hostArchitecture: String {
     #if arch(arm64)
         "aarch64"
     #else

@@ -4,7 +4,9 @@ package import MigrationCore
 struct InstancesPost: Codable, Sendable {
     var name: InstanceName
     /// A directory, a tar archive or an OCI image layout on the daemon's host.
-    var root: String
+    var root: String?
+    /// In place of a root: an instance of this host.
+    var source: CopySource?
     var command: [String]?
     var environment: [String]?
     var cwd: String?
@@ -18,13 +20,23 @@ struct InstancesPost: Codable, Sendable {
     var pool: String?
     var start: Bool?
 
-    var request: LaunchRequest {
-        LaunchRequest(
+    func launchRequest() throws -> LaunchRequest {
+        guard let root else {
+            throw GodwitError(
+                .badRequest, "the body lacks `root`",
+                remedy: "give it, or a `source` to be copied (docs/api.md)")
+        }
+        return LaunchRequest(
             name: name, rootPath: root, command: command ?? [], environment: environment ?? [],
             workingDirectory: cwd, userID: user, groupID: group,
             limits: limits ?? ResourceLimits(), isPrivileged: privileged ?? false,
             interfaces: interfaces ?? [], mounts: mounts ?? [], ports: ports ?? [],
             pool: pool ?? "default", starts: start ?? true)
+    }
+
+    init(_ request: CopyRequest) {
+        name = request.newName
+        source = CopySource(request)
     }
 
     init(_ request: LaunchRequest) {
@@ -43,6 +55,42 @@ struct InstancesPost: Codable, Sendable {
         pool = request.pool
         start = request.starts
     }
+}
+
+/// What a new instance is a copy of.
+struct CopySource: Codable, Sendable {
+    enum Kind: String, Codable { case copy }
+
+    var type: Kind
+    /// An instance, or `INSTANCE/SNAPSHOT`.
+    var source: String
+    var addresses: [String]?
+    var keepAddresses: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case type, source, addresses
+        case keepAddresses = "keep_addresses"
+    }
+
+    func request(_ newName: InstanceName) throws -> CopyRequest {
+        CopyRequest(
+            source: try SnapshotPath(source), newName: newName, addresses: addresses,
+            keepsAddresses: keepAddresses ?? false)
+    }
+
+    init(_ request: CopyRequest) {
+        type = .copy
+        source = request.path.description
+        addresses = request.addresses
+        keepAddresses = request.keepsAddresses
+    }
+}
+
+/// `PUT /1.0/instances/NAME`.
+struct InstancePut: Codable, Sendable {
+    /// The snapshot whose files it gets.
+    var restore: SnapshotName
+    var stateful: Bool?
 }
 
 /// `POST /1.0/instances/NAME`: a rename, or with `migration` a move to the remote `target`.
@@ -64,11 +112,13 @@ struct InstancePost: Codable, Sendable {
     var networks: [String: String]?
     /// Seconds.
     var forward: UInt32?
+    var withoutSnapshots: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
+        case withoutSnapshots = "without_snapshots"
         case timeout
     }
 
@@ -88,6 +138,7 @@ struct InstancePost: Codable, Sendable {
         holdPackets = request.holdsPackets
         networks = request.networks
         forward = request.forwardSeconds
+        withoutSnapshots = request.dropsSnapshots
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -101,7 +152,7 @@ struct InstancePost: Codable, Sendable {
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
             memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
-            forwardSeconds: forward)
+            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false)
     }
 }
 

@@ -22,7 +22,7 @@ int godwit_openat(int directory, const char *path, int flags, int beneath);
 /* renameat2(2) with RENAME_NOREPLACE: 0, or -1 and errno. */
 int godwit_rename_new(const char *path, const char *new_path);
 
-/* renameat2(2) with RENAME_EXCHANGE, both absolute: 0, or -1 and errno. */
+/* renameat2(2) with RENAME_EXCHANGE: 0, or -1 and errno. */
 int godwit_rename_exchange(const char *path, const char *other);
 
 /* syncfs(2) of the filesystem that the descriptor's file is on: 0, or -1 and errno. */

@@ -16,6 +16,8 @@ package actor HostService {
     var targets: [MigrationID: TargetJob] = [:]
     /// Instances that an operation is changing at this moment.
     var operating: Set<InstanceName> = []
+    /// Those of them that the daemon is changing by itself: whoever wants them waits.
+    var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0
@@ -52,6 +54,7 @@ package actor HostService {
             store: store,
             drivers: drivers,
             pools: pools,
+            states: states,
             facts: facts,
             checks: checks,
             dialer: dialer,
@@ -75,6 +78,7 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
+            group.addTask { await self.removeSnapshotsInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()
@@ -176,6 +180,9 @@ extension HostService {
             try submit { await self.undoLaunch(record) }
         }
         try recoverStates()
+        for record in try store.snapshots() where !record.isWhole {
+            try submit { await self.clear(record) }
+        }
     }
 
     /// Ends a report that the daemon had no time to end.

@@ -21,7 +21,9 @@ extension HostService {
             definition: definition,
             observation: observation ?? InstanceObservation(status: .error),
             migration: record.lock,
-            state: record.state?.phase == .saving ? nil : record.state
+            state: record.state?.phase == .saving ? nil : record.state,
+            snapshots: ((try? store.snapshots(of: definition.name)) ?? [])
+                .filter(\.isWhole).map(\.snapshot)
         )
     }
 
@@ -57,7 +59,7 @@ extension HostService {
         }
     }
 
-    private func stop(
+    func stop(
         _ record: InstanceRecord,
         _ driver: any Checkpointable,
         grace: Duration
@@ -108,6 +110,7 @@ extension HostService {
                 }
                 try await stop(record, driver, grace: .zero)
             }
+            for snapshot in try store.snapshots(of: name) { try await remove(snapshot, record) }
             try await driver.remove(definition)
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)
@@ -195,8 +198,12 @@ extension HostService {
     /// Runs an operation that nothing else may disturb: no other operation, no migration.
     func exclusively<Value>(
         _ name: InstanceName,
+        isTidying: Bool = false,
         _ body: (InstanceRecord) async throws -> Value
     ) async throws -> Value {
+        while !isTidying, tidying.contains(name) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
         let record = try unlocked(name)
         guard operating.insert(name).inserted else {
             throw GodwitError(

@@ -95,14 +95,19 @@ extension HostService {
     /// - Throws: `badRequest` for an interface of which the kernel cannot be asked.
     private func definition(_ request: LaunchRequest) throws -> InstanceDefinition {
         let definition = described(request)
-        for interface in definition.interfaces {
+        try requireUsable(definition.interfaces)
+        return definition
+    }
+
+    /// - Throws: `badRequest` with the first fault.
+    func requireUsable(_ interfaces: [InterfaceDefinition]) throws {
+        for interface in interfaces {
             guard let fault = interface.faults.first else { continue }
             throw GodwitError(
                 .badRequest, "the interface \(interface.name): \(fault)",
                 remedy: "give names of interfaces, addresses such as 10.0.0.5/24 or fd00::5/64, "
                     + "and gateways without a prefix length")
         }
-        return definition
     }
 
     private func described(_ request: LaunchRequest) -> InstanceDefinition {
@@ -154,7 +159,7 @@ extension HostService {
 }
 
 /// Locally administered, unicast; the rest is random.
-private func randomHardwareAddress() -> String {
+func randomHardwareAddress() -> String {
     let bytes = [UInt8(2)] + (0..<5).map { _ in UInt8.random(in: .min ... .max) }
     return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
 }

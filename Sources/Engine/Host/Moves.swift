@@ -113,7 +113,8 @@ extension HostService {
             memory: request.memory,
             holdsPackets: request.holdsPackets,
             networks: request.networks.flatMap { $0.isEmpty ? nil : $0 },
-            forward: forward
+            forward: forward,
+            dropsSnapshots: request.dropsSnapshots ? true : nil
         )
     }
 

@@ -17,14 +17,14 @@ extension HostService {
         }
     }
 
-    private func requireSavable(
+    func requireSavable(
         _ definition: InstanceDefinition, _ driver: any Checkpointable
     ) async throws {
         let observation = try await driver.observe(definition)
         guard observation.status == .running else {
             throw GodwitError(
-                .notRunning, "instance \(definition.name) is frozen",
-                remedy: "resume it before its state is saved")
+                .notRunning, "instance \(definition.name) does not run, or is frozen",
+                remedy: "let it run before its state is saved")
         }
         if let obstacle = try await driver.obstacles(definition).first {
             throw GodwitError(
@@ -48,17 +48,14 @@ extension HostService {
     private func save(
         _ definition: InstanceDefinition, _ driver: any Checkpointable
     ) async throws {
-        var state = SavedState(id: MigrationID.random().text, created: .now)
+        let state = SavedState(id: MigrationID.random().text, created: .now)
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
         try store.change(definition.name, lockedBy: nil) { $0.state = state }
         do {
             try await driver.freeze(definition)
             try await driver.dump(definition, options: MoveOptions())
-            let file = try await states.write(state.id)
-            let sent = try await driver.sendCheckpoint(definition, over: file) { _ in }
+            let kept = try await keep(state, of: definition, driver)
             try await states.sync(root)
-            (state.phase, state.digest, state.bytes) = (.kept, sent.digest, sent.bytes)
-            let kept = state
             try store.change(definition.name, lockedBy: nil) { record in
                 (record.state, record.isWanted) = (kept, false)
             }
@@ -66,6 +63,17 @@ extension HostService {
             await goOn(definition, without: state, driver)
             throw error
         }
+    }
+
+    /// Writes what was dumped to the disk.
+    func keep(
+        _ state: SavedState, of definition: InstanceDefinition, _ driver: any Checkpointable
+    ) async throws -> SavedState {
+        let file = try await states.write(state.id)
+        let sent = try await driver.sendCheckpoint(definition, over: file) { _ in }
+        var kept = state
+        (kept.phase, kept.digest, kept.bytes) = (.kept, sent.digest, sent.bytes)
+        return kept
     }
 
     /// The instance itself is what counts, and runs again.
@@ -112,7 +120,7 @@ extension HostService {
         try await forget(state, of: name)
     }
 
-    private func restore(
+    func restore(
         _ definition: InstanceDefinition, _ state: SavedState, _ driver: any Checkpointable
     ) async throws {
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
@@ -164,7 +172,9 @@ extension HostService {
                 await self.release(name)
             }
         }
-        try states.removeAll(but: Set(records.compactMap(\.state?.id)))
+        let snapshots = try store.snapshots().filter(\.isWhole)
+        let kept = records.compactMap(\.state?.id) + snapshots.compactMap(\.state?.id)
+        try states.removeAll(but: Set(kept))
     }
 
     private func release(_ name: InstanceName) { operating.remove(name) }

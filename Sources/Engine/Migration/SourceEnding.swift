@@ -65,9 +65,19 @@ extension SourceWork {
             await pool.forgetDigest(of: volume)
             guard !options.keepsDefinition else { return try keep() }
             try await driver.remove(definition)
+            try await deleteSnapshots()
             try await pool.deleteVolume(volume)
             try equipment.store.remove(definition.name, lockedBy: job.id)
             equipment.events(.instance(definition.name, .movedAway, at: .now))
+        }
+    }
+
+    /// Those that are given up; their records go with the instance's.
+    private func deleteSnapshots() async throws {
+        let pool = try pool() as? any VolumeSnapshotting
+        for snapshot in try equipment.store.snapshots(of: definition.name) {
+            try await pool?.deleteSnapshot(snapshot.name.text, of: volume)
+            if let state = snapshot.state { try await equipment.states.remove(state.id) }
         }
     }
 
@@ -100,13 +110,16 @@ extension Equipment {
             } else {
                 nil
             }
+        let sending = pool as? any SnapshotSending
         let facts = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
-            methods: pool.methods
+            methods: pool.methods,
+            usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
+        let capabilities = await capabilities(of: driver)
         return Offer(
-            capabilities: await capabilities(of: driver),
+            capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
@@ -114,7 +127,9 @@ extension Equipment {
                 division: division,
                 processes: observation.processes,
                 volumes: [facts],
-                obstacles: obstacles
+                obstacles: obstacles,
+                snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
+                    .map(\.snapshot)
             ),
             host: try await hostFacts(for: definition),
             options: options,

@@ -16,6 +16,7 @@ final class SourceWork: Sendable {
         var memory: (any MemorySession)?
         /// As the volumes were when their first pass had ended.
         var firstDigests: [String: String] = [:]
+        var snapshotDigests: [String: String] = [:]
     }
 
     init(job: SourceJob, equipment: Equipment, logger: Logger) {
@@ -54,6 +55,7 @@ final class SourceWork: Sendable {
     func sendVolumes(_ acceptance: Acceptance) async throws {
         kept.withLock { $0.acceptance = acceptance }
         let pool = try pool()
+        try await sendSnapshots(acceptance.plan)
         for case .sendVolume(let volume, let method) in acceptance.plan.steps {
             job.ledger.begin("send volume \(volume)")
             let stream = try await open(.volume(volume))
@@ -77,7 +79,9 @@ final class SourceWork: Sendable {
                 for channel in 0..<StreamHello.Purpose.pageChannels {
                     _ = try await open(.pages(channel))
                 }
-            case .sendVolume, .sendMemory, .freeze, .handOver, .restore, .endOriginal: break
+            case .sendSnapshots, .sendVolume, .sendMemory, .freeze, .handOver, .restore,
+                .endOriginal:
+                break
             }
         }
         try await layCables()
@@ -127,7 +131,7 @@ final class SourceWork: Sendable {
         let isTouched = try await dumpIfPlanned(acceptance.plan, without: memory)
         async let images = sendImages(acceptance.plan)
         var changed = try await early
-        var digests = Digests(volumes: [:], checkpoint: nil)
+        var digests = Digests(volumes: kept.withLock { $0.snapshotDigests }, checkpoint: nil)
         for case .sendDelta(let volume, let method) in acceptance.plan.steps {
             if isTouched || !isEarly {
                 let purpose: StreamHello.Purpose = isEarly ? .rest(volume) : .delta(volume)
@@ -218,7 +222,7 @@ final class SourceWork: Sendable {
 }
 
 extension SourceWork {
-    private func open(_ purpose: StreamHello.Purpose) async throws -> any ByteStream {
+    func open(_ purpose: StreamHello.Purpose) async throws -> any ByteStream {
         let hello = StreamHello(migration: job.id, purpose: purpose)
         let (dialer, remote) = (equipment.dialer, job.context.remote)
         let stream = try await withDeadline(.seconds(10), for: "connecting to \(remote)") {
@@ -238,9 +242,13 @@ extension SourceWork {
 
     /// Ends our half and waits until the target has ended its own: it is done with the step then.
     /// Closing earlier could destroy what is still on its way.
-    private func settle(_ stream: any ByteStream, _ purpose: StreamHello.Purpose) async {
+    func settle(_ stream: any ByteStream, _ purpose: StreamHello.Purpose) async {
         await stream.settle()
         kept.withLock { $0.streams[purpose] = nil }
+    }
+
+    func keep(snapshotDigest digest: String, of volume: String) {
+        kept.withLock { $0.snapshotDigests[SnapshotDigests.key(of: volume)] = digest }
     }
 
     /// Nothing of the migration travels any more, and the instance's memory is not watched.

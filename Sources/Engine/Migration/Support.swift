@@ -25,6 +25,7 @@ struct Equipment: Sendable {
     let store: StateStore
     let drivers: [InstanceKind: any Checkpointable]
     let pools: PoolRegistry
+    let states: any StateKeeping
     let facts: any HostFactsReading
     let checks: [any Check]
     let dialer: any PeerDialer

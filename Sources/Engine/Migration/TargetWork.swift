@@ -39,7 +39,7 @@ final class TargetWork: Sendable {
 
     /// Compares both hosts and plans, without touching anything.
     func check(_ offer: Offer) async throws -> (findings: [Finding], plan: Plan?) {
-        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
+        let abilities = try await abilities(for: offer)
         var instance = offer.instance
         if !abilities.contains(.memoryRounds) { instance.division = nil }
         let arriving = offer.options.arriving(offer.definition)
@@ -104,6 +104,7 @@ final class TargetWork: Sendable {
     func expectStreams() {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
+            case .sendSnapshots: snapshotStreams
             case .sendVolume(let volume, _): [.volume(volume)]
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
@@ -130,6 +131,7 @@ final class TargetWork: Sendable {
     }
 
     private func receiveFiles(_ plan: Plan) async throws -> Digests {
+        var digests = Digests(volumes: try await receiveSnapshots(plan), checkpoint: nil)
         try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in plan.steps {
                 switch step {
@@ -137,12 +139,11 @@ final class TargetWork: Sendable {
                     group.addTask { (volume, try await self.receiveVolume(volume, by: method)) }
                 case .sendCheckpoint:
                     group.addTask { (nil, try await self.receiveCheckpoint()) }
-                case .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver, .fetchMemory,
-                    .restore, .endOriginal:
+                case .sendSnapshots, .sendDelta, .sendMemory, .holdPackets, .freeze, .handOver,
+                    .fetchMemory, .restore, .endOriginal:
                     break
                 }
             }
-            var digests = Digests(volumes: [:], checkpoint: nil)
             for try await (volume, digest) in group {
                 if let volume {
                     digests.volumes[volume] = digest
@@ -150,8 +151,8 @@ final class TargetWork: Sendable {
                     digests.checkpoint = digest
                 }
             }
-            return digests
         }
+        return digests
     }
 
     private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
@@ -369,7 +370,7 @@ extension TargetWork {
                 await pool.forgetDigest(of: volume.text)
                 try await pool.deleteVolume(volume.text)
             }
-            try equipment.store.remove(volume, lockedBy: job.id)
+            try await remove(volume)
         }
     }
 

@@ -76,6 +76,7 @@ extension StateStore {
                 guard try fetch(database, record.definition.name) == nil else {
                     throw GodwitError.taken(record.definition.name)
                 }
+                try moveSnapshots(database, of: name, to: record.definition.name)
                 try delete(database, name)
             }
             try put(database, record)
@@ -83,10 +84,11 @@ extension StateStore {
         }
     }
 
-    /// Removes the record if it has the lock that is expected.
+    /// Removes the record, with those of its snapshots, if it has the lock that is expected.
     package func remove(_ name: InstanceName, lockedBy lock: MigrationID?) throws {
         try write { database in
-            guard try fetch(database, name)?.lock == lock else { return }
+            guard let record = try fetch(database, name), record.lock == lock else { return }
+            try removeSnapshots(database, of: name)
             try delete(database, name)
         }
     }

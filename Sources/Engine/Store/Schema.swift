@@ -8,10 +8,20 @@ enum Schema {
         migrator.registerMigration("2") { try $0.execute(sql: forwards) }
         migrator.registerMigration("3") { try $0.execute(sql: pools) }
         migrator.registerMigration("states") { try $0.execute(sql: states) }
+        migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
         return migrator
     }
 
     private static let states = "ALTER TABLE instances ADD COLUMN state BLOB;"
+
+    private static let snapshots = """
+        CREATE TABLE snapshots (
+            instance TEXT NOT NULL,
+            name TEXT NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (instance, name)
+        ) STRICT;
+        """
 
     private static let pools = """
         CREATE TABLE pools (

@@ -25,6 +25,12 @@ extension OCIDriver: Checkpointable {
     }
 
     package func thaw(_ definition: InstanceDefinition) async throws {
+        try await runOn(definition)
+        try SmallFile.remove(files(definition).images)
+        try SmallFile.remove(files(definition).work)
+    }
+
+    package func runOn(_ definition: InstanceDefinition) async throws {
         let files = files(definition)
         let cgroup = try cgroup(definition)
         await waitForDump(files)
@@ -33,8 +39,6 @@ extension OCIDriver: Checkpointable {
         // A target that let go may have had them meanwhile.
         try? await publishedPorts(definition)?.claim()
         try ProcessorThrottle.lift(cgroup, file: files.throttled)
-        try SmallFile.remove(files.images)
-        try SmallFile.remove(files.work)
     }
 
     package func writableMappings(

@@ -45,10 +45,10 @@ package enum Directories {
         }
     }
 
-    /// Gives each of two directories of one filesystem the other's path, in one step.
-    package static func exchange(_ path: String, _ other: String) throws {
+    /// Lets two paths of one filesystem change places in one step.
+    package static func exchange(_ path: String, with other: String) throws {
         guard unsafe godwit_rename_exchange(path, other) == 0 else {
-            throw GodwitError.kernel("exchange \(path) and \(other)")
+            throw GodwitError.kernel("let \(path) and \(other) change places")
         }
     }
 
@@ -93,12 +93,9 @@ package enum Directories {
         return names.sorted()
     }
 
-    /// Has the directory's entries outlive a crash of the host, or with `filesystem` everything on
-    /// the filesystem that it is on.
-    package static func sync(_ path: String, filesystem: Bool = false) throws {
-        let directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
-        let status = filesystem ? godwit_syncfs(directory.number) : fsync(directory.number)
-        guard status == 0 else { throw GodwitError.kernel("write \(path) to its disk") }
+    /// Has the directory's entries outlive a loss of power.
+    package static func sync(_ path: String) throws {
+        try Descriptor.open(path, O_RDONLY | O_DIRECTORY).sync(path)
     }
 
     /// The directory that holds the path's last component.
@@ -138,6 +135,19 @@ package struct FilesystemFacts: Equatable, Sendable {
         return FilesystemFacts(
             type: types[magic] ?? "0x" + String(magic, radix: 16),
             available: ByteCount(bytes: free.overflow ? .max : free.partialValue))
+    }
+
+    /// Returns when all that was written to the filesystem of the path outlives a loss of power.
+    package static func flush(at path: String) async throws {
+        try await blocking {
+            let directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
+            let code = withExtendedLifetime(directory) {
+                godwit_syncfs(directory.number) == 0 ? 0 : errno
+            }
+            guard code == 0 else {
+                throw GodwitError.kernel("write out the filesystem of \(path)", code: code)
+            }
+        }
     }
 
     /// linux/magic.h, and OpenZFS.

@@ -66,6 +66,11 @@ package final class Descriptor: Sendable {
         return bytes
     }
 
+    /// Has what was written outlive a loss of power; `path` is for the error.
+    package func sync(_ path: String) throws {
+        guard fsync(number) == 0 else { throw GodwitError.kernel("write \(path) to its disk") }
+    }
+
     package func write(_ bytes: ArraySlice<UInt8>) throws {
         var rest = bytes
         while !rest.isEmpty {

@@ -87,6 +87,17 @@ package enum Rsync {
             environment: plain)
     }
 
+    /// Makes one tree of this host what another one is, which may change meanwhile.
+    package static func update(_ directory: String, to tree: String) -> Command {
+        Command(
+            "rsync",
+            everything + [
+                "--delete-during", "--modify-window=-1", "--open-noatime", "--no-inc-recursive",
+                "\(tree)/", "\(directory)/",
+            ],
+            environment: plain)
+    }
+
     private static let plain = ["LC_ALL": "C"]
 
     /// What an end of rsync means by how it ended and what it said.

@@ -6,7 +6,7 @@ package enum Checks {
         ArchitectureCheck(), ProcessorCheck(), KernelVersionCheck(), KernelFeatureCheck(),
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
         MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
-        DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
+        SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
         ClockCheck(), RsyncCheck(), BtrfsCheck(), PipeCheck(), ObstacleCheck(),
     ]

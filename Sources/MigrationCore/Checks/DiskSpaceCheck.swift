@@ -6,7 +6,10 @@ struct DiskSpaceCheck: Check {
 
     func findings(in comparison: Comparison) -> [Finding] {
         guard let pool = comparison.target.pool(comparison.definition.pool) else { return [] }
-        let used = comparison.instance.volumes.reduce(ByteCount.zero) { $0 + $1.used }
+        let areLeft = comparison.options.dropsSnapshots == true
+        let used = comparison.instance.volumes.reduce(ByteCount.zero) { sum, volume in
+            sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
+        }
         let needed = used + Self.margin(for: used)
         guard pool.available < needed else { return [] }
         return [

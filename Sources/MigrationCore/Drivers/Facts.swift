@@ -246,6 +246,8 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
     package var volumes: [VolumeFacts]
     /// What CRIU cannot dump, found in /proc before anything freezes.
     package var obstacles: [Obstacle]
+    /// Oldest first; nil from versions that know none.
+    package var snapshots: [Snapshot]?
 
     package init(
         status: InstanceStatus,
@@ -253,8 +255,10 @@ package struct InstanceFacts: Codable, Equatable, Sendable {
         division: MemoryDivision? = nil,
         processes: Int,
         volumes: [VolumeFacts],
-        obstacles: [Obstacle]
+        obstacles: [Obstacle],
+        snapshots: [Snapshot]? = nil
     ) {
+        self.snapshots = snapshots
         self.status = status
         self.memory = memory
         self.division = division
@@ -283,8 +287,14 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     package var used: ByteCount
     /// How it can travel, best first.
     package var methods: [VolumeMethod]
+    /// What its snapshots may take besides, where nothing is shared between them.
+    package var usedBySnapshots: ByteCount?
 
-    package init(name: String, used: ByteCount, methods: [VolumeMethod]) {
+    package init(
+        name: String, used: ByteCount, methods: [VolumeMethod],
+        usedBySnapshots: ByteCount? = nil
+    ) {
+        self.usedBySnapshots = usedBySnapshots
         self.name = name
         self.used = used
         self.methods = methods

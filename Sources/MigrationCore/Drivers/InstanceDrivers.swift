@@ -35,7 +35,9 @@ package protocol Checkpointable: InstanceDriver {
     /// Until it returns the dump may leave traces in the volume (CRIU makes and removes mount
     /// points in the instance's /tmp), so the volume's delta comes after it.
     func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws
-    /// Sends what `dump` left, and removes it here; the instance stays frozen.
+    /// Lets the instance run on after `dump`, whose result stays for `sendCheckpoint`.
+    func runOn(_ definition: InstanceDefinition) async throws
+    /// Sends what `dump` left, and removes it here; the instance stays as it is.
     func sendCheckpoint(
         _ definition: InstanceDefinition,
         over stream: any ByteStream,

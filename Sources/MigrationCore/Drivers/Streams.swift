@@ -27,6 +27,10 @@ package struct StreamHello: Codable, Hashable, Sendable {
         package static let pageChannels = 2
 
         case control
+        /// A snapshot of the volume, before that itself.
+        case snapshot(String)
+        /// Its processes' state, where it has one: a line with the digest, then the bytes.
+        case snapshotState(String)
         /// The first pass of a volume, while the instance runs.
         case volume(String)
         /// What changed in a volume, after the freeze.

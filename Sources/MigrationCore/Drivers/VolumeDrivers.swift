@@ -69,6 +69,7 @@ package protocol VolumeDigesting: PoolDriver {
 
 /// Keeps volumes as they were at one moment, under names that are unique within each volume.
 ///
+/// Snapshots go with their volume when it is renamed or deleted.
 /// Every method may be called again after a failure; what a crash leaves half made is no snapshot
 /// and is removed by the next call.
 package protocol VolumeSnapshotting: PoolDriver {
@@ -89,6 +90,36 @@ package protocol VolumeSnapshotting: PoolDriver {
     func path(of snapshot: String, in volume: String) -> String
 }
 
+/// Snapshots that are copies, most of which is made while the volume is still written to.
+package protocol SnapshotCopying: VolumeSnapshotting {
+    /// Copies what there is; `createSnapshot` then only brings the copy up to date.
+    func copyAhead(_ snapshot: String, of volume: String) async throws
+    /// Nothing writes to the volume meanwhile. `mapped` are paths (as `/a/b`) whose content may
+    /// have changed without a trace in their times: they are compared byte by byte.
+    func createSnapshot(
+        _ snapshot: String, of volume: String, mapped: Set<String>
+    ) async throws
+    /// Copies the snapshot; `restoreSnapshot` then only puts the copy in the volume's place.
+    func copyBack(_ snapshot: String, of volume: String) async throws
+    /// Returns when the snapshot is sure to outlive a loss of power. It can take seconds where
+    /// others write much, so that no instance should wait for it.
+    func flushSnapshot(_ snapshot: String, of volume: String) async throws
+}
+
+/// Sends snapshots to the volume's half on another host, which takes one there after each.
+package protocol SnapshotSending: VolumeSnapshotting {
+    /// Makes the other half what the snapshot is; by rsync, which every pool can receive. The
+    /// oldest comes first, the volume itself after the last.
+    func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws
+    /// As of the volume, had it the snapshot's tree.
+    func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String
+    /// Bytes that they would occupy if they shared nothing.
+    func used(bySnapshotsOf volume: String) async throws -> ByteCount
+}
+
 package struct TransferProgress: Codable, Equatable, Sendable {
     /// Bytes on the wire so far.
     package var sent: ByteCount
@@ -106,6 +137,8 @@ package protocol RootImporting: Sendable {
     /// - Parameter root: the empty volume. Ownership arrives shifted by `idMap`.
     func importRoot(from path: String, into root: String, idMap: IDMap?) async throws
         -> ImageDefaults
+    /// Makes the empty volume what the tree is, to which nothing writes meanwhile.
+    func copyTree(from tree: String, into root: String) async throws
 }
 
 /// What an image says about the process to run in it; all empty for archives and directories.

@@ -17,6 +17,22 @@ package protocol HostControl: Sendable {
     func unfreeze(_ name: InstanceName) async throws
     func delete(_ name: InstanceName, force: Bool) async throws
     func rename(_ name: InstanceName, to newName: InstanceName) async throws
+    /// Makes a stopped instance of another one, or of a snapshot of it.
+    func copy(_ request: CopyRequest) async throws
+
+    /// Oldest first.
+    func snapshots(of name: InstanceName) async throws -> [SnapshotView]
+    func snapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws -> SnapshotView
+    /// Throws `nameTaken`, `limitExceeded`, `noSpace`; the instance goes on as it was.
+    func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView
+    /// Makes the instance's files what they were then; one that runs is killed. From a stateful
+    /// snapshot it goes on, unless the state is not to be used (`never`); else one that ran is
+    /// started anew.
+    func restoreSnapshot(
+        _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
+    ) async throws
+    func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
     func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32
 
@@ -106,17 +122,21 @@ package struct InstanceView: Codable, Equatable, Sendable {
     package var migration: MigrationID?
     /// What `start` goes on from.
     package var state: SavedState?
+    /// Oldest first.
+    package var snapshots: [Snapshot]
 
     package init(
         definition: InstanceDefinition,
         observation: InstanceObservation,
         migration: MigrationID?,
-        state: SavedState? = nil
+        state: SavedState? = nil,
+        snapshots: [Snapshot] = []
     ) {
         self.state = state
         self.definition = definition
         self.observation = observation
         self.migration = migration
+        self.snapshots = snapshots
     }
 }
 
@@ -222,6 +242,8 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var networks: [String: String]?
     /// For how long traffic for it follows it after the move; nil: not at all.
     package var forwardSeconds: UInt32?
+    /// Its snapshots are deleted with the original.
+    package var dropsSnapshots: Bool
 
     package init(
         name: InstanceName,
@@ -236,8 +258,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         memory: MemoryOptions = .standard,
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
-        forwardSeconds: UInt32? = nil
+        forwardSeconds: UInt32? = nil,
+        dropsSnapshots: Bool = false
     ) {
+        self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds
         self.networks = networks
         self.memory = memory

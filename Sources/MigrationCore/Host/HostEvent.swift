@@ -9,6 +9,11 @@ package enum HostEvent: Codable, Equatable, Sendable {
 
     package enum Change: String, Codable, Sendable, CaseIterable {
         case created, started, stopped, restarted, frozen, unfrozen, renamed, deleted
+        case restored
+        case snapshotCreated = "snapshot-created"
+        case snapshotDeleted = "snapshot-deleted"
+        /// Its time was over.
+        case snapshotExpired = "snapshot-expired"
         /// It runs on another host now and is gone here.
         case movedAway = "moved-away"
         /// It has come from another host.

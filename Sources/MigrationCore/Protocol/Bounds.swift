@@ -39,6 +39,8 @@ extension Offer {
         try bounded(instance.volumes.count, by: Limit.volumesPerInstance, "volumes")
         try bounded(instance.volumes.map(\.name), "a volume's name")
         try bounded(instance.obstacles.count, by: Limit.findings, "obstacles")
+        let snapshots = instance.snapshots ?? []
+        try bounded(snapshots.count, by: Limit.snapshotsPerInstance, "snapshots")
     }
 }
 

@@ -108,6 +108,11 @@ package struct Offer: Codable, Equatable, Sendable {
         self.options = options
         self.isDryRun = isDryRun
     }
+
+    /// Whether the instance has snapshots, and nobody has given them up.
+    package var wantsSnapshots: Bool {
+        options.dropsSnapshots != true && !(instance.snapshots ?? []).isEmpty
+    }
 }
 
 /// The target's cookie: the agreed plan, and the version and features that both know.

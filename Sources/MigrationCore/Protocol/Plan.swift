@@ -20,6 +20,8 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     package var networks: [String: String]?
     /// As the source sees it.
     package var forward: ForwardOptions?
+    /// Its snapshots are deleted with the original; nil from versions that know none.
+    package var dropsSnapshots: Bool?
 
     package init(
         mode: Mode = .live,
@@ -31,8 +33,10 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         memory: MemoryOptions = .standard,
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
-        forward: ForwardOptions? = nil
+        forward: ForwardOptions? = nil,
+        dropsSnapshots: Bool? = nil
     ) {
+        self.dropsSnapshots = dropsSnapshots
         self.forward = forward
         self.holdsPackets = holdsPackets
         self.networks = networks
@@ -66,6 +70,8 @@ package struct MoveOptions: Codable, Equatable, Sendable {
 /// What a migration will do, before it does any of it. `--dry-run` prints this value and stops.
 package struct Plan: Codable, Equatable, Sendable {
     package enum Step: Codable, Hashable, Sendable {
+        /// The volume's snapshots, oldest first, each as what differs from the one before.
+        case sendSnapshots(String)
         /// The volume's first pass, while the instance runs.
         case sendVolume(String, VolumeMethod)
         /// Memory in rounds over that many streams, while the instance runs; the last one after
@@ -129,11 +135,18 @@ package struct Plan: Codable, Equatable, Sendable {
                 offer.capabilities.knows(.memoryRounds)
                     && (1...Limit.memoryStreams).contains(streams)
             case .holdPackets: offer.capabilities.knows(.packetHold)
+            case .sendSnapshots(let volume):
+                offer.capabilities.knows(.snapshots)
+                    && offer.instance.volumes.contains { $0.name == volume }
             case .fetchMemory: offer.options.wantsPostcopy && offer.capabilities.knows(.postcopy)
             case .freeze, .sendCheckpoint, .handOver, .restore, .endOriginal: true
             }
         }
+        // None are lost because a target knows nothing of them.
+        let areWanted = offer.wantsSnapshots
+        let haveSnapshots = steps.contains { if case .sendSnapshots = $0 { true } else { false } }
         return options == offer.options && self.name == name && areOffered
+            && areWanted == haveSnapshots
     }
 }
 
@@ -167,7 +180,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
-            .earlyDelta,
+            .earlyDelta, .snapshots,
         ]
     )
 
@@ -192,6 +205,8 @@ package struct Capabilities: Codable, Equatable, Sendable {
 extension Capabilities.Feature {
     /// The instance's memory travels in rounds while it runs.
     package static let memoryRounds = Self("memory-rounds")
+    /// A volume's snapshots travel before it.
+    package static let snapshots = Self("snapshots")
     /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
     package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.

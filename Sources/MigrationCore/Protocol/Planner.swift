@@ -42,13 +42,33 @@ package enum Planner {
         let packets: [Plan.Step] =
             can(.packetHold) && offer.options.holdsPackets
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
-        return volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
+        let snapshots: [Plan.Step] =
+            offer.wantsSnapshots ? volumes.map { .sendSnapshots($0.0) } : []
+        return snapshots + volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
             + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
             + [.restore, .endOriginal]
     }
 
     private static func missingAbilities(
+        _ offer: Offer, _ abilities: [Capabilities.Feature]
+    ) -> [Finding] {
+        missingSnapshots(offer, abilities) + missingPostcopy(offer, abilities)
+    }
+
+    private static func missingSnapshots(
+        _ offer: Offer, _ abilities: [Capabilities.Feature]
+    ) -> [Finding] {
+        guard offer.wantsSnapshots else { return [] }
+        let sides = [
+            ("source", offer.capabilities.knows(.snapshots)),
+            ("target", abilities.contains(.snapshots)),
+        ]
+        let count = offer.instance.snapshots?.count ?? 0
+        return sides.filter { !$0.1 }.map { SnapshotCheck.refusal(count, $0.0) }
+    }
+
+    private static func missingPostcopy(
         _ offer: Offer, _ abilities: [Capabilities.Feature]
     ) -> [Finding] {
         guard offer.options.wantsPostcopy else { return [] }

@@ -23,6 +23,9 @@ package enum Limit {
     package static let instances = 1_000
     package static let pools = 64
     package static let volumesPerInstance = 16
+    package static let snapshotsPerInstance = 512
+    /// For which a snapshot may be kept before it expires: ten years.
+    package static let snapshotSeconds: UInt32 = 10 * 366 * 24 * 3_600
     package static let interfacesPerInstance = 16
     package static let mountsPerInstance = 64
     /// For which traffic may be forwarded to an instance that has left: 30 days.
@@ -98,8 +101,8 @@ package enum Limit {
     package static let heldBatch = ByteCount.kibibytes(256)
     /// Features in one side's capabilities.
     package static let features = 64
-    /// Two for each volume, and what stands around them.
-    package static let planSteps = 2 * volumesPerInstance + 8
+    /// Three for each volume, and what stands around them.
+    package static let planSteps = 3 * volumesPerInstance + 8
     /// Parts of the time on the target, in a receipt.
     package static let reportParts = 32
     package static let migrationsAtOnce = 8

@@ -27,6 +27,57 @@ package struct InstanceName: Hashable, Sendable, Codable, CustomStringConvertibl
     }
 }
 
+/// The name of a snapshot, unique within its instance: what `godwit restore NAME SNAP` takes.
+///
+/// One to 100 ASCII letters, digits, dashes, dots and underscores, starting with a letter or a
+/// digit, so that it is a file name, and a name in every filesystem that keeps snapshots, too.
+package struct SnapshotName: Hashable, Sendable, Codable, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        let bytes = Array(text.utf8)
+        let isPlain = bytes.allSatisfy { isAlphanumeric($0) || [0x2d, 0x2e, 0x5f].contains($0) }
+        guard let first = bytes.first, bytes.count <= 100, isPlain, isAlphanumeric(first) else {
+            throw GodwitError(
+                .badRequest,
+                "the snapshot name \"\(text.prefix(80))\" is not usable",
+                remedy: "use 1 to 100 letters, digits, dashes, dots and underscores, a letter or "
+                    + "digit first"
+            )
+        }
+        self.text = text
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    /// What a snapshot without a name of its own is called: `snap0`, `snap1` and so on, one above
+    /// the highest of that kind that is there.
+    package static func next(after names: some Sequence<SnapshotName>) -> SnapshotName {
+        let known = Set(names)
+        let numbers = known.compactMap { name -> UInt64? in
+            let digits = name.text.dropFirst(4)
+            guard name.text.hasPrefix("snap"), digits.count <= 9 else { return nil }
+            return UInt64(digits)
+        }
+        var number = numbers.max().map { $0 + 1 } ?? 0
+        while true {
+            do {
+                let name = try SnapshotName("snap\(number)")
+                if !known.contains(name) { return name }
+                number += 1
+            } catch { preconditionFailure("a word and a number are a name") }
+        }
+    }
+}
+
 /// The short name under which this host knows another one, without the colon.
 package struct RemoteName: Hashable, Sendable, Codable, CustomStringConvertible {
     package let text: String
@@ -80,6 +131,10 @@ package struct MigrationID: Hashable, Sendable, Codable, CustomStringConvertible
         var container = encoder.singleValueContainer()
         try container.encode(text)
     }
+}
+
+private func isAlphanumeric(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
 }
 
 private func isLabel(_ text: String, limit: Int) -> Bool {

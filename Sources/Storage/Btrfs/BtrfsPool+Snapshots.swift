@@ -1,5 +1,6 @@
 import LinuxHost
-import MigrationCore
+package import MigrationCore
+import Synchronization
 
 extension BtrfsPool: VolumeSnapshotting {
     package var snapshotsAtOnce: Bool { true }
@@ -44,7 +45,9 @@ extension BtrfsPool: VolumeSnapshotting {
             }
             try put(path, inPlaceOf: volume)
         }
-        passes.forgetDigest(of: volume)
+        passes.forget(volume)
+        // Nothing tells any more what has changed since a pass.
+        memories.withLock { $0[volume] = nil }
     }
 
     package func snapshots(of volume: String) async throws -> Set<String> {
@@ -65,5 +68,25 @@ extension BtrfsPool: VolumeSnapshotting {
                 remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")
         }
         return path(of: snapshot, in: volume)
+    }
+}
+
+extension BtrfsPool: SnapshotSending {
+    package func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await passes.sendSnapshot(
+            of: volume, at: usablePath(of: snapshot, in: volume), over: stream,
+            progress: progress)
+    }
+
+    package func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String {
+        try await TreeDigest().digest(of: usablePath(of: snapshot, in: volume))
+    }
+
+    package func used(bySnapshotsOf volume: String) async throws -> ByteCount {
+        let trees = try await snapshots(of: volume).map { path(of: $0, in: volume) }
+        return try await TreePasses.used(by: trees)
     }
 }

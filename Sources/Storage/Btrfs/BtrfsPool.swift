@@ -91,7 +91,7 @@ package final class BtrfsPool: PoolDriver {
         try Subvolume.remove(fresh)
         try Subvolume.snapshot(snapshot, to: fresh, isReadOnly: false)
         if let modified { try Directories.setModified(modified, of: fresh) }
-        try Directories.exchange(fresh, layout.path(of: volume))
+        try Directories.exchange(fresh, with: layout.path(of: volume))
         try Subvolume.remove(fresh)
     }
 

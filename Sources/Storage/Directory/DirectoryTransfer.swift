@@ -29,6 +29,25 @@ extension DirectoryPool: VolumeSending {
     }
 }
 
+extension DirectoryPool: SnapshotSending {
+    package func sendSnapshot(
+        _ snapshot: String, of volume: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await passes.sendSnapshot(
+            of: volume, at: path(of: snapshot, in: volume), over: stream, progress: progress)
+    }
+
+    package func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String {
+        try await TreeDigest().digest(of: path(of: snapshot, in: volume))
+    }
+
+    package func used(bySnapshotsOf volume: String) async throws -> ByteCount {
+        let trees = try await snapshots(of: volume).map { path(of: $0, in: volume) }
+        return try await TreePasses.used(by: trees)
+    }
+}
+
 extension DirectoryPool: VolumeReceiving {
     package func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream

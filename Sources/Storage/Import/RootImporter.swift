@@ -39,4 +39,15 @@ package struct RootImporter: RootImporting {
         try await Rm.tree(workshop).check()
         return image.defaults
     }
+
+    /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
+    package func copyTree(from tree: String, into root: String) async throws {
+        guard try Directories.names(in: root).isEmpty else {
+            throw GodwitError(
+                .nameTaken, "the volume at \(root) is not empty",
+                remedy: "delete the volume, or choose another name")
+        }
+        try await TreeCopy.make(of: tree, at: root)
+        try await FilesystemFacts.flush(at: root)
+    }
 }

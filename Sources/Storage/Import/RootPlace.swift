@@ -36,14 +36,8 @@ struct RootPlace: Sendable {
     }
 
     private func fill(from tree: String) async throws {
-        let command = Cp.tree(tree, into: root)
-        let result = try await command.run()
-        guard !result.status.isSuccess else { return }
-        let failure = command.failure(of: result)
-        guard result.errorText.contains("No space left on device") else { throw failure }
-        throw GodwitError(
-            .noSpace, "there is not enough space in the pool for \(root)",
-            remedy: "free space in the pool, or choose another", cause: failure.cause)
+        let result = try await Cp.tree(tree, to: root).run()
+        if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
     }
 
     /// As a pool makes the place of a volume.

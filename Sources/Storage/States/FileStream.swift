@@ -42,9 +42,7 @@ struct FileStream: ByteStream {
         guard let places else { return }
         let file = file
         try await blocking {
-            guard fsync(file.number) == 0 else {
-                throw GodwitError.kernel("write \(places.temporary) to its disk")
-            }
+            try file.sync(places.temporary)
             try Directories.rename(places.temporary, to: places.path)
             try Directories.sync(Directories.parent(of: places.path))
         }

@@ -39,7 +39,7 @@ package struct StateFiles: StateKeeping {
     }
 
     package func sync(_ directory: String) async throws {
-        try await blocking { try Directories.sync(directory, filesystem: true) }
+        try await FilesystemFacts.flush(at: directory)
     }
 
     private func path(of id: String) -> String {

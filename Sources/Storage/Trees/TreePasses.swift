@@ -13,7 +13,12 @@ final class TreePasses: Sendable {
         /// Before the earliest first pass began.
         var firstPass: FileTime?
         var digest: TreeDigest?
+        /// The other half has the files of a snapshot of it: sizes and times prove nothing.
+        var hasSentSnapshot = false
     }
+
+    /// Every file has changed since.
+    private static let beforeAll = FileTime(seconds: 0)
 
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
@@ -22,14 +27,41 @@ final class TreePasses: Sendable {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
         let earlier = memories.withLock { memories in
-            let earlier = memories[volume]?.firstPass
+            let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
+            let earlier = hasSentSnapshot ? Self.beforeAll : memories[volume]?.firstPass
             // What an earlier, broken pass has sent may have changed before this one began.
-            memories[volume, default: Memory()].firstPass = min(earlier ?? start, start)
+            memories[volume, default: Memory()].firstPass =
+                hasSentSnapshot ? start : min(earlier ?? start, start)
             return earlier
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+        memories.withLock { $0[volume]?.hasSentSnapshot = false }
+    }
+
+    /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
+    /// content is compared, but for the first.
+    func sendSnapshot(
+        of volume: String, at tree: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let isFirst = memories.withLock { memories in
+            let isFirst = memories[volume]?.hasSentSnapshot != true
+            memories[volume, default: Memory()].hasSentSnapshot = true
+            return isFirst
+        }
+        let distrusted = try await suspects(
+            below: tree, since: isFirst ? nil : Self.beforeAll, mapped: [])
+        try await RsyncTransfer.send(
+            tree, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
+    }
+
+    /// What the trees would take if they shared nothing.
+    static func used(by trees: [String]) async throws -> ByteCount {
+        var used = ByteCount.zero
+        for tree in trees { used += try await TreeUse.bytes(below: tree) }
+        return used
     }
 
     func hasChanged(
@@ -56,7 +88,10 @@ final class TreePasses: Sendable {
     }
 
     func cleanUpAfterSending(_ volume: String) {
-        memories.withLock { $0[volume]?.firstPass = nil }
+        memories.withLock { memories in
+            memories[volume]?.firstPass = nil
+            memories[volume]?.hasSentSnapshot = false
+        }
     }
 
     func digest(of volume: String, at root: String, mapped: Set<String>) async throws -> String {

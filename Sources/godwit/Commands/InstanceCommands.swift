@@ -169,20 +169,29 @@ struct ResumeCommand: AsyncParsableCommand {
 
 struct DeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delete", abstract: "Delete a stopped instance and its volume.",
+        commandName: "delete",
+        abstract: "Delete a stopped instance with its volume and snapshots, or one snapshot.",
         discussion: """
             Examples:
               godwit delete db
               godwit delete db --force
+              godwit delete db/snap0
             """,
         aliases: ["rm"])
 
-    @OptionGroup var target: InstanceArgument
+    @Argument(
+        help: ArgumentHelp("The instance, or one of its snapshots.", valueName: "name[/snap]"),
+        completion: Completion.instances, transform: Read.snapshotPath)
+    var path: SnapshotPath
     @Flag(name: .shortAndLong, help: "Also if it runs.") var force = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await connection.client.delete(target.name, force: force)
+        if let snapshot = path.snapshot {
+            try await connection.client.deleteSnapshot(snapshot, of: path.instance)
+        } else {
+            try await connection.client.delete(path.instance, force: force)
+        }
     }
 }
 

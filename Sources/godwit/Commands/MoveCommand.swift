@@ -67,6 +67,10 @@ struct MoveCommand: AsyncParsableCommand {
             valueName: "duration"),
         transform: Read.duration)
     var forward: UInt32?
+    @Flag(
+        name: .customLong("without-snapshots"),
+        help: "Leave its snapshots behind: they are deleted after the move.")
+    var dropsSnapshots = false
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
@@ -93,7 +97,7 @@ struct MoveCommand: AsyncParsableCommand {
             memory: try memory.options, holdsPackets: !dropsPackets,
             networks: network.isEmpty
                 ? nil : Dictionary(network.map { ($0.old, $0.new) }, uniquingKeysWith: { $1 }),
-            forwardSeconds: forward)
+            forwardSeconds: forward, dropsSnapshots: dropsSnapshots)
     }
 
     func run() async throws {

@@ -170,6 +170,8 @@ private func publish(_ event: HostEvent, to events: EventHub) {
     case .instance(let name, .movedAway, at: _):
         events.publishLifecycle("instance-moved-away", name)
     case .instance(let name, .arrived, at: _): events.publishLifecycle("instance-arrived", name)
+    case .instance(let name, .snapshotExpired, at: _):
+        events.publishLifecycle("instance-snapshot-deleted", name)
     case .instance: break
     case .migration(let report):
         events.publishLifecycle("instance-migration-\(report.status.rawValue)", report.instance)

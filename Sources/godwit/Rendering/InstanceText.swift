@@ -39,12 +39,21 @@ package func infoText(_ view: InstanceView) -> String {
     }
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
     lines += (definition.ports ?? []).map { ("Published", $0.description) }
+    lines += view.snapshots.map { ("Snapshot", snapshotText($0)) }
     return pairs(lines)
 }
 
 private func stateText(_ state: SavedState) -> String {
     let text = "\(sizeText(state.bytes)) of \(momentText(state.created)) UTC"
     return state.phase == .kept ? text : text + ", going on from it was cut off"
+}
+
+/// In the words of LXD: `snap0 (taken at 2026-11-27 10:00:00 UTC) (stateless)`.
+package func snapshotText(_ snapshot: Snapshot) -> String {
+    let expiry = snapshot.expires.map { " (expires at \(momentText($0)) UTC)" } ?? ""
+    let size = snapshot.stateBytes.map { ", \(sizeText($0))" } ?? ""
+    return "\(snapshot.name) (taken at \(momentText(snapshot.created)) UTC) "
+        + "(\(snapshot.isStateful ? "stateful" : "stateless")\(size))\(expiry)"
 }
 
 private func processLines(_ view: InstanceView) -> [(String, String)] {

@@ -31,6 +31,7 @@ private func planHead(_ plan: Plan, _ request: MoveRequest, _ style: Style) -> S
 
 package func stepText(_ step: Plan.Step) -> String {
     switch step {
+    case .sendSnapshots(let volume): "send the snapshots of volume \(volume), oldest first"
     case .sendVolume(let volume, let method):
         "send volume \(volume) by \(method.rawValue) while the instance runs"
     case .holdPackets: "be ready to keep packets for it on both hosts"

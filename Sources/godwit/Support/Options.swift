@@ -58,14 +58,34 @@ enum Read {
         Bandwidth(limit: text == "unlimited" ? nil : try size(text))
     }
 
-    /// Seconds, or a number with `s`, `m`, `h` or `d`.
+    @Sendable static func snapshot(_ text: String) throws -> SnapshotName {
+        try told { try SnapshotName(text) }
+    }
+
+    @Sendable static func snapshotPath(_ text: String) throws -> SnapshotPath {
+        try told { try SnapshotPath(text) }
+    }
+
+    /// For how long traffic is forwarded.
     @Sendable static func duration(_ text: String) throws -> UInt32 {
+        try seconds(text, atMost: Limit.forwardSeconds, "30 days")
+    }
+
+    /// After how long a snapshot expires.
+    @Sendable static func expiry(_ text: String) throws -> UInt32 {
+        try seconds(text, atMost: Limit.snapshotSeconds, "ten years")
+    }
+
+    /// Seconds, or a number with `s`, `m`, `h` or `d`.
+    private static func seconds(
+        _ text: String, atMost limit: UInt32, _ words: String
+    ) throws -> UInt32 {
         let units: [Character: UInt32] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         let unit = text.last.flatMap { units[$0] }
         let number = UInt32(unit == nil ? text : String(text.dropLast()))
         let (seconds, isTooMuch) = (number ?? 0).multipliedReportingOverflow(by: unit ?? 1)
-        guard !isTooMuch, 1...Limit.forwardSeconds ~= seconds else {
-            throw ValidationError("write a time such as 600, 10m, 2h or 1d; at most 30 days")
+        guard !isTooMuch, 1...limit ~= seconds else {
+            throw ValidationError("write a time such as 600, 10m, 2h or 7d; at most \(words)")
         }
         return seconds
     }

@@ -48,6 +48,8 @@ final class FakeDriver: Checkpointable {
     struct State {
         var instances: [InstanceName: Instance] = [:]
         var arrived: [InstanceName: String] = [:]
+        /// What was dumped of instances that run on.
+        var dumped: [InstanceName: String] = [:]
         var prepared: Set<InstanceName> = []
         var obstacles: [Obstacle] = []
         var canMoveMemory = false
@@ -118,6 +120,14 @@ final class FakeDriver: Checkpointable {
         state.withLock { $0.instances[definition.name]?.status = .running }
     }
 
+    func runOn(_ definition: InstanceDefinition) async throws {
+        try await faults.pass("runOn")
+        state.withLock { state in
+            state.dumped[definition.name] = state.instances[definition.name]?.memory
+            state.instances[definition.name]?.status = .running
+        }
+    }
+
     func writableMappings(_ definition: InstanceDefinition, root: String) async throws
         -> Set<String>
     { ["/mapped"] }
@@ -135,12 +145,14 @@ final class FakeDriver: Checkpointable {
         progress: @escaping @Sendable (ByteCount) -> Void
     ) async throws -> CheckpointResult {
         try await faults.pass("sendCheckpoint")
-        guard let instance = instances[definition.name], instance.status == .frozen else {
+        let dumped = state.withLock { $0.dumped.removeValue(forKey: definition.name) }
+        let instance = instances[definition.name]
+        guard let memory = dumped ?? (instance?.status == .frozen ? instance?.memory : nil) else {
             throw GodwitError(.checkpointFailed, "\(definition.name) is not frozen")
         }
-        try await stream.write(Array(instance.memory.utf8)[...])
+        try await stream.write(Array(memory.utf8)[...])
         try await stream.finish()
-        return result(instance.memory)
+        return result(memory)
     }
 
     func end(_ definition: InstanceDefinition) async throws {

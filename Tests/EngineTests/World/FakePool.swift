@@ -9,6 +9,9 @@ final class FakePool: MigratingPool {
     let faults = Faults()
     let volumes = Mutex<[String: String]>([:])
     let isUnchanged = Mutex(false)
+    /// By volume and name.
+    let kept = Mutex<[String: [String: String]]>([:])
+    let isAtOnce = Mutex(false)
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -27,11 +30,13 @@ final class FakePool: MigratingPool {
 
     func renameVolume(_ name: String, to newName: String) async throws {
         volumes.withLock { $0[newName] = $0.removeValue(forKey: name) }
+        kept.withLock { $0[newName] = $0.removeValue(forKey: name) }
     }
 
     func deleteVolume(_ name: String) async throws {
         try await faults.pass("deleteVolume")
         volumes.withLock { $0[name] = nil }
+        kept.withLock { $0[name] = nil }
     }
 
     func used(by volume: String) async throws -> ByteCount { ByteCount(bytes: 10) }
@@ -149,6 +154,19 @@ struct FakeImporter: RootImporting {
         guard path != "/missing" else { throw GodwitError(.notFound, "there is no \(path)") }
         pool.write("files of \(path)", to: String(root.dropFirst("/pool/".count)))
         return ImageDefaults(command: ["/server"], environment: ["A=image", "B=2"], user: "33:44")
+    }
+}
+
+extension FakeImporter {
+    /// Trees are called as `FakePool` does it.
+    func copyTree(from tree: String, into root: String) async throws {
+        try await pool.faults.pass("copyTree")
+        let names = tree.dropFirst("/pool/".count).split(separator: "@").map(String.init)
+        let content =
+            names.count == 2
+            ? pool.kept.withLock { $0[names[0]]?[names[1]] } : pool.content(names[0])
+        guard let content else { throw GodwitError(.notFound, "there is no \(tree)") }
+        pool.write(content, to: String(root.dropFirst("/pool/".count)))
     }
 }
 

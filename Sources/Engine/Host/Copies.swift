@@ -1,0 +1,73 @@
+package import MigrationCore
+
+/// New instances that are made of those that are here.
+extension HostService {
+    package func copy(_ request: CopyRequest) async throws {
+        try await exclusively(request.source) { source in
+            let made = try copied(source, request)
+            let pool = try equipment.pool(made.pool)
+            let volume = request.newName.text
+            guard try store.instance(request.newName) == nil, await !pool.hasVolume(volume) else {
+                throw GodwitError.taken(request.newName)
+            }
+            let record = InstanceRecord(
+                definition: made, isWanted: false, isArriving: true, ownsVolume: true)
+            try store.insert(record)
+            do {
+                let root = try await pool.createVolume(volume)
+                try await withTree(of: source, request) { tree in
+                    try await importer.copyTree(from: tree, into: root)
+                }
+                try store.change(request.newName, lockedBy: nil) { record in
+                    record.isArriving = false
+                    record.ownsVolume = false
+                }
+            } catch {
+                await undoLaunch(record)
+                throw error
+            }
+            tell(request.newName, .created)
+        }
+    }
+
+    private func copied(
+        _ source: InstanceRecord, _ request: CopyRequest
+    ) throws -> InstanceDefinition {
+        let snapshot = try request.snapshot.map { try whole($0, of: request.source) }
+        var made = try request.definition(of: snapshot?.definition ?? source.definition)
+        // Where its files are, and as whose, is the host's matter.
+        made.pool = source.definition.pool
+        made.idMap = source.definition.idMap
+        made.created = .now
+        for index in made.interfaces.indices {
+            made.interfaces[index].hardwareAddress = randomHardwareAddress()
+        }
+        try requireUsable(made.interfaces)
+        return made
+    }
+
+    /// Gives the body a tree that nothing writes to meanwhile: the snapshot that is asked for, the
+    /// volume of an instance that does not run, or a snapshot that is deleted afterwards.
+    private func withTree(
+        of source: InstanceRecord, _ request: CopyRequest, _ body: (String) async throws -> Void
+    ) async throws {
+        let volume = request.source.text
+        if let snapshot = request.snapshot {
+            return try await body(
+                snapshotting(source.definition).path(of: snapshot.text, in: volume))
+        }
+        let driver = try equipment.driver(source.definition.kind)
+        guard try await driver.observe(source.definition).status == .running else {
+            return try await body(equipment.pool(source.definition.pool).path(of: volume))
+        }
+        let name = try SnapshotName("copy-\(request.newName)")
+        let record = try await take(name, of: source)
+        do {
+            try await body(snapshotting(source.definition).path(of: name.text, in: volume))
+        } catch {
+            await undo(record, source)
+            throw error
+        }
+        await undo(record, source)
+    }
+}

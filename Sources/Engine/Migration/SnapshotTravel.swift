@@ -1,0 +1,167 @@
+import Crypto
+import Foundation
+import MigrationCore
+
+/// What both sides compare of a volume's snapshots.
+enum SnapshotDigests {
+    /// Among the digests of volumes, none of which has such a name.
+    static func key(of volume: String) -> String { "\(volume)/snapshots" }
+
+    /// One digest of them all, oldest first.
+    static func sum(_ digests: [(SnapshotName, String)]) -> String {
+        let text = digests.map { "\($0.0) \($0.1)\n" }.joined()
+        return SHA256.hash(data: Data(text.utf8)).map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
+    }
+}
+
+extension SourceWork {
+    /// While the instance runs, before its volumes: those are then what differs from the newest.
+    func sendSnapshots(_ plan: Plan) async throws {
+        for case .sendSnapshots(let volume) in plan.steps {
+            guard let pool = try pool() as? any SnapshotSending else {
+                throw GodwitError(.internalFault, "the plan sends snapshots that cannot be sent")
+            }
+            var digests: [(SnapshotName, String)] = []
+            let known = try equipment.store.snapshots(of: definition.name).filter(\.isWhole)
+            for snapshot in known {
+                let name = snapshot.name
+                job.ledger.begin("send snapshot \(name)")
+                let stream = try await open(.snapshot(name.text))
+                let before = ByteCount(bytes: job.ledger.report.bytes["snapshots"] ?? 0)
+                try await pool.sendSnapshot(name.text, of: volume, over: stream) { [job] in
+                    let all = TransferProgress(sent: before + $0.sent)
+                    job.ledger.sent(all, as: "snapshots", of: volume)
+                }
+                // The other side reads its own at the same time.
+                digests.append(
+                    (name, try await pool.digest(ofSnapshot: name.text, of: volume)))
+                await settle(stream, .snapshot(name.text))
+                if let state = snapshot.state { try await send(state, of: name) }
+            }
+            keep(snapshotDigest: SnapshotDigests.sum(digests), of: volume)
+        }
+    }
+
+    private func send(_ state: SavedState, of name: SnapshotName) async throws {
+        job.ledger.begin("send the state of snapshot \(name)")
+        let file = try await equipment.states.read(state.id)
+        let stream = try await open(.snapshotState(name.text))
+        try await stream.write(Array("\(state.digest)\n".utf8)[...])
+        while let bytes = try await file.read() { try await stream.write(bytes[...]) }
+        await settle(stream, .snapshotState(name.text))
+    }
+}
+
+extension TargetWork {
+    /// What this host can do with the instance that is offered.
+    func abilities(for offer: Offer) async throws -> [Capabilities.Feature] {
+        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
+        // A pool that is not there is found by the checks.
+        let pool = try? equipment.pool(offer.definition.pool)
+        return pool is any VolumeSnapshotting ? abilities + [.snapshots] : abilities
+    }
+
+    /// As the source offers them, oldest first.
+    var snapshots: [Snapshot] { agreed.offer.instance.snapshots ?? [] }
+
+    var snapshotStreams: [StreamHello.Purpose] {
+        snapshots.flatMap { snapshot -> [StreamHello.Purpose] in
+            let name = snapshot.name.text
+            return snapshot.isStateful
+                ? [.snapshot(name), .snapshotState(name)] : [.snapshot(name)]
+        }
+    }
+
+    /// Takes each as the volume's tree and keeps that as a snapshot.
+    ///
+    /// - Returns: one digest of all, by its key.
+    func receiveSnapshots(_ plan: Plan) async throws -> [String: String] {
+        var sums: [String: String] = [:]
+        for case .sendSnapshots(let volume) in plan.steps {
+            let definition = definition
+            let here = definition.name.text
+            let pool = try equipment.pool(definition.pool)
+            guard let keeping = pool as? any VolumeSnapshotting else {
+                throw GodwitError(.internalFault, "snapshots come that this pool cannot keep")
+            }
+            var digests: [(SnapshotName, String)] = []
+            for snapshot in snapshots {
+                let name = snapshot.name.text
+                let digest = try await job.desk.take(.snapshot(name)) { stream in
+                    try await pool.receiveAfterCheckpoint(here, by: .rsync, from: stream)
+                    try await keeping.createSnapshot(name, of: here)
+                    return try await pool.digest(of: here, mapped: [])
+                }
+                digests.append((snapshot.name, digest))
+                // Nobody sees it before the instance is here, and it goes with its reservation.
+                var record = SnapshotRecord(snapshot: snapshot, of: definition, isWhole: true)
+                if snapshot.isStateful { record.state = newState(of: snapshot) }
+                try equipment.store.save(record)
+                guard let state = record.state else { continue }
+                record.state = try await receive(state, of: snapshot)
+                try equipment.store.save(record)
+            }
+            sums[SnapshotDigests.key(of: volume)] = SnapshotDigests.sum(digests)
+        }
+        return sums
+    }
+
+    private func newState(of snapshot: Snapshot) -> SavedState {
+        SavedState(id: MigrationID.random().text, phase: .kept, created: snapshot.created)
+    }
+
+    private func receive(_ state: SavedState, of snapshot: Snapshot) async throws -> SavedState {
+        let (states, announced) = (equipment.states, snapshot.stateBytes ?? .zero)
+        guard announced <= (try states.available) else {
+            throw GodwitError(
+                .noSpace, "there is no room for the state of snapshot \(snapshot.name)",
+                remedy: "free space in the target's state directory")
+        }
+        return try await job.desk.take(.snapshotState(snapshot.name.text)) { stream in
+            var state = state
+            let (digest, first) = try await Self.line(from: stream)
+            var rest = first
+            let file = try await states.write(state.id)
+            while let bytes = rest {
+                state.bytes += ByteCount(bytes: UInt64(bytes.count))
+                guard state.bytes <= announced else { throw Self.differs(snapshot) }
+                try await file.write(bytes)
+                rest = try await stream.read()?[...]
+            }
+            guard state.bytes == announced else { throw Self.differs(snapshot) }
+            try await file.finish()
+            state.digest = digest
+            return state
+        }
+    }
+
+    /// What stands before the first end of a line, and the bytes after it that came with it.
+    private static func line(
+        from stream: any ByteStream
+    ) async throws -> (line: String, rest: ArraySlice<UInt8>?) {
+        var bytes: [UInt8] = []
+        while bytes.count <= 1_024, let next = try await stream.read() {
+            bytes += next
+            guard let end = bytes.firstIndex(of: 0x0a), end <= 1_024 else { continue }
+            return (String(decoding: bytes[..<end], as: UTF8.self), bytes[(end + 1)...])
+        }
+        throw GodwitError(.protocolViolation, "the state of a snapshot has no digest")
+    }
+
+    private static func differs(_ snapshot: Snapshot) -> GodwitError {
+        GodwitError(
+            .protocolViolation,
+            "the state of snapshot \(snapshot.name) has another size than was said",
+            remedy: "run the same version of godwit on both hosts")
+    }
+
+    /// Forgets what has arrived, with the states of snapshots that have, or were to.
+    func remove(_ name: InstanceName) async throws {
+        for state in try equipment.store.snapshots(of: name).compactMap(\.state) {
+            try await equipment.states.remove(state.id)
+        }
+        try equipment.store.remove(name, lockedBy: job.id)
+    }
+}

@@ -1,0 +1,185 @@
+import LinuxHost
+import MigrationCore
+import Synchronization
+
+/// Snapshots as whole copies beside the volume. What begins with a dot there is no snapshot: it is
+/// half of one, or what is being removed.
+extension DirectoryPool: SnapshotCopying {
+    package var snapshotsAtOnce: Bool { false }
+
+    /// - Precondition: names that could be a volume's and a snapshot's here.
+    package func path(of snapshot: String, in volume: String) -> String {
+        "\(folder(of: snapshot, in: volume))/rootfs"
+    }
+
+    package func snapshots(of volume: String) async throws -> Set<String> {
+        _ = try layout.usablePath(of: volume)
+        return Set(try Directories.names(in: shelf(of: volume)).filter(VolumeLayout.isUsable))
+    }
+
+    package func createSnapshot(_ snapshot: String, of volume: String) async throws {
+        try await createSnapshot(snapshot, of: volume, mapped: [])
+    }
+
+    /// Copies twice: the second pass takes what has changed during the first, so that less is left
+    /// for when the instance stands still.
+    package func copyAhead(_ snapshot: String, of volume: String) async throws {
+        let root = try await requireNew(snapshot, of: volume)
+        let half = half(of: snapshot, in: volume)
+        try await removeLeftovers(of: volume)
+        try Directories.make(shelf(of: volume), mode: 0o700)
+        try await TreeCopy.requireRoom(for: root, at: shelf(of: volume))
+        try Directories.make(half, mode: 0o700)
+        try Directories.make("\(half)/rootfs", mode: 0o700)
+        var earlier: FileTime?
+        for _ in 0..<2 {
+            // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
+            let start = FileTime.now().earlier(byMilliseconds: 100)
+            try await update("\(half)/rootfs", to: root, since: earlier, mapped: [], isStill: false)
+            earlier = start
+            memories.withLock {
+                $0[volume, default: VolumeMemory()].ahead = CopyAhead(
+                    snapshot: snapshot, start: start)
+            }
+        }
+        try await FilesystemFacts.flush(at: half)
+    }
+
+    package func createSnapshot(
+        _ snapshot: String, of volume: String, mapped: Set<String>
+    ) async throws {
+        let root = try await requireNew(snapshot, of: volume)
+        let half = half(of: snapshot, in: volume)
+        let ahead = memories.withLock { memories in
+            defer { memories[volume]?.ahead = nil }
+            return memories[volume]?.ahead
+        }
+        if let ahead, ahead.snapshot == snapshot {
+            try await update(
+                "\(half)/rootfs", to: root, since: ahead.start, mapped: mapped, isStill: true)
+        } else {
+            try await removeLeftovers(of: volume)
+            try Directories.make(shelf(of: volume), mode: 0o700)
+            try Directories.make(half, mode: 0o700)
+            try await TreeCopy.make(of: root, at: "\(half)/rootfs")
+        }
+        try Directories.rename(half, to: folder(of: snapshot, in: volume))
+    }
+
+    package func flushSnapshot(_ snapshot: String, of volume: String) async throws {
+        _ = try usable(snapshot, of: volume)
+        try await FilesystemFacts.flush(at: shelf(of: volume))
+    }
+
+    package func deleteSnapshot(_ snapshot: String, of volume: String) async throws {
+        let folder = try usable(snapshot, of: volume)
+        memories.withLock { $0[volume]?.ahead = nil }
+        try await removeLeftovers(of: volume)
+        do { try Directories.rename(folder, to: shelf(of: volume) + "/.deleting") } catch {
+            guard let error = error as? GodwitError, error.code == .notFound else { throw error }
+            return
+        }
+        try await removeLeftovers(of: volume)
+    }
+
+    package func copyBack(_ snapshot: String, of volume: String) async throws {
+        let tree = "\(try usable(snapshot, of: volume))/rootfs"
+        guard try FileStatus.of(tree)?.kind == .directory else {
+            throw GodwitError(
+                .notFound, "the volume \(volume) has no snapshot \(snapshot)",
+                remedy: "see `godwit info \(volume)`")
+        }
+        try await removeLeftovers(of: volume)
+        let copy = restoring(volume)
+        do {
+            try await TreeCopy.make(of: tree, at: copy)
+            try await FilesystemFacts.flush(at: copy)
+        } catch {
+            _ = try? await Rm.tree(copy).check()
+            throw error
+        }
+        memories.withLock { $0[volume, default: VolumeMemory()].back = snapshot }
+    }
+
+    /// The volume is one tree or the other whenever it ends: a copy takes its place in one step.
+    package func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
+        _ = try usable(snapshot, of: volume)
+        if memories.withLock({ $0[volume]?.back }) != snapshot {
+            try await copyBack(snapshot, of: volume)
+        }
+        let root = try layout.usablePath(of: volume)
+        try Directories.exchange(restoring(volume), with: root)
+        forget(volume)
+        // What cannot be removed now is by the next call.
+        try? await removeLeftovers(of: volume)
+    }
+}
+
+extension DirectoryPool {
+    private func shelf(of volume: String) -> String { "\(layout.volumes)/\(volume)/snapshots" }
+
+    private func folder(of snapshot: String, in volume: String) -> String {
+        precondition(VolumeLayout.isUsable(snapshot), "no snapshot can be called \(snapshot)")
+        return "\(shelf(of: volume))/\(snapshot)"
+    }
+
+    private func half(of snapshot: String, in volume: String) -> String {
+        "\(shelf(of: volume))/.making-\(snapshot)"
+    }
+
+    /// The snapshot's folder, for names that somebody may have made up.
+    private func usable(_ snapshot: String, of volume: String) throws -> String {
+        _ = try layout.usablePath(of: volume)
+        guard VolumeLayout.isUsable(snapshot) else {
+            throw GodwitError(
+                .badRequest, "\"\(snapshot.prefix(80))\" is no name for a snapshot",
+                remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")
+        }
+        return folder(of: snapshot, in: volume)
+    }
+
+    /// - Returns: the volume's tree.
+    private func requireNew(_ snapshot: String, of volume: String) async throws -> String {
+        let folder = try usable(snapshot, of: volume)
+        guard await hasVolume(volume) else {
+            throw GodwitError(.notFound, "the pool has no volume \(volume)")
+        }
+        guard try FileStatus.of(folder) == nil else {
+            throw GodwitError(
+                .nameTaken, "the volume \(volume) has a snapshot \(snapshot) already",
+                remedy: "delete it, or choose another name")
+        }
+        return path(of: volume)
+    }
+
+    private func restoring(_ volume: String) -> String { shelf(of: volume) + "/.restoring" }
+
+    private func removeLeftovers(of volume: String) async throws {
+        memories.withLock { $0[volume]?.back = nil }
+        for name in try Directories.names(in: shelf(of: volume)) where name.hasPrefix(".") {
+            try await Rm.tree("\(shelf(of: volume))/\(name)").check()
+        }
+    }
+
+    /// Brings a copy up to date.
+    ///
+    /// - Parameters:
+    ///   - moment: before the last pass began; nil for the first.
+    ///   - isStill: nothing writes to the tree meanwhile.
+    private func update(
+        _ copy: String, to tree: String, since moment: FileTime?, mapped: Set<String>,
+        isStill: Bool
+    ) async throws {
+        if let moment {
+            if mapped.isEmpty, try await !TreeChanges.areThereAny(below: tree, since: moment) {
+                return
+            }
+            let suspects = try await TreeChanges.suspects(
+                below: tree, changedSince: moment, mapped: mapped)
+            try await TreeChanges.distrust(suspects, below: copy)
+        }
+        let result = try await Rsync.update(copy, to: tree).run()
+        let failure = Rsync.failure(result.status, said: result.errorText, tolerant: !isStill)
+        if let failure { throw failure }
+    }
+}

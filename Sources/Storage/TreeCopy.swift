@@ -1,0 +1,29 @@
+import LinuxHost
+import MigrationCore
+
+/// Copies of trees that nobody changes meanwhile.
+enum TreeCopy {
+    /// What is left free beside a copy.
+    static let margin = ByteCount.mebibytes(16)
+
+    /// Makes a whole copy, or throws.
+    ///
+    /// - Parameter path: what the tree is called then; nothing, or an empty directory, is there.
+    /// - Throws: `noSpace` before anything is copied if it would not fit.
+    static func make(of tree: String, at path: String) async throws {
+        try await requireRoom(for: tree, at: Directories.parent(of: path))
+        let result = try await Cp.tree(tree, to: path).run()
+        if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
+    }
+
+    static func requireRoom(for tree: String, at place: String) async throws {
+        let needed = try await TreeUse.bytes(below: tree) + margin
+        let available = try FilesystemFacts.of(place).available
+        guard available < needed else { return }
+        throw GodwitError(
+            .noSpace,
+            "a copy of the volume needs \(needed.bytes >> 20) MiB, and "
+                + "\(available.bytes >> 20) MiB are free",
+            remedy: "free space in the pool, or delete snapshots that are not wanted any more")
+    }
+}
