@@ -25,7 +25,8 @@ struct HostBtrfsPassTests {
                     """, pair.here, "\(round)")
                 #expect(try await pair.source.hasChanged("v", mapped: []))
                 let bytes = try await pair.delta()
-                #expect(bytes < 1 << 20)
+                // What became a hole travels as zeros, what is shared does not.
+                #expect(bytes < 4 << 20)
                 try await pair.expectEqual()
                 #expect(try await !pair.source.hasChanged("v", mapped: []))
             }
@@ -117,7 +118,8 @@ struct HostBtrfsPassTests {
             #expect(error?.code == .badRequest)
             #expect(error?.message.contains("subvolumes") == true)
             try await pair.source.deleteVolume("v")
-            let left = try await shell("btrfs subvolume list $1", pair.here + "/../..")
+            let place = Directories.parent(of: pair.here)
+            let left = try await shell("btrfs subvolume list $1", Directories.parent(of: place))
             #expect(left == "")
         }
     }

@@ -154,7 +154,7 @@ struct BtrfsMaker: Sendable {
         let parent = Directories.parent(of: file)
         try Directories.make(parent, mode: 0o711)
         let free = try FilesystemFacts.of(parent).available
-        let fifth = ByteCount.mebibytes(free.bytes / 5 >> 20)
+        let fifth = ByteCount.mebibytes((free.bytes / 5) >> 20)
         let size = definition.size ?? min(max(fifth, Limit.smallestPool), Limit.defaultPool)
         try check(size, more: size)
         if SmallFile.exists(unfinished) { try SmallFile.remove(unfinished) }
