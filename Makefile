@@ -6,10 +6,14 @@ BIN = .build/release
 SWIFT = swift
 FOLDERS = Sources Tests Package.swift
 
-.PHONY: deps build check test host vmlab vmtest demo bench fmt install clean
+.PHONY: deps machines build check test host vmlab vmtest demo bench fmt install clean
 
 deps:
 	scripts/setup
+
+# And QEMU, for what runs in virtual machines.
+machines:
+	scripts/setup machines
 
 build:
 	$(SWIFT) build $(FLAGS)
@@ -19,23 +23,22 @@ check:
 	$(SWIFT) format lint --strict --parallel --recursive $(FOLDERS)
 	scripts/test tidy
 
-# All tests, those that need root and real tools included; figures go to .results/test.json.
-test: deps build
+# All tests, those that need root, real tools and virtual machines included; figures go to
+# .results/test.json.
+test: machines build
 	scripts/test all
 
 # Only the tests with real tools on hosts of namespaces.
 host: build
 	scripts/test host
 
-# On kernels that this machine does not have, in virtual machines; needs root, no KVM.
-# VMLAB adds to the command line, e.g. VMLAB="--kernel 6.12".
-vmlab: deps build
-	scripts/setup machines
-	scripts/vmlab $(VMLAB) trackers move
+# On kernels that this machine does not have, in virtual machines; needs root, no KVM. These jobs
+# are tests of `make test`, too. VMLAB adds to the command line, e.g. VMLAB="--kernel 6.12".
+vmlab: machines build
+	scripts/vmlab $(VMLAB) move lvm
 
-# Every job of the same.
-vmtest: deps build
-	scripts/setup machines
+# Every job.
+vmtest: machines build
 	scripts/vmlab $(VMLAB) all
 
 demo: deps build

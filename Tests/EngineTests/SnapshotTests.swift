@@ -214,7 +214,7 @@ import Testing
             let now = Timestamp.now.milliseconds
             await #expect(throws: GodwitError(.badRequest, "")) {
                 _ = try await service.createSnapshot(
-                    SnapshotRequest(instance: web, expires: Timestamp(milliseconds: now)))
+                    SnapshotRequest(instance: web, expires: Timestamp(milliseconds: now - 1)))
             }
             let due = [Timestamp(milliseconds: now + 300), Timestamp(milliseconds: now + 99_000)]
             for expires in due {

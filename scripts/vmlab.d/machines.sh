@@ -7,8 +7,10 @@ machine=(-M q35 -accel tcg,thread=multi,tb-size=256 -cpu max -smp 1
 # Panics end the machine; mitigations cost time and protect nothing here.
 kernel_words="console=ttyS0 loglevel=4 panic=-1 mitigations=off nokaslr random.trust_cpu=on audit=0"
 out_mib=64
+# A machine starts in 6 to 8 s where nothing else runs.
+up_seconds=120
 
-declare -A pids=()
+declare -A pids=() ended=()
 work=
 
 # disk NAME FILE OPTIONS: the guest finds it by its name.
@@ -45,15 +47,39 @@ start_machine() {
     pids[$name]=$!
 }
 
-# 0 if every machine's job ended with 0; 75 if one of them did not even start its job.
+# 0 if every machine's job ended with 0; 75 if one of them did not start its job, or broke: that
+# says nothing of the job.
 run_machines() {
-    local name number=0 deadline=$((SECONDS + seconds)) status=0 running
+    local name number=0 deadline=$((SECONDS + seconds)) status=0 one
     rm -rf "$work/cable" "$results"
     for name in $machines; do
+        [ $number = 0 ] || sleep "$apart"
         start_machine "$name" $((++number))
         # The second connects to a socket that the first has made.
         if [ $number = 1 ]; then wait_for_cable; fi
     done
+    if wait_until_up $number; then wait_for_jobs $number $deadline; fi
+    stop_machines
+    for name in $machines; do
+        one=0
+        fetch_results "$name" || one=$?
+        [ $status = 75 ] || [ $one = 0 ] || status=$one
+    done
+    return $status
+}
+
+wait_until_up() {
+    local end=$((SECONDS + up_seconds)) name
+    for name in $machines; do
+        until grep -aqs '^vmlab: up' "$work/$name/console"; do
+            if [ $SECONDS -ge $end ] || [ "$(count_running)" -lt "$1" ]; then return 1; fi
+            sleep 0.2
+        done
+    done
+}
+
+wait_for_jobs() {
+    local number=$1 deadline=$2 running
     # Once one has ended, the others have nobody to wait for.
     while running=$(count_running) && [ $running -gt 0 ] && [ $SECONDS -lt $deadline ]; do
         [ $running = $number ] || deadline=$((deadline < SECONDS + 20 ? deadline : SECONDS + 20))
@@ -61,9 +87,6 @@ run_machines() {
         sleep 0.2
     done
     [ $running = 0 ] || say "machines that still ran were ended"
-    stop_machines
-    for name in $machines; do fetch_results "$name" || status=$?; done
-    return $status
 }
 
 wait_for_cable() {
@@ -83,11 +106,16 @@ count_running() {
     echo $count
 }
 
+# What of a machine that has ended by itself stays in `ended`: 0 unless QEMU failed.
 stop_machines() {
     local name
+    ended=()
     for name in "${!pids[@]}"; do
-        kill -KILL "${pids[$name]}" 2>/dev/null || true
-        wait "${pids[$name]}" 2>/dev/null || true
+        if kill -KILL "${pids[$name]}" 2>/dev/null; then
+            wait "${pids[$name]}" 2>/dev/null || true
+        else
+            wait "${pids[$name]}" 2>/dev/null || ended[$name]=$?
+        fi
     done
     pids=()
 }
@@ -102,8 +130,15 @@ fetch_results() {
     mkdir -p "$goal"
     cp "$place"/{console,said,qemu} "$goal/"
     tar -x -f "$place/out" -C "$goal" 2>/dev/null || true
-    if ! grep -aq '^vmlab: up' "$place/console"; then return 75; fi
     sed "s/^/  $name  /" "$place/said"
+    if ! grep -aq '^vmlab: up' "$place/console"; then
+        say "machine $name did not come up"
+        return 75
+    fi
+    if [ -n "${ended[$name]:-}" ] || grep -aq 'Kernel panic' "$place/console"; then
+        say "machine $name broke: $(tail -n 1 "$place/qemu" "$place/console" | tr -s '\n' ' ')"
+        return 75
+    fi
     status=$(cat "$goal/status" 2>/dev/null || echo none)
     [ "$status" = 0 ] || { say "machine $name: status $status"; return 1; }
 }

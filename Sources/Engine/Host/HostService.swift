@@ -16,6 +16,8 @@ package actor HostService {
     var targets: [MigrationID: TargetJob] = [:]
     /// Instances that an operation is changing at this moment.
     var operating: Set<InstanceName> = []
+    /// Those of them that the daemon is changing by itself: whoever wants them waits.
+    var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0

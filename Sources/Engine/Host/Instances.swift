@@ -198,8 +198,12 @@ extension HostService {
     /// Runs an operation that nothing else may disturb: no other operation, no migration.
     func exclusively<Value>(
         _ name: InstanceName,
+        isTidying: Bool = false,
         _ body: (InstanceRecord) async throws -> Value
     ) async throws -> Value {
+        while !isTidying, tidying.contains(name) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
         let record = try unlocked(name)
         guard operating.insert(name).inserted else {
             throw GodwitError(

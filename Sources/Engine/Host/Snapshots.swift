@@ -266,7 +266,11 @@ extension HostService {
             let name = snapshot.instance
             // One that a migration or an operation has now is looked at again.
             guard try store.instance(name)?.lock == nil, !operating.contains(name) else { continue }
-            try await exclusively(name) { try await expire(snapshot.name, $0, now) }
+            tidying.insert(name)
+            defer { tidying.remove(name) }
+            try await exclusively(name, isTidying: true) {
+                try await expire(snapshot.name, $0, now)
+            }
         }
         return known.compactMap(\.snapshot.expires).filter { $0 > now }.min()
     }

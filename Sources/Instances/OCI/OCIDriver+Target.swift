@@ -74,6 +74,7 @@ extension OCIDriver {
         // same time, and what is left goes with the next move or the instance.
         try? SmallFile.remove(files.images)
         try? SmallFile.remove(files.work)
+        try? await cgroup(definition).removeBirthplace()
         return times
     }
 

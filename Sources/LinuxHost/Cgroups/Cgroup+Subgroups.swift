@@ -79,10 +79,15 @@ extension Cgroup {
     /// - Parameter owners: the instance's users on this host; nil if they are the host's.
     /// - Throws: `kernelRefused` where a limit cannot be kept.
     package func make(_ subgroups: Subgroups, owners: ClosedRange<UInt32>?) throws {
-        for (group, directory) in try places(of: subgroups) {
+        let places = try places(of: subgroups)
+        try passControllersOn(subgroups)
+        // Of version 2 what makes the files of limits, which are written once all are in.
+        let limits = mounts.version == 1 ? Subgroups.fileNames(1) : ["cgroup.subtree_control"]
+        for (group, directory) in places {
             try Directories.make(directory, mode: 0o755)
-            if mounts.version == 1 { try writeLimits(of: group, at: directory) }
-            for name in names(in: directory) where !SmallFile.exists("\(directory)/\(name)/tasks") {
+            try writeLimits(limits, of: group, at: directory)
+            for name in names(in: directory)
+            where !SmallFile.exists("\(directory)/\(name)/cgroup.procs") {
                 let owner = group.owners[name] ?? group.owner
                 if owners?.contains(owner) != false { try own("\(directory)/\(name)", owner) }
             }
@@ -90,10 +95,35 @@ extension Cgroup {
         }
     }
 
+    /// A group of version 2 that passes controllers on may hold nobody, and the instance's own has
+    /// CRIU and the first task in it. They go to a group below it, where the other tasks are born,
+    /// until all are put where they were. It has no limit; what they use is the own group's once it
+    /// is removed.
+    private func passControllersOn(_ subgroups: Subgroups) throws {
+        guard mounts.version == 2,
+            let own = subgroups.groups.first(where: { $0.path.isEmpty && !$0.files.isEmpty })
+        else { return }
+        let root = (mounts.unified ?? "") + path
+        try Directories.make(birthplace, mode: 0o755)
+        for number in numbers(in: "\(root)/cgroup.procs") where number > 0 {
+            try join(number, "\(birthplace)/cgroup.procs")
+        }
+        try writeLimits(["cgroup.subtree_control"], of: own, at: root)
+    }
+
+    private var birthplace: String { "\(mounts.unified ?? "")\(path)/godwit-restore" }
+
+    /// Once CRIU has ended, which may be a moment after its last word.
+    package func removeBirthplace() async {
+        guard mounts.version == 2, SmallFile.exists(birthplace) else { return }
+        _ = await holds(within: .seconds(1)) {
+            unsafe rmdir(birthplace) == 0 || !SmallFile.exists(birthplace)
+        }
+    }
+
     /// Puts everyone where they were. Nobody runs meanwhile.
     ///
-    /// Limits of version 2 follow: their files are there once the parent has been told to have
-    /// them, and by then nobody may be in that.
+    /// Limits of version 2 follow: until here all were in one group.
     package func fill(_ subgroups: Subgroups) throws {
         let places = try places(of: subgroups)
         if places.contains(where: { !$0.group.members.isEmpty }) {
@@ -107,10 +137,8 @@ extension Cgroup {
             }
         }
         guard mounts.version == 2 else { return }
-        let root = (mounts.unified ?? "") + path
-        for group in subgroups.groups {
-            try writeLimits(
-                of: group, at: group.path.isEmpty ? root : "\(root)/\(group.path)")
+        for (group, directory) in places {
+            try writeLimits(Subgroups.fileNames(2), of: group, at: directory)
         }
     }
 
@@ -146,8 +174,10 @@ extension Cgroup {
 }
 
 /// Unchanged files are not written: some kernels take no limit back that they gave.
-private func writeLimits(of group: Subgroups.Group, at directory: String) throws {
-    for name in Subgroups.fileNames(group.hierarchy.isEmpty ? 2 : 1) {
+private func writeLimits(
+    _ names: [String], of group: Subgroups.Group, at directory: String
+) throws {
+    for name in names {
         let file = "\(directory)/\(name)"
         guard let text = group.files[name], let present = SmallFile.word(file), present != text
         else { continue }

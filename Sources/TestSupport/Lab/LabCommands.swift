@@ -103,6 +103,10 @@ package enum LabCommands {
     package static func rootFilesystem(script: String, kind: String) -> Command {
         Command(script, [kind])
     }
+
+    package static func machines(script: String, job: String) -> Command {
+        Command(script, [job])
+    }
 }
 
 extension LabCommands {

@@ -19,7 +19,7 @@ package enum RootFilesystem: String, Sendable {
     }
 
     /// The package's directory: the nearest one upwards that holds this script.
-    private static var package: String {
+    static var package: String {
         var place = URL(filePath: FileManager.default.currentDirectoryPath)
         while place.path().count > 1 {
             let script = place.appending(path: "scripts/lab-rootfs").path()

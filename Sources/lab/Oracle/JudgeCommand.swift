@@ -26,19 +26,25 @@ package struct Journey {
     /// Before the first move and after each.
     package var answers: [Oracle.Answer]
     package var testimony: Testimony
+    package var clocks: JourneyClocks
 
-    package init(reports: [MigrationReport], answers: [Oracle.Answer], testimony: Testimony) {
+    package init(
+        reports: [MigrationReport], answers: [Oracle.Answer], testimony: Testimony,
+        clocks: JourneyClocks
+    ) {
         self.reports = reports
         self.answers = answers
         self.testimony = testimony
+        self.clocks = clocks
     }
 
-    /// Each move in a line, then the client.
+    /// Each move in a line, then the client and the clocks.
     package var lines: [String] {
         reports.map(Self.line) + [
             String(
                 format: "the client: %d replies, %d lost, the longest pause %.0f ms",
-                testimony.replies, testimony.repliesLost, testimony.longestGapMilliseconds)
+                testimony.replies, testimony.repliesLost, testimony.longestGapMilliseconds),
+            clocks.line,
         ]
     }
 
@@ -57,7 +63,7 @@ package struct Journey {
         if !testimony.connectionAlive || testimony.replies == 0 {
             faults.append("the client's connection broke: \(testimony.error ?? "no reply")")
         }
-        return faults
+        return faults + clocks.faults(moves: reports.map(\.started.milliseconds))
     }
 
     private static func faults(of report: MigrationReport, tracker: String) -> [String] {
@@ -82,7 +88,8 @@ package struct Journey {
 }
 
 extension Journey {
-    /// Reads `migrations-*.json`, `answers` (four numbers each) and `testimony.json`.
+    /// Reads `migrations-*.json`, `answers` (four numbers each), `testimony.json` and what
+    /// `JourneyClocks` wants.
     init(folder: String) throws {
         let decoder = JSONDecoder()
         func read(_ name: String) throws -> Data {
@@ -102,6 +109,8 @@ extension Journey {
                 wrong: numbers[start], checked: numbers[start + 1], tasks: numbers[start + 2],
                 steps: numbers[start + 3])
         }
-        self.init(reports: reports, answers: answers, testimony: testimony)
+        self.init(
+            reports: reports, answers: answers, testimony: testimony,
+            clocks: try JourneyClocks(folder: folder))
     }
 }

@@ -8,7 +8,7 @@ struct MakeProgramCommand: AsyncParsableCommand {
 
     enum Program: String, ExpressibleByArgument {
         case storm, writer
-        /// A root filesystem with the oracle in it.
+        /// A root filesystem with the oracle and timers in it.
         case oracle
     }
 
@@ -19,7 +19,9 @@ struct MakeProgramCommand: AsyncParsableCommand {
         switch program {
         case .storm: try await StormProgram.build(at: path)
         case .writer: try await WriterProgram.build(at: path)
-        case .oracle: try await Oracle.makeRoot(at: path)
+        case .oracle:
+            try await Oracle.makeRoot(at: path)
+            try await TimerProgram.build(into: path)
         }
     }
 }

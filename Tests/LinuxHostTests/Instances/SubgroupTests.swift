@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `groups of version 2 are made first and limited once they are filled`() async throws
+    @Test func `groups of version 2 are made first and limited once all are in them`() async throws
     {
         var found: Subgroups?
         try await withRoot { own, group in
@@ -117,11 +117,53 @@ import Testing
             try put(["cgroup.subtree_control": "", "cgroup.procs": ""], at: own)
             try group.make(subgroups, owners: 5...9)
             #expect(SmallFile.exists(own + "/a/b"))
-            #expect(SmallFile.word(own + "/cgroup.subtree_control")?.isEmpty == true)
-            try put(["pids.max": "max", "memory.max": "max"], at: own + "/a")
-            try group.fill(subgroups)
             #expect(SmallFile.word(own + "/cgroup.subtree_control") == "+memory +pids")
+            try put(["pids.max": "max", "memory.max": "max"], at: own + "/a")
+            #expect(SmallFile.word(own + "/a/pids.max") == "max")
+            try group.fill(subgroups)
             #expect(SmallFile.word(own + "/a/pids.max") == "9")
+            await group.removeBirthplace()
+            let names = try FileManager.default.contentsOfDirectory(atPath: own)
+            #expect(names.sorted() == ["a", "cgroup.procs", "cgroup.subtree_control"])
+        }
+    }
+
+    @Test func `who is in a group of version 2 leaves it before it passes controllers on`()
+        async throws
+    {
+        let birthplace = "/godwit-restore/cgroup.procs"
+        let inner = Subgroups.Group(hierarchy: "", path: "a")
+        try await withRoot { own, group in
+            try put(["cgroup.subtree_control": "", "cgroup.procs": "\(getpid())\n"], at: own)
+            let keeping = Subgroups.Group(hierarchy: "", path: "")
+            try group.make(Subgroups(version: 2, groups: [keeping, inner]), owners: nil)
+            #expect(!SmallFile.exists(own + birthplace))
+            try put(["cgroup.procs": ""], at: own + "/godwit-restore")
+            let passing = Subgroups.Group(
+                hierarchy: "", path: "", files: ["cgroup.subtree_control": "pids"])
+            try group.make(Subgroups(version: 2, groups: [passing, inner]), owners: nil)
+            #expect(SmallFile.word(own + birthplace) == "\(getpid())")
+            #expect(SmallFile.word(own + "/cgroup.subtree_control") == "+pids")
+        }
+    }
+
+    @Test func `groups belong to who had them, if that is one of the instance's users`()
+        async throws
+    {
+        let groups = [
+            Subgroups.Group(hierarchy: "", path: "a", owner: 4_711, owners: ["pids.max": 4_712]),
+            Subgroups.Group(hierarchy: "", path: "b", owner: 9),
+        ]
+        try await withRoot { own, group in
+            // The kernel makes them for the host's root.
+            for name in ["a", "b"] {
+                try put(["pids.max": "max", "pids.peak": "0"], at: "\(own)/\(name)")
+            }
+            try group.make(Subgroups(version: 2, groups: groups), owners: 4_000...5_000)
+            func owner(_ path: String) throws -> UInt32? { try FileStatus.of(own + path)?.user }
+            #expect(try owner("/a") == 4_711 && owner("/a/pids.peak") == 4_711)
+            #expect(try owner("/a/pids.max") == 4_712)
+            #expect(try owner("/b") == 0 && owner("/b/pids.max") == 0)
         }
     }
 

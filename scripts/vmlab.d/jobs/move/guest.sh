@@ -1,8 +1,12 @@
 # A host as a user has it: a bridge on the only wire, and the daemon. Machine a drives both.
 set -eu
 name=$1
-instance=oracle address=10.77.0.10 variant=threads
+instance=oracle address=10.77.0.10
 godwit=/job/godwit lab=/job/lab shell_port=7000
+disk=$(readlink -f /dev/disk/out)
+volume=/var/lib/godwit/pools/default/volumes/$instance/rootfs
+# A machine that is busy with other things may be some times slower.
+patience=240
 
 case $name in a) number=1 ;; b) number=2 ;; esac
 ip link add gwbr0 type bridge
@@ -12,6 +16,9 @@ ip link set gwbr0 up
 echo 1073741824 >/proc/sys/fs/pipe-max-size
 mkdir -p /usr/local/libexec /run/godwit
 ln -s /job/criu /usr/local/libexec/godwit
+# What udev and a disk's scheduler would have done.
+chmod 666 /dev/net/tun
+modprobe bfq
 
 # What it says when it ends badly is worth more than its status.
 trap 'cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true' EXIT
@@ -26,27 +33,57 @@ within() {
 at() { printf '%6.1f s  %s\n' "$(cut -d ' ' -f 1 /proc/uptime)" "$*"; }
 
 $godwit daemon --name "host-$name" --listen "10.77.0.$number:7443" >/out/daemon.log 2>&1 &
-within 60 "the daemon answers" $godwit list
+within $patience "the daemon answers" $godwit list
 
 if [ "$name" = b ]; then
     $godwit check >/out/check.txt || true
     # Machine a is the only one on the wire.
     busybox nc -ll -p $shell_port -e /bin/bash &
-    within 240 "machine a is done" test -e /tmp/done
+    within 800 "machine a is done" test -e /tmp/done
     exit 0
 fi
 
-on_b() { echo "exec 2>&1; $*" | busybox nc 10.77.0.2 $shell_port; }
-on_b_is_up() { [ "$(on_b echo up)" = up ]; }
+on() {
+    case $1 in
+    a) bash -c "$2" 2>&1 ;;
+    b) echo "exec 2>&1; $2" | busybox nc 10.77.0.2 $shell_port ;;
+    esac
+}
+b_is_up() { [ "$(on b 'echo up')" = up ]; }
 ask() { $lab ask $address 6379 VERIFY CHECKED TASKS STEPS | tee -a /out/answers | tr '\n' ' '; }
 is_ready() { $godwit logs $instance | grep -q ready; }
+note_clocks() { on "$1" 'echo $(cut -d " " -f 1 /proc/uptime) $(date +%s.%N)' >"/out/booted-$1"; }
 
-within 60 "machine b is up" on_b_is_up
-at "two hosts with kernel $(uname -r)"
+fired() { on "$1" "cat $volume/late-*"; }
+have_fired() {
+    fired "$1" | awk 'NR == FNR { before[FNR] = $1; next } $1 > before[FNR] + 2 { more++ }
+        END { exit more != FNR || more == 0 }' /tmp/fired -
+}
+# All timers fire, and limits, groups and their members are what they were at the start.
+look_on() {
+    fired "$1" >/tmp/fired
+    within $patience "all timers fire on $1" have_fired "$1"
+    on "$1" 'bash /job/look.sh' >/out/now
+    if [ -e /out/first ]; then
+        busybox diff /out/first /out/now || { echo "not as at the start"; exit 1; }
+    else
+        mv /out/now /out/first
+        sed "s/DISK/$(cat /sys/class/block/${disk##*/}/dev)/" expected >/tmp/expected
+        sed '/^members:/d' /out/first | busybox diff /tmp/expected - || exit 1
+    fi
+}
+
+at "host a with kernel $(uname -r)"
 $godwit check | tee /out/check.txt
-$godwit remote add host-b "$(on_b $godwit trust add host-a)"
-$godwit launch /job/root $instance --address $address/24 --bridge gwbr0 -- /oracle $variant
-within 60 "the instance is ready" is_ready
+$godwit launch /job/root $instance --address $address/24 --bridge gwbr0 \
+    --memory 512MiB --memory-reservation 64MiB --memory-swap 768MiB --cpus 0.9 --cpu-weight 300 \
+    --cpuset-cpus 0 --processes 200 --io-weight 50 --device-read-bps $disk:8MiB \
+    --device-write-iops $disk:500 --device /dev/net/tun:rw --delegate-cgroups -- /begin
+within $patience "the instance is ready" is_ready
+look_on a
+within $patience "machine b is up" b_is_up
+for host in a b; do note_clocks $host; done
+$godwit remote add host-b "$(on b "$godwit trust add host-a")"
 mkfifo /tmp/hold
 $lab witness $address 6379 </tmp/hold >/out/testimony.json &
 witness=$!
@@ -54,11 +91,14 @@ exec 3>/tmp/hold
 at "launched: $(ask)"
 $godwit move $instance host-b: --rounds 3
 at "moved to b: $(ask)"
-on_b $godwit move $instance host-a: --rounds 3
+look_on b
+on b "$godwit move $instance host-a: --rounds 3"
 at "moved back to a: $(ask)"
+look_on a
 exec 3>&-
 wait $witness
+cp $volume/clocks $volume/late-* /out/
 $godwit migrations $instance --format json >/out/migrations-a.json
-on_b $godwit migrations $instance --format json >/out/migrations-b.json
-on_b touch /tmp/done
+on b "$godwit migrations $instance --format json" >/out/migrations-b.json
+on b 'touch /tmp/done'
 $lab judge --tracker soft-dirty /out
