@@ -16,6 +16,8 @@ final class FakeHost: HostControl {
         var bandwidths: [String] = []
         var forwards: [Forward] = []
         var pools: [PoolView] = []
+        var images: [ImageView] = []
+        var exports: [String] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.

@@ -167,11 +167,14 @@ extension HostClient {
         try await send(method, path, body)
     }
 
-    private func perform(
+    /// Begins an operation and returns it when it has succeeded.
+    @discardableResult
+    func perform(
         _ method: HTTPMethod, _ path: String, _ body: some Encodable & Sendable
-    ) async throws {
-        let begun = try await begin(method, path, body)
-        if let error = try await wait(begun.id).error { throw error }
+    ) async throws -> OperationView {
+        let ended = try await wait(begin(method, path, body).id)
+        if let error = ended.error { throw error }
+        return ended
     }
 
     private func setState(_ name: InstanceName, _ put: StatePut) async throws {

@@ -13,7 +13,7 @@ struct InstanceRoutes: Sendable {
         }
         router.post("1.0/instances") { request, _ in
             let post = try await request.decoded(InstancesPost.self)
-            return try Response.created(launch(post.request))
+            return try Response.created(launch(post.request()))
         }
         router.get("1.0/instances/:name") { _, context in
             try instanceAnswer(await control.instance(context.instanceName()))

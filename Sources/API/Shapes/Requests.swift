@@ -4,7 +4,9 @@ package import MigrationCore
 struct InstancesPost: Codable, Sendable {
     var name: InstanceName
     /// A directory, a tar archive or an OCI image layout on the daemon's host.
-    var root: String
+    var root: String?
+    /// In its place.
+    var source: Source?
     var command: [String]?
     var environment: [String]?
     var cwd: String?
@@ -18,18 +20,45 @@ struct InstancesPost: Codable, Sendable {
     var pool: String?
     var start: Bool?
 
-    var request: LaunchRequest {
+    /// An image of the host's store, by either name.
+    struct Source: Codable, Sendable {
+        /// `image`.
+        var type: String
+        var alias: ImageName?
+        var fingerprint: ImageName?
+    }
+
+    func request() throws -> LaunchRequest {
         LaunchRequest(
-            name: name, rootPath: root, command: command ?? [], environment: environment ?? [],
+            name: name, root: try rootSource(), command: command ?? [],
+            environment: environment ?? [],
             workingDirectory: cwd, userID: user, groupID: group,
             limits: limits ?? ResourceLimits(), isPrivileged: privileged ?? false,
             interfaces: interfaces ?? [], mounts: mounts ?? [], ports: ports ?? [],
             pool: pool ?? "default", starts: start ?? true)
     }
 
+    private func rootSource() throws -> RootSource {
+        if let root, source == nil { return .path(root) }
+        if let source, root == nil, source.type == "image",
+            let image = source.alias ?? source.fingerprint
+        {
+            return .image(image)
+        }
+        throw GodwitError(
+            .badRequest,
+            root == nil
+                ? "the body lacks `root`, or a `source` of type `image`"
+                : "the body has both `root` and `source`",
+            remedy: "give a path as `root`, or the image's `alias` or `fingerprint`")
+    }
+
     init(_ request: LaunchRequest) {
         name = request.name
-        root = request.rootPath
+        switch request.root {
+        case .path(let path): root = path
+        case .image(let image): source = Source(type: "image", alias: image)
+        }
         command = request.command
         environment = request.environment
         cwd = request.workingDirectory

@@ -8,6 +8,7 @@ package actor HostService {
     package nonisolated let configuration: HostConfiguration
     let equipment: Equipment
     let importer: any RootImporting
+    let imageStore: any ImageStoring
     let poolMaker: any PoolMaking
     let trustDialer: any TrustDialer
     let ownFindings: @Sendable (HostFacts) -> [Finding]
@@ -16,6 +17,12 @@ package actor HostService {
     /// Instances that an operation is changing at this moment.
     var operating: Set<InstanceName> = []
     var changingPools: Set<String> = []
+    /// Images that are being launched or exported, and how often.
+    var imageUsers: [BlobDigest: Int] = [:]
+    /// Images that are being taken in.
+    var imports = 0
+    /// Whether there may be blobs that no image needs; so after a start, which may follow a crash.
+    var hasUnusedBlobs = true
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0
     private var hasRecovered = false
@@ -32,6 +39,7 @@ package actor HostService {
         pools: PoolRegistry,
         poolMaker: any PoolMaking,
         importer: any RootImporting,
+        imageStore: any ImageStoring,
         facts: any HostFactsReading,
         checks: [any Check],
         dialer: any PeerDialer & TrustDialer,
@@ -42,6 +50,7 @@ package actor HostService {
     ) {
         self.configuration = configuration
         self.importer = importer
+        self.imageStore = imageStore
         self.poolMaker = poolMaker
         self.ownFindings = ownFindings
         trustDialer = dialer
@@ -172,6 +181,7 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        sweepImages()
     }
 
     /// Ends a report that the daemon had no time to end.

@@ -66,6 +66,11 @@ package final class Descriptor: Sendable {
         return bytes
     }
 
+    /// Returns when what was written is on the disk.
+    package func synchronize() throws {
+        guard fsync(number) == 0 else { throw GodwitError.kernel("synchronize a file") }
+    }
+
     package func write(_ bytes: ArraySlice<UInt8>) throws {
         var rest = bytes
         while !rest.isEmpty {

@@ -112,6 +112,8 @@ struct Daemon {
             pools: pools,
             poolMaker: maker,
             importer: RootImporter(),
+            imageStore: try await ImageStore.open(
+                directory: "\(settings.stateDirectory)/images"),
             facts: HostFactsReader(
                 criu: settings.criu, runtimes: [settings.runc], idRange: settings.idMap),
             checks: Checks.all,

@@ -21,6 +21,7 @@ final class Node: Sendable {
     let driver = FakeDriver()
     let pool = FakePool()
     let poolMaker = FakePoolMaker()
+    let images: FakeImages
     let network: Network
     let idMap = IDMap(hostStart: 5_000, count: 100)
     private let state = Mutex(State())
@@ -29,6 +30,7 @@ final class Node: Sendable {
         self.name = name
         self.directory = directory + "/" + name
         self.network = network
+        images = FakeImages(pool: pool)
     }
 
     /// A stand-in for a certificate; its fingerprint is a real SHA-256.
@@ -75,6 +77,7 @@ final class Node: Sendable {
             ]),
             poolMaker: poolMaker,
             importer: FakeImporter(pool: pool),
+            imageStore: images,
             facts: FakeFacts(hostname: name),
             checks: [NameCheck()],
             dialer: FakeDialer(node: self),
