@@ -17,6 +17,8 @@ int godwit_rename_new(const char *path, const char *new_path) {
     return renameat2(AT_FDCWD, path, AT_FDCWD, new_path, RENAME_NOREPLACE);
 }
 
+int godwit_syncfs(int descriptor) { return syncfs(descriptor); }
+
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group) {
     return fchownat(descriptor, "", user, group, AT_EMPTY_PATH);
 }

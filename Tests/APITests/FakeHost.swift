@@ -12,6 +12,7 @@ final class FakeHost: HostControl {
         var launched: [LaunchRequest] = []
         var moves: [MoveRequest] = []
         var stops: [String] = []
+        var starts: [StateUse] = []
         var cancelled: [String] = []
         var bandwidths: [String] = []
         var forwards: [Forward] = []
@@ -73,7 +74,8 @@ final class FakeHost: HostControl {
         state.withLock { [view] in $0.instances[name.text] = view }
     }
 
-    func start(_ name: InstanceName) async throws {
+    func start(_ name: InstanceName, _ use: StateUse) async throws {
+        state.withLock { $0.starts.append(use) }
         guard try await instance(name).observation.status == .stopped else {
             throw GodwitError(.alreadyRunning, "\"\(name)\" runs already")
         }
@@ -82,6 +84,11 @@ final class FakeHost: HostControl {
 
     func stop(_ name: InstanceName, force: Bool, grace: Duration) async throws {
         state.withLock { $0.stops.append("\(name) \(force) \(grace)") }
+        try await set(name, .stopped)
+    }
+
+    func stopStateful(_ name: InstanceName) async throws {
+        state.withLock { $0.stops.append("\(name) stateful") }
         try await set(name, .stopped)
     }
 

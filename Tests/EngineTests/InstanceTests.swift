@@ -65,7 +65,9 @@ import Testing
     @Test func `the verbs of an instance's life do what they say`() async throws {
         try await World.run { world in
             let service = try world.a.service
-            await #expect(throws: GodwitError(.alreadyRunning, "")) { try await service.start(web) }
+            await #expect(throws: GodwitError(.alreadyRunning, "")) {
+                try await service.start(web, .ifKept)
+            }
             try await service.freeze(web)
             #expect(try await service.instance(web).observation.status == .frozen)
             try await service.unfreeze(web)
@@ -83,12 +85,14 @@ import Testing
             }
             try await service.rename(web, to: name("shop"))
             #expect(world.a.pool.names == ["shop"])
-            try await service.start(name("shop"))
+            try await service.start(name("shop"), .ifKept)
             #expect(try await service.log(name("shop"), limit: .kibibytes(1)).count > 0)
             try await service.delete(name("shop"), force: true)
             #expect(world.a.pool.names.isEmpty)
             #expect(world.a.driver.instances.isEmpty)
-            await #expect(throws: GodwitError(.notFound, "")) { try await service.start(web) }
+            await #expect(throws: GodwitError(.notFound, "")) {
+                try await service.start(web, .ifKept)
+            }
             let changes = world.a.events.compactMap { event -> HostEvent.Change? in
                 guard case .instance(_, let change, _) = event else { return nil }
                 return change
@@ -107,7 +111,7 @@ import Testing
             try await hold("a sendWhileRunning", in: world) { id, task in
                 let service = try world.a.service
                 let verbs: [() async throws -> Void] = [
-                    { try await service.start(web) },
+                    { try await service.start(web, .ifKept) },
                     { try await service.stop(web, force: true, grace: .zero) },
                     { try await service.delete(web, force: true) },
                     { try await service.rename(web, to: name("shop")) },
@@ -120,7 +124,7 @@ import Testing
                     #expect(error?.message.contains(id.text) == true)
                 }
                 await #expect(throws: GodwitError(.busy, "")) {
-                    try await world.b.service.start(web)
+                    try await world.b.service.start(web, .ifKept)
                 }
                 #expect(try await world.b.service.instances().isEmpty)
                 world.a.pool.faults.set("sendWhileRunning", nil)

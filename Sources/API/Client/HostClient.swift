@@ -32,13 +32,23 @@ package struct HostClient: Sendable {
         try await perform(.POST, "/1.0/instances", InstancesPost(request))
     }
 
-    package func start(_ name: InstanceName) async throws {
-        try await setState(name, StatePut(action: .start))
+    package func start(_ name: InstanceName, _ use: StateUse = .ifKept) async throws {
+        let stateful: Bool? =
+            switch use {
+            case .ifKept: nil
+            case .always: true
+            case .never: false
+            }
+        try await setState(name, StatePut(action: .start, stateful: stateful))
     }
 
     /// - Parameter grace: whole seconds; nil is the daemon's default.
     package func stop(_ name: InstanceName, force: Bool, grace: Int?) async throws {
         try await setState(name, StatePut(action: .stop, force: force, timeout: grace))
+    }
+
+    package func stopStateful(_ name: InstanceName) async throws {
+        try await setState(name, StatePut(action: .stop, stateful: true))
     }
 
     package func restart(_ name: InstanceName, force: Bool, grace: Int?) async throws {

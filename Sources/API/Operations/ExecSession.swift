@@ -21,6 +21,9 @@ import MigrationCore
 actor ExecSession {
     enum Channel: String, CaseIterable { case input = "0", output = "1", error = "2", control }
 
+    /// How long a client may take to answer the end of a stream.
+    private static let patience = Duration.seconds(2)
+
     nonisolated let secrets: [String: String]
     private let input = ByteQueue(capacity: 16)
     private var writers: [Channel: WebSocketWriter] = [:]
@@ -59,11 +62,16 @@ actor ExecSession {
         let over = overSequence()
         await withTaskGroup { group in
             group.addTask { await self.read(channel, socket) }
-            group.addTask { for await _ in over {} }
+            group.addTask {
+                for await _ in over {}
+                // NIO drops what has come with the answer to a client's upgrade if the connection
+                // ends before the client's handlers are in place: the client ends it.
+                try? await writer.close()
+                try? await Task.sleep(for: Self.patience)
+            }
             await group.next()
             group.cancelAll()
         }
-        try? await writer.close()
     }
 
     /// Runs the command once all three streams are connected; returns its exit status.

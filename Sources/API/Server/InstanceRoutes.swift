@@ -88,7 +88,8 @@ struct InstanceRoutes: Sendable {
         let (title, word) = put.action.words
         return try begin(title, name) { _ in
             switch put.action {
-            case .start: try await control.start(name)
+            case .start: try await control.start(name, put.use)
+            case .stop where put.stateful == true: try await control.stopStateful(name)
             case .stop: try await control.stop(name, force: force, grace: grace)
             case .restart: try await control.restart(name, force: force, grace: grace)
             case .freeze: try await control.freeze(name)

@@ -7,7 +7,8 @@ struct InstanceShape: Codable, Equatable, Sendable {
     var devices: [String: [String: String]]
     var ephemeral = false
     var profiles: [String] = []
-    var stateful = false
+    /// Whether it has a saved state.
+    var stateful: Bool
     var description = ""
     var createdAt: String
     var expandedConfig: [String: String]
@@ -43,6 +44,7 @@ struct InstanceShape: Codable, Equatable, Sendable {
         expandedConfig = config
         expandedDevices = devices
         name = definition.name.text
+        stateful = view.state != nil
         self.status = status.word
         statusCode = status.code
         lastUsedAt = createdAt

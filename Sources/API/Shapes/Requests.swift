@@ -142,6 +142,11 @@ struct StatePut: Codable, Sendable {
     var force: Bool?
     /// Seconds that the first process gets to end by itself.
     var timeout: Int?
+    /// Of a stop: whether the processes' state is saved. Of a start: whether it goes on from the
+    /// saved one; left out: if it is sure to fit the instance's files.
+    var stateful: Bool?
+
+    var use: StateUse { stateful.map { $0 ? .always : .never } ?? .ifKept }
 }
 
 /// `POST /1.0/instances/NAME/exec`.

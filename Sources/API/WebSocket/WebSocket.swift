@@ -1,5 +1,6 @@
 import NIOCore
 import NIOWebSocket
+import Synchronization
 
 typealias WebSocketChannel = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
 
@@ -49,10 +50,16 @@ struct WebSocketReader: AsyncSequence, Sendable {
 }
 
 /// Sends messages; returns when the connection can take more.
-struct WebSocketWriter: Sendable {
-    let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+final class WebSocketWriter: Sendable {
+    private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     /// Clients mask what they send (RFC 6455, section 5.3), servers must not.
-    let masks: Bool
+    private let masks: Bool
+    private let hasClosed = Atomic(false)
+
+    init(outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, masks: Bool) {
+        self.outbound = outbound
+        self.masks = masks
+    }
 
     func send(text: String) async throws { try await send(.text, ByteBuffer(string: text)) }
 
@@ -67,8 +74,9 @@ struct WebSocketWriter: Sendable {
 
     func pong(_ data: ByteBuffer) async throws { try await send(.pong, data) }
 
-    /// Says a normal close (1000); nothing may follow.
+    /// Says a normal close (1000), once; nothing may follow.
     func close() async throws {
+        guard !hasClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         try await send(.connectionClose, ByteBuffer(bytes: [0x03, 0xe8]))
     }
 
@@ -94,7 +102,7 @@ extension WebSocketChannel {
     }
 
     /// Holds the conversation for as long as `body` runs, then closes: our close frame is on its
-    /// way before the connection ends, and the peer gets 2 s to answer it.
+    /// way before the connection ends.
     func converse(
         masks: Bool,
         _ body: @escaping @Sendable (WebSocketReader, WebSocketWriter) async throws -> Void

@@ -22,6 +22,9 @@ int godwit_openat(int directory, const char *path, int flags, int beneath);
 /* renameat2(2) with RENAME_NOREPLACE: 0, or -1 and errno. */
 int godwit_rename_new(const char *path, const char *new_path);
 
+/* syncfs(2) of the filesystem that the descriptor's file is on: 0, or -1 and errno. */
+int godwit_syncfs(int descriptor);
+
 /* fchownat(2) of the file that an O_PATH descriptor names: 0, or -1 and errno. */
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group);
 

@@ -10,6 +10,7 @@ package actor HostService {
     let importer: any RootImporting
     let imageStore: any ImageStoring
     let poolMaker: any PoolMaking
+    let states: any StateKeeping
     let trustDialer: any TrustDialer
     let ownFindings: @Sendable (HostFacts) -> [Finding]
     var sources: [MigrationID: SourceJob] = [:]
@@ -38,6 +39,7 @@ package actor HostService {
         drivers: [InstanceKind: any Checkpointable],
         pools: PoolRegistry,
         poolMaker: any PoolMaking,
+        states: any StateKeeping,
         importer: any RootImporting,
         imageStore: any ImageStoring,
         facts: any HostFactsReading,
@@ -52,6 +54,7 @@ package actor HostService {
         self.importer = importer
         self.imageStore = imageStore
         self.poolMaker = poolMaker
+        self.states = states
         self.ownFindings = ownFindings
         trustDialer = dialer
         equipment = Equipment(
@@ -182,6 +185,7 @@ extension HostService {
             try submit { await self.undoLaunch(record) }
         }
         sweepImages()
+        try recoverStates()
     }
 
     /// Ends a report that the daemon had no time to end.

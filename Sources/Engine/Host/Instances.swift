@@ -20,17 +20,24 @@ extension HostService {
         return InstanceView(
             definition: definition,
             observation: observation ?? InstanceObservation(status: .error),
-            migration: record.lock
+            migration: record.lock,
+            state: record.state?.phase == .saving ? nil : record.state
         )
     }
 
-    package func start(_ name: InstanceName) async throws {
+    package func start(_ name: InstanceName, _ use: StateUse) async throws {
         try await exclusively(name) { record in
             let driver = try equipment.driver(record.definition.kind)
+            try await endOriginal(record, driver)
             guard try await driver.observe(record.definition).status == .stopped else {
                 throw GodwitError(.alreadyRunning, "instance \(name) runs already")
             }
-            try await start(record, driver)
+            if use != .never, let state = record.state {
+                try await resume(record, state, use, driver)
+            } else {
+                try await discardState(of: record)
+                try await start(record, driver)
+            }
             tell(name, .started)
         }
     }
@@ -105,6 +112,7 @@ extension HostService {
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)
             try store.remove(name, lockedBy: nil)
+            if let state = record.state { try await states.remove(state.id) }
             tell(name, .deleted)
         }
     }
@@ -121,6 +129,7 @@ extension HostService {
                     remedy: "stop it before it gets another name"
                 )
             }
+            try requireNoState(record, for: "gets another name")
             guard try store.instance(newName) == nil, await !pool.hasVolume(newName.text) else {
                 throw GodwitError.taken(newName)
             }
@@ -170,7 +179,7 @@ extension HostService {
         return try record(name)
     }
 
-    private func running(_ record: InstanceRecord) async throws -> any Checkpointable {
+    func running(_ record: InstanceRecord) async throws -> any Checkpointable {
         let driver = try equipment.driver(record.definition.kind)
         let status = try await driver.observe(record.definition).status
         guard status == .running || status == .frozen else {

@@ -55,7 +55,7 @@ extension HostService {
             throw error
         }
         tell(request.name, .created)
-        if request.starts { try await start(request.name) }
+        if request.starts { try await start(request.name, .ifKept) }
     }
 
     /// - Throws: `refused` where the instance's published ports or macvlans cannot be.

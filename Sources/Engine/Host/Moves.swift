@@ -100,6 +100,7 @@ extension HostService {
                 remedy: "start it, or move it with --cold"
             )
         }
+        try requireNoState(record, for: "moves")
         guard request.bandwidth != .zero else { throw GodwitError.noBandwidth }
         let forward = try await forwarding(request, record.definition, mode)
         return MoveOptions(

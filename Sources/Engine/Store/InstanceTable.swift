@@ -13,14 +13,18 @@ package struct InstanceRecord: Equatable, Sendable {
     package var isArriving: Bool
     /// The migration has made the volume, so that it may also remove it.
     package var ownsVolume: Bool
+    /// Of its processes, while they do not run.
+    package var state: SavedState?
 
     package init(
         definition: InstanceDefinition,
         isWanted: Bool,
         lock: MigrationID? = nil,
         isArriving: Bool = false,
-        ownsVolume: Bool = false
+        ownsVolume: Bool = false,
+        state: SavedState? = nil
     ) {
+        self.state = state
         self.definition = definition
         self.isWanted = isWanted
         self.lock = lock
@@ -110,10 +114,11 @@ extension StateStore {
 
     func put(_ database: Database, _ record: InstanceRecord) throws {
         try database.execute(
-            sql: "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?)",
+            sql: "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?)",
             arguments: [
                 record.definition.name.text, try encoded(record.definition), record.isWanted,
                 record.lock?.text, record.isArriving, record.ownsVolume,
+                try record.state.map(encoded),
             ]
         )
     }
@@ -129,7 +134,8 @@ extension StateStore {
             isWanted: row["isWanted"],
             lock: try lock.map { text throws(GodwitError) in try MigrationID(text) },
             isArriving: row["isArriving"],
-            ownsVolume: row["ownsVolume"]
+            ownsVolume: row["ownsVolume"],
+            state: try (row["state"] as Data?).map { try decoded(SavedState.self, $0) }
         )
     }
 }

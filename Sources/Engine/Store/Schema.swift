@@ -8,8 +8,11 @@ enum Schema {
         migrator.registerMigration("2") { try $0.execute(sql: forwards) }
         migrator.registerMigration("3") { try $0.execute(sql: pools) }
         migrator.registerMigration("images") { try $0.execute(sql: images) }
+        migrator.registerMigration("states") { try $0.execute(sql: states) }
         return migrator
     }
+
+    private static let states = "ALTER TABLE instances ADD COLUMN state BLOB;"
 
     private static let pools = """
         CREATE TABLE pools (

@@ -82,6 +82,14 @@ package enum Directories {
         return names.sorted()
     }
 
+    /// Has the directory's entries outlive a crash of the host, or with `filesystem` everything on
+    /// the filesystem that it is on.
+    package static func sync(_ path: String, filesystem: Bool = false) throws {
+        let directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY)
+        let status = filesystem ? godwit_syncfs(directory.number) : fsync(directory.number)
+        guard status == 0 else { throw GodwitError.kernel("write \(path) to its disk") }
+    }
+
     /// The directory that holds the path's last component.
     package static func parent(of path: String) -> String {
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

@@ -8,8 +8,10 @@ package protocol HostControl: Sendable {
     func instance(_ name: InstanceName) async throws -> InstanceView
     /// Makes an instance from a root filesystem and, unless told otherwise, starts it.
     func launch(_ request: LaunchRequest) async throws
-    func start(_ name: InstanceName) async throws
+    func start(_ name: InstanceName, _ use: StateUse) async throws
     func stop(_ name: InstanceName, force: Bool, grace: Duration) async throws
+    /// Stops the instance and saves its processes' state, from which `start` goes on.
+    func stopStateful(_ name: InstanceName) async throws
     func restart(_ name: InstanceName, force: Bool, grace: Duration) async throws
     func freeze(_ name: InstanceName) async throws
     func unfreeze(_ name: InstanceName) async throws
@@ -112,12 +114,16 @@ package struct InstanceView: Codable, Equatable, Sendable {
     package var observation: InstanceObservation
     /// The migration that has it now.
     package var migration: MigrationID?
+    /// What `start` goes on from.
+    package var state: SavedState?
 
     package init(
         definition: InstanceDefinition,
         observation: InstanceObservation,
-        migration: MigrationID?
+        migration: MigrationID?,
+        state: SavedState? = nil
     ) {
+        self.state = state
         self.definition = definition
         self.observation = observation
         self.migration = migration

@@ -126,7 +126,7 @@ extension Lab {
         return lab
     }
 
-    private static func startNode(
+    static func startNode(
         _ name: String, in directory: String, isHost: Bool = false
     ) async throws -> LabNode {
         try await LabNode.start(

@@ -48,6 +48,11 @@ package enum LabCommands {
             ])
     }
 
+    /// Removes the pair.
+    package static func unlink(switch switchPid: Int32, port: String) -> Command {
+        network(of: switchPid, ["ip", "link", "delete", port])
+    }
+
     /// A bridge whose MAC address is given: else it would change with the ports that join and
     /// leave, and its peers would go on sending to the old one.
     package static func bridge(in pid: Int32, _ name: String, mac: String) -> Command {

@@ -6,13 +6,25 @@ extension Lab {
         let middle = switchNode.pid
         try await LabCommands.bridge(in: middle, "gwsw0", mac: "02:67:77:00:00:fe").check()
         try await LabCommands.set(in: middle, "gwsw0", up: true).check()
-        for (index, host) in hosts.enumerated() {
-            try await connect(host)
-            try await giveBridge(to: host, number: index + 1)
-        }
+        for host in hosts { try await wire(host) }
         try await connect(client)
         try await LabCommands.set(in: client.pid, Self.uplink, up: true).check()
         try await giveAddresses(to: client, Self.uplink, number: Self.clientNumber)
+    }
+
+    /// Joins a host to the switch, and what its instances are joined to.
+    func wire(_ host: LabNode) async throws {
+        guard let index = hosts.firstIndex(of: host) else {
+            preconditionFailure("the lab has no host \(host.name)")
+        }
+        try await connect(host)
+        try await giveBridge(to: host, number: index + 1)
+    }
+
+    /// Takes the port of a host that is gone from the switch, if the kernel has not yet.
+    func unwire(_ node: LabNode) async throws {
+        _ = try await LabCommands.unlink(switch: switchNode.pid, port: Self.port(of: node.name))
+            .run()
     }
 
     private func connect(_ node: LabNode) async throws {

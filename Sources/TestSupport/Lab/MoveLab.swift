@@ -112,14 +112,14 @@ package struct MoveLab: Sendable {
             ["sh", "-c", "echo $$ >\(Self.moverFile); exec \"$@\"", "sh"] + words, seconds: 100)
     }
 
-    /// Sets `pids.max` of the group above host b's instances, in whichever hierarchy has it: with 1
+    /// Sets `pids.max` of the group above a host's instances, in whichever hierarchy has it: with 1
     /// no restore succeeds there, with `max` any.
-    package func limitTasks(_ value: String) throws {
+    package func limitTasks(_ value: String, on host: String = "b") throws {
         let hierarchies = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].filter {
             FileManager.default.fileExists(atPath: "\($0)/cgroup.procs")
         }
         let files = try hierarchies.map { hierarchy in
-            let group = "\(hierarchy)/\(lab.cgroupParent(of: "b"))"
+            let group = "\(hierarchy)/\(lab.cgroupParent(of: host))"
             try FileManager.default.createDirectory(
                 atPath: group, withIntermediateDirectories: true)
             return group + "/pids.max"

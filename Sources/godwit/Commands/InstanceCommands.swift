@@ -51,14 +51,29 @@ struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start", abstract: "Start a stopped instance.",
         discussion: """
-            Example:
+            An instance that was stopped with its state goes on where it stood.
+
+            Examples:
               godwit start db
+              godwit start db --stateless
             """)
 
     @OptionGroup var target: InstanceArgument
+    @Flag(help: "Discard its saved state and start it anew.") var stateless = false
+    @Flag(help: "Go on from its saved state even if its files may have changed since.")
+    var stateful = false
     @OptionGroup var connection: ConnectionOptions
 
-    func run() async throws { try await connection.client.start(target.name) }
+    func validate() throws {
+        if stateless && stateful {
+            throw ValidationError("--stateless and --stateful exclude each other")
+        }
+    }
+
+    func run() async throws {
+        let use: StateUse = stateless ? .never : stateful ? .always : .ifKept
+        try await connection.client.start(target.name, use)
+    }
 }
 
 /// How an instance is made to end.
@@ -84,13 +99,23 @@ struct StopCommand: AsyncParsableCommand {
               godwit stop db
               godwit stop db --timeout 5
               godwit stop db --force
+              godwit stop db --stateful
             """)
 
     @OptionGroup var target: InstanceArgument
     @OptionGroup var options: StopOptions
+    @Flag(help: "Save its processes' state, from which `godwit start` goes on.")
+    var stateful = false
     @OptionGroup var connection: ConnectionOptions
 
+    func validate() throws {
+        if stateful && (options.force || options.timeout != nil) {
+            throw ValidationError("--stateful ends nothing: leave --force and --timeout out")
+        }
+    }
+
     func run() async throws {
+        if stateful { return try await connection.client.stopStateful(target.name) }
         try await connection.client.stop(
             target.name, force: options.force, grace: options.timeout)
     }

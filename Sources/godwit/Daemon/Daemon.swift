@@ -111,6 +111,7 @@ struct Daemon {
             drivers: [.oci: driver],
             pools: pools,
             poolMaker: maker,
+            states: StateFiles(directory: "\(settings.stateDirectory)/states"),
             importer: RootImporter(),
             imageStore: try await ImageStore.open(
                 directory: "\(settings.stateDirectory)/images"),

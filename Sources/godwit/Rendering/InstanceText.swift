@@ -27,6 +27,7 @@ package func infoText(_ view: InstanceView) -> String {
         ("Status", statusText(view)),
     ]
     if let migration = view.migration { lines.append(("Migration", migration.text)) }
+    if let state = view.state { lines.append(("Saved state", stateText(state))) }
     lines.append(("Kind", definition.kind.rawValue))
     lines.append(("Created", "\(momentText(definition.created)) UTC"))
     if let image = definition.image {
@@ -42,6 +43,11 @@ package func infoText(_ view: InstanceView) -> String {
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
     lines += (definition.ports ?? []).map { ("Published", $0.description) }
     return pairs(lines)
+}
+
+private func stateText(_ state: SavedState) -> String {
+    let text = "\(sizeText(state.bytes)) of \(momentText(state.created)) UTC"
+    return state.phase == .kept ? text : text + ", going on from it was cut off"
 }
 
 private func processLines(_ view: InstanceView) -> [(String, String)] {

@@ -22,6 +22,7 @@ final class Node: Sendable {
     let pool = FakePool()
     let poolMaker = FakePoolMaker()
     let images: FakeImages
+    let states = FakeStates()
     let network: Network
     let idMap = IDMap(hostStart: 5_000, count: 100)
     private let state = Mutex(State())
@@ -76,6 +77,7 @@ final class Node: Sendable {
                     pool: .success(pool), isGiven: true)
             ]),
             poolMaker: poolMaker,
+            states: states,
             importer: FakeImporter(pool: pool),
             imageStore: images,
             facts: FakeFacts(hostname: name),
