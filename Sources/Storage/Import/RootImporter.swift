@@ -17,6 +17,17 @@ package struct RootImporter: RootImporting {
         }
         return image.defaults
     }
+
+    /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
+    package func copyTree(from tree: String, into root: String) async throws {
+        guard try Directories.names(in: root).isEmpty else {
+            throw GodwitError(
+                .nameTaken, "the volume at \(root) is not empty",
+                remedy: "delete the volume, or choose another name")
+        }
+        try await TreeCopy.make(of: tree, at: root)
+        try await FilesystemFacts.flush(at: root)
+    }
 }
 
 /// A volume that is to be filled.
@@ -64,16 +75,5 @@ struct EmptyRoot {
                 .badRequest, "the image is empty",
                 remedy: "see that the path is the right one")
         }
-    }
-
-    /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
-    package func copyTree(from tree: String, into root: String) async throws {
-        guard try Directories.names(in: root).isEmpty else {
-            throw GodwitError(
-                .nameTaken, "the volume at \(root) is not empty",
-                remedy: "delete the volume, or choose another name")
-        }
-        try await TreeCopy.make(of: tree, at: root)
-        try await FilesystemFacts.flush(at: root)
     }
 }
