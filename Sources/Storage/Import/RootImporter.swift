@@ -17,6 +17,13 @@ package struct RootImporter: RootImporting {
         }
         return image.defaults
     }
+
+    /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
+    package func copyTree(from tree: String, into root: String) async throws {
+        try EmptyRoot(path: root, idMap: nil).require()
+        try await TreeCopy.make(of: tree, at: root)
+        try await FilesystemFacts.flush(at: root)
+    }
 }
 
 /// A volume that is to be filled.
@@ -32,11 +39,7 @@ struct EmptyRoot {
     ///   tree's root.
     func fill(_ unpack: (String) async throws -> String) async throws {
         let shift = try idMap.map(IDShift.init)
-        guard try Directories.names(in: path).isEmpty else {
-            throw GodwitError(
-                .nameTaken, "the volume at \(path) is not empty",
-                remedy: "delete the volume, or choose another name")
-        }
+        try require()
         let workshop = Directories.parent(of: path) + "/.importing"
         try await Rm.tree(workshop).check()
         try Directories.make(workshop, mode: 0o700)
@@ -53,6 +56,15 @@ struct EmptyRoot {
         try await Rm.tree(workshop).check()
     }
 
+    /// - Throws: `nameTaken` unless it is empty.
+    func require() throws {
+        guard try Directories.names(in: path).isEmpty else {
+            throw GodwitError(
+                .nameTaken, "the volume at \(path) is not empty",
+                remedy: "delete the volume, or choose another name")
+        }
+    }
+
     private func requireContent(_ tree: String) throws {
         guard try FileStatus.of(tree)?.kind == .directory else {
             throw GodwitError(
@@ -64,16 +76,5 @@ struct EmptyRoot {
                 .badRequest, "the image is empty",
                 remedy: "see that the path is the right one")
         }
-    }
-
-    /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
-    package func copyTree(from tree: String, into root: String) async throws {
-        guard try Directories.names(in: root).isEmpty else {
-            throw GodwitError(
-                .nameTaken, "the volume at \(root) is not empty",
-                remedy: "delete the volume, or choose another name")
-        }
-        try await TreeCopy.make(of: tree, at: root)
-        try await FilesystemFacts.flush(at: root)
     }
 }
