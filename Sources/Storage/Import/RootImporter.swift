@@ -20,7 +20,11 @@ package struct RootImporter: RootImporting {
 
     /// - Throws: `nameTaken` if the volume is not empty, `noSpace`.
     package func copyTree(from tree: String, into root: String) async throws {
-        try EmptyRoot(path: root, idMap: nil).require()
+        guard try Directories.names(in: root).isEmpty else {
+            throw GodwitError(
+                .nameTaken, "the volume at \(root) is not empty",
+                remedy: "delete the volume, or choose another name")
+        }
         try await TreeCopy.make(of: tree, at: root)
         try await FilesystemFacts.flush(at: root)
     }
@@ -39,7 +43,11 @@ struct EmptyRoot {
     ///   tree's root.
     func fill(_ unpack: (String) async throws -> String) async throws {
         let shift = try idMap.map(IDShift.init)
-        try require()
+        guard try Directories.names(in: path).isEmpty else {
+            throw GodwitError(
+                .nameTaken, "the volume at \(path) is not empty",
+                remedy: "delete the volume, or choose another name")
+        }
         let workshop = Directories.parent(of: path) + "/.importing"
         try await Rm.tree(workshop).check()
         try Directories.make(workshop, mode: 0o700)
@@ -54,15 +62,6 @@ struct EmptyRoot {
             throw error
         }
         try await Rm.tree(workshop).check()
-    }
-
-    /// - Throws: `nameTaken` unless it is empty.
-    func require() throws {
-        guard try Directories.names(in: path).isEmpty else {
-            throw GodwitError(
-                .nameTaken, "the volume at \(path) is not empty",
-                remedy: "delete the volume, or choose another name")
-        }
     }
 
     private func requireContent(_ tree: String) throws {
