@@ -13,21 +13,24 @@ package struct PoolMaker: PoolMaking {
         case .directory:
             guard definition.size == nil else { throw Self.unsizable(definition) }
             return try DirectoryPool.create(definition, at: path(of: definition))
-        case .btrfs, .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .btrfs: return try await btrfs(definition).create()
+        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
         }
     }
 
     package func open(_ definition: PoolDefinition) async throws -> any MigratingPool {
         switch definition.kind {
         case .directory: try DirectoryPool.open(definition, at: path(of: definition))
-        case .btrfs, .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .btrfs: try await btrfs(definition).open()
+        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
         }
     }
 
     package func grow(
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
-        throw Self.unsizable(definition)
+        guard definition.kind == .btrfs else { throw Self.unsizable(definition) }
+        return try await btrfs(definition).grow(to: size)
     }
 
     package func destroy(_ definition: PoolDefinition) async throws {
@@ -35,13 +38,20 @@ package struct PoolMaker: PoolMaking {
         case .directory:
             try DirectoryPool.destroy(
                 at: path(of: definition), isOurs: definition.source == nil)
-        case .btrfs, .zfs, .lvm, .overlay, .shared: break
+        case .btrfs: try await btrfs(definition).destroy()
+        case .zfs, .lvm, .overlay, .shared: break
         }
     }
 
     private func path(of definition: PoolDefinition) -> String {
-        definition.source ?? "\(stateDirectory)/pools/\(definition.name)"
+        definition.source ?? "\(pools)/\(definition.name)"
     }
+
+    private func btrfs(_ definition: PoolDefinition) -> BtrfsMaker {
+        BtrfsMaker(definition, below: pools)
+    }
+
+    private var pools: String { "\(stateDirectory)/pools" }
 
     private static func unsizable(_ definition: PoolDefinition) -> GodwitError {
         GodwitError(

@@ -74,6 +74,58 @@ import Testing
         #expect(Rm.tree("/a").description == "rm --recursive --force --one-file-system -- /a")
     }
 
+    @Test func `btrfs sends, receives and grows`() {
+        #expect(
+            Btrfs.send("/p/s", parent: nil, isCompressed: false).description
+                == "btrfs send --quiet --proto 1 /p/s")
+        #expect(
+            Btrfs.send("/p/s", parent: "/p/r", isCompressed: true).description
+                == "btrfs send --quiet --proto 2 --compressed-data -p /p/r /p/s")
+        #expect(
+            Btrfs.receive(into: "/p/v").description == "btrfs receive --quiet --chroot /p/v")
+        #expect(Btrfs.grow("/p").description == "btrfs filesystem resize max /p")
+        #expect(
+            MakeBtrfs.filesystem(on: "/f", label: "l").description
+                == "mkfs.btrfs --quiet --label l /f")
+        #expect(Losetup.see("/dev/loop1").description == "losetup --set-capacity /dev/loop1")
+        #expect(
+            Blkid.filesystem(on: "/dev/b").description
+                == "blkid --probe --match-tag TYPE --output value /dev/b")
+    }
+
+    @Test func `filesystems are mounted and unmounted`() {
+        #expect(
+            Mount.filesystem("btrfs", on: "/f.img", at: "/p", isFile: true).description
+                == "mount --types btrfs --options loop,noatime /f.img /p")
+        #expect(
+            Mount.filesystem("btrfs", on: "/dev/b", at: "/p", isFile: false).description
+                == "mount --types btrfs --options noatime /dev/b /p")
+        #expect(Mount.unmount("/p").description == "umount /p")
+    }
+
+    @Test func `what is mounted is told, the last of several`() {
+        let mounts = #"""
+            29 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+            30 29 0:50 / /a\040b rw shared:1 - tmpfs none rw
+            31 29 0:51 /x /a\040b rw,noatime shared:1 master:2 - btrfs /dev/loop\1343 rw
+            cut
+            """#
+        let found = MountedFilesystem.at("/a b", mounts: mounts)
+        #expect(found?.type == "btrfs" && found?.device == #"/dev/loop\3"#)
+        #expect(MountedFilesystem.at("/a", mounts: mounts) == nil)
+    }
+
+    @Test func `how btrfs ended is told`() {
+        #expect(Btrfs.failure(.exited(0), said: "Chroot to /p") == nil)
+        let full = "ERROR: write to f failed: No space left on device\n"
+        #expect(Btrfs.failure(.exited(1), said: full)?.code == .noSpace)
+        let said = "Chroot to /p\nERROR: unexpected header\n"
+        let other = Btrfs.failure(.exited(1), said: said)
+        #expect(other?.code == .toolFailed && other?.cause == "ERROR: unexpected header")
+        #expect(ToolTexts.btrfsVersion("btrfs-progs v6.2\n-EXPERIMENTAL") == Version(6, 2))
+        #expect(ToolTexts.btrfsVersion("btrfs 6") == nil)
+    }
+
     @Test func `a copy that is not whole tells why`() {
         func code(_ status: LinuxHost.ExitStatus, _ said: String) -> GodwitError.Code? {
             Cp.failure(status, said: said)?.code

@@ -99,7 +99,7 @@ struct HostDirectoryPoolTests {
 
     @Test func `a path that rsync would read otherwise is refused at both ends`() async throws {
         try await withScratch { scratch in
-            let pair = try await PoolPair(.directory, scratch, target: scratch + "/50% off")
+            let pair = try await PoolPair(Pairing.all[0], scratch, target: scratch + "/50% off")
             let error = await failure { try await pair.firstPass() }
             #expect(error?.code == .badRequest)
         }

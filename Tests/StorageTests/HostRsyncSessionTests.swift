@@ -102,7 +102,7 @@ struct HostRsyncSessionTests {
 
     @Test func `cancelling ends both ends and leaves no process`() async throws {
         try await withScratch { scratch in
-            let pair = try await PoolPair(.directory, scratch, target: scratch + "/b")
+            let pair = try await PoolPair(Pairing.all[0], scratch, target: scratch + "/b")
             try await shell("head -c 64M /dev/urandom > $1/big", pair.here)
             let (one, other) = MemoryStream.pair()
             let sending = Task {

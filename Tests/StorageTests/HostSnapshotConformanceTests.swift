@@ -9,7 +9,7 @@ import Testing
 struct HostSnapshotConformanceTests {
     /// A pool with a volume `v` that holds every kind of file.
     private func withVolume(
-        _ kind: PoolKind,
+        _ kind: Pairing,
         _ body: (any VolumePool, any VolumeSnapshotting, String) async throws -> Void
     ) async throws {
         try await PoolPair.with(kind) { pair in
@@ -30,9 +30,9 @@ struct HostSnapshotConformanceTests {
         #expect(first == second)
     }
 
-    @Test(arguments: PoolKind.allCases)
+    @Test(arguments: Pairing.alike)
     func `a snapshot is the tree as it was, whatever happens to that`(
-        kind: PoolKind
+        kind: Pairing
     ) async throws {
         try await withVolume(kind) { _, pool, root in
             let before = try await digest(root)
@@ -49,8 +49,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `a restore makes the volume what it was, again and again`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `a restore makes the volume what it was, again and again`(kind: Pairing) async throws {
         try await withVolume(kind) { volume, pool, root in
             _ = try await volume.digest(of: "v", mapped: [])
             try await pool.createSnapshot("one", of: "v")
@@ -72,8 +72,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `names are taken once, and what is not there is told`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `names are taken once, and what is not there is told`(kind: Pairing) async throws {
         try await withVolume(kind) { volume, pool, _ in
             try await pool.createSnapshot("one", of: "v")
             let taken = await failure { try await pool.createSnapshot("one", of: "v") }
@@ -98,8 +98,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `snapshots go with their volume`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `snapshots go with their volume`(kind: Pairing) async throws {
         try await withVolume(kind) { volume, pool, root in
             let before = try await digest(root)
             try await pool.createSnapshot("one", of: "v")
@@ -116,8 +116,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `a volume that was restored travels as it is`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `a volume that was restored travels as it is`(kind: Pairing) async throws {
         try await PoolPair.with(kind) { pair in
             let pool = try #require(pair.source as? any VolumeSnapshotting)
             try await shell(everyKind, pair.here)
@@ -131,8 +131,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `a snapshot makes a volume of its own`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `a snapshot makes a volume of its own`(kind: Pairing) async throws {
         try await withVolume(kind) { volume, pool, root in
             let before = try await digest(root)
             try await pool.createSnapshot("one", of: "v")
@@ -148,8 +148,8 @@ struct HostSnapshotConformanceTests {
         }
     }
 
-    @Test(arguments: PoolKind.allCases)
-    func `snapshots travel oldest first, and the volume after them`(kind: PoolKind) async throws {
+    @Test(arguments: Pairing.alike)
+    func `snapshots travel oldest first, and the volume after them`(kind: Pairing) async throws {
         try await PoolPair.with(kind) { pair in
             let source = try #require(pair.source as? any SnapshotSending)
             let target = try #require(pair.target as? any VolumeSnapshotting)

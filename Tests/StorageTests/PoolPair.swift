@@ -5,15 +5,30 @@ import Testing
 
 typealias VolumePool = PoolDriver & VolumeSending & VolumeReceiving & VolumeDigesting
 
-/// A kind of pool that the conformance suite runs through. A new driver is one more case.
-enum PoolKind: String, CaseIterable, Sendable {
-    case directory
+/// The kinds of two pools that the conformance suite runs through. A new driver is a few more.
+struct Pairing: Sendable, CustomTestStringConvertible {
+    let source: PoolKind
+    let target: PoolKind
 
-    func pool(_ name: String, at path: String) -> any VolumePool {
-        switch self {
-        case .directory: DirectoryPool(name: name, path: path)
-        }
-    }
+    static let all = [
+        Pairing(source: .directory, target: .directory),
+        Pairing(source: .directory, target: .btrfs), Pairing(source: .btrfs, target: .directory),
+        Pairing(source: .btrfs, target: .btrfs),
+    ]
+    static let alike = all.filter { $0.source == $0.target }
+    static let byRsync = all.filter { $0.source == .directory || $0.target == .directory }
+
+    var testDescription: String { "\(source.rawValue) to \(target.rawValue)" }
+}
+
+/// A pool below the path; on btrfs, in a file of its own.
+func makePool(
+    _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1)
+) async throws -> any VolumePool {
+    guard kind == .btrfs else { return DirectoryPool(name: name, path: path) }
+    let maker = PoolMaker(stateDirectory: path)
+    let definition = PoolDefinition(name: name, kind: kind, size: size)
+    return try await maker.open(maker.create(definition))
 }
 
 /// A volume `v` on two hosts, and the two passes between them.
@@ -22,28 +37,35 @@ struct PoolPair: Sendable {
     let target: any VolumePool
     let here: String
     let there: String
+    /// The best that both have.
+    let method: VolumeMethod
 
     static func with<Value>(
-        _ kind: PoolKind, targetBelow: String? = nil,
-        _ body: (PoolPair) async throws -> Value
+        _ pairing: Pairing, _ body: (PoolPair) async throws -> Value
     ) async throws -> Value {
         try await withScratch { scratch in
-            try await body(try await PoolPair(kind, scratch, target: targetBelow ?? "\(scratch)/b"))
+            try await body(try await PoolPair(pairing, scratch, target: "\(scratch)/b"))
         }
     }
 
-    init(_ kind: PoolKind, _ scratch: String, target path: String) async throws {
-        source = kind.pool("one", at: "\(scratch)/a")
-        target = kind.pool("other", at: path)
+    init(
+        _ pairing: Pairing, _ scratch: String, target path: String,
+        targetSize: ByteCount = .gibibytes(1)
+    ) async throws {
+        let source = try await makePool(pairing.source, "one", at: "\(scratch)/a")
+        let target = try await makePool(pairing.target, "other", at: path, size: targetSize)
         here = try await source.createVolume("v")
         there = try await target.createVolume("v")
+        method = source.methods.first(where: target.methods.contains) ?? .rsync
+        (self.source, self.target) = (source, target)
     }
 
-    func firstPass(cutAfter: Int? = nil) async throws {
+    @discardableResult
+    func firstPass(cutAfter: Int? = nil) async throws -> Int {
         try await pass(cutAfter) { stream in
-            try await source.sendWhileRunning("v", by: .rsync, over: stream) { _ in }
+            try await source.sendWhileRunning("v", by: method, over: stream) { _ in }
         } receive: { stream in
-            try await target.receiveWhileRunning("v", by: .rsync, from: stream)
+            try await target.receiveWhileRunning("v", by: method, from: stream)
         }
     }
 
@@ -57,13 +79,13 @@ struct PoolPair: Sendable {
     }
 
     @discardableResult
-    func delta(mapped: Set<String> = []) async throws -> Int {
-        try await pass(nil) { stream in
-            try await source.sendAfterCheckpoint("v", by: .rsync, mapped: mapped, over: stream) {
+    func delta(mapped: Set<String> = [], cutAfter: Int? = nil) async throws -> Int {
+        try await pass(cutAfter) { stream in
+            try await source.sendAfterCheckpoint("v", by: method, mapped: mapped, over: stream) {
                 _ in
             }
         } receive: { stream in
-            try await target.receiveAfterCheckpoint("v", by: .rsync, from: stream)
+            try await target.receiveAfterCheckpoint("v", by: method, from: stream)
         }
     }
 
@@ -92,5 +114,14 @@ struct PoolPair: Sendable {
         let rest = try await differences(here, there)
         #expect(rest == "")
         #expect(one == other)
+    }
+
+    /// Fails the test unless nothing but the volume is left on both sides.
+    func expectClean() async throws {
+        try await source.cleanUpAfterSending("v")
+        try await target.cleanUpAfterReceiving("v")
+        for path in [here, there] {
+            #expect(try Directories.names(in: Directories.parent(of: path)) == ["rootfs"])
+        }
     }
 }

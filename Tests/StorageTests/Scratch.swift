@@ -9,11 +9,22 @@ func withScratch<Value>(_ body: (String) async throws -> Value) async throws -> 
     try Directories.make(path, mode: 0o755)
     do {
         let value = try await body(path)
+        try await unmountAll(below: path)
         try await Rm.tree(path).check()
         return value
     } catch {
+        try? await unmountAll(below: path)
         _ = try? await Rm.tree(path).check()
         throw error
+    }
+}
+
+/// Unmounts what pools have mounted; their loop devices go with the mounts.
+private func unmountAll(below path: String) async throws {
+    let points = try SmallFile.text("/proc/self/mountinfo").split(separator: "\n")
+        .map { String($0.split(separator: " ")[4]) }
+    for point in points.reversed() where point.hasPrefix(path + "/") {
+        try await Command("umount", ["--lazy", point]).check()
     }
 }
 

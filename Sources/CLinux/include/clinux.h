@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clinux_btrfs.h"
 #include "clinux_facts.h"
 #include "clinux_files.h"
 #include "clinux_inject.h"

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 package import MigrationCore
 
@@ -30,6 +31,7 @@ package actor HostFactsReader: HostFactsReading {
     ) async throws -> HostFacts {
         async let criu = tool(criu, asked: criuFacts)
         async let rsync = tool(rsync, asked: rsyncFacts)
+        async let btrfs = tool("btrfs", asked: btrfsFacts)
         async let runtimes = runtimeTools()
         let kernel = try await blocking { KernelFacts(for: definition) }
         return await HostFacts(
@@ -47,7 +49,7 @@ package actor HostFactsReader: HostFactsReading {
                 forwardsVersion4: kernel.forwardsVersion4,
                 forwardsVersion6: kernel.forwardsVersion6,
                 addresses: kernel.networks),
-            parents: kernel.parents
+            parents: kernel.parents, btrfs: btrfs
         )
     }
 

@@ -39,6 +39,13 @@ func rsyncFacts(_ rsync: String) async -> ToolFacts? {
     return ToolFacts(name: "rsync", version: read.version, features: read.features)
 }
 
+func btrfsFacts(_ btrfs: String) async -> ToolFacts? {
+    guard let text = await answer(to: Versions.btrfsVersion(btrfs))?.text,
+        let version = ToolTexts.btrfsVersion(text)
+    else { return nil }
+    return ToolFacts(name: "btrfs", version: version)
+}
+
 private func isYes(_ command: Command) async -> Bool {
     await answer(to: command)?.status.isSuccess ?? false
 }

@@ -19,6 +19,13 @@ package enum ToolTexts {
         return Version(parsing: words[index + 1])
     }
 
+    /// `btrfs-progs v6.2`, possibly with more lines.
+    package static func btrfsVersion(_ text: String) -> Version? {
+        text.split(separator: "\n").lazy
+            .compactMap { value(of: "btrfs-progs v", in: $0) }
+            .first.flatMap { Version(parsing: $0) }
+    }
+
     /// Whether the document of `runc features` or `crun features` promises checkpoints.
     package static func canCheckpoint(features document: String) -> Bool {
         struct Document: Decodable { let annotations: [String: String]? }

@@ -66,6 +66,24 @@ package enum Directories {
         }
     }
 
+    package static func setMode(_ mode: UInt32, of path: String) throws {
+        guard unsafe chmod(path, mode) == 0 else {
+            throw GodwitError.kernel("set the mode of \(path)")
+        }
+    }
+
+    /// When it was changed; its access time stays.
+    package static func setModified(_ time: FileTime, of path: String) throws {
+        // UTIME_OMIT
+        let times = [
+            timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2),
+            timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)),
+        ]
+        guard unsafe utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw GodwitError.kernel("set the times of \(path)")
+        }
+    }
+
     /// Removes an empty directory; none is no error.
     package static func removeEmpty(_ path: String) throws {
         guard unsafe rmdir(path) != 0, errno != ENOENT else { return }

@@ -60,6 +60,16 @@ package struct FileStatus: Equatable, Sendable {
         return nil
     }
 
+    /// The file where links lead; nil if there is none.
+    package static func following(_ path: String) throws -> FileStatus? {
+        var status = stat()
+        guard unsafe stat(path, &status) != 0 else { return FileStatus(status) }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw GodwitError.kernel("look at \(path)")
+        }
+        return nil
+    }
+
     /// Of an open file.
     static func of(descriptor: Int32) throws -> FileStatus {
         var status = stat()

@@ -17,4 +17,5 @@ package enum Versions {
         Command(runtime, ["features"])
     }
     package static func rsyncVersion(_ rsync: String) -> Command { Command(rsync, ["--version"]) }
+    package static func btrfsVersion(_ btrfs: String) -> Command { Command(btrfs, ["--version"]) }
 }

@@ -6,10 +6,7 @@ struct RsyncCheck: HostCheckable {
     static let needed: Set<String> = ["ACLs", "xattrs"]
 
     func findings(in comparison: Comparison) -> [Finding] {
-        guard
-            comparison.instance.volumes.contains(where: { $0.methods.allSatisfy { $0 == .rsync } })
-        else { return [] }
-        return findings(aboutBoth: comparison)
+        comparison.volumesTravel(by: .rsync) ? findings(aboutBoth: comparison) : []
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {

@@ -38,6 +38,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     /// Interfaces that exist here, of those that are parents of the offered instance's macvlans;
     /// nil from a version that makes none.
     package var parents: [String: ParentFacts]?
+    /// btrfs-progs; nil where it is missing, and from a host that does not tell.
+    package var btrfs: ToolFacts?
 
     package init(
         hostname: String,
@@ -63,8 +65,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         processors: ProcessorSet? = nil,
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil,
-        parents: [String: ParentFacts]? = nil
+        parents: [String: ParentFacts]? = nil,
+        btrfs: ToolFacts? = nil
     ) {
+        self.btrfs = btrfs
         self.parents = parents
         self.publishing = publishing
         self.hostname = hostname
@@ -295,12 +299,21 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         self.used = used
         self.methods = methods
     }
+
+    /// Methods of a newer peer that are not known here are passed over.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        used = try container.decode(ByteCount.self, forKey: .used)
+        methods = try container.decode([String].self, forKey: .methods)
+            .compactMap { VolumeMethod(rawValue: $0) }
+    }
 }
 
 /// How a volume's bytes travel. Each driver offers its methods best first; any two agree on
-/// `rsync`.
+/// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
-    case rsync
+    case btrfs, rsync
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

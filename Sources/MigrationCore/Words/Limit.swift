@@ -60,6 +60,19 @@ package enum Limit {
     package static let word = ByteCount.kibibytes(32)
     /// Levels of directories in a volume; each holds a descriptor open while the tree is walked.
     package static let treeDepth = 256
+    /// One command of a stream of `btrfs send`; the kernel's own limit of version 1 is 64 KiB.
+    package static let sendCommand = ByteCount.kibibytes(64)
+    /// What one end of a pass says before data, as JSON.
+    package static let passNote = ByteCount.kibibytes(256)
+    /// Snapshots of a volume that may serve as parents, and those that may be kept.
+    package static let snapshotsPerVolume = 1_024
+    /// Subvolumes that an instance has made in its volume.
+    package static let nestedSubvolumes = 65_536
+    /// A filesystem that is made in a file: the smallest that btrfs takes, with some room, what is
+    /// taken if nothing is said, at most, and the largest.
+    package static let smallestPool = ByteCount.mebibytes(128)
+    package static let defaultPool = ByteCount.gibibytes(30)
+    package static let largestPool = ByteCount.gibibytes(16_384)
     /// Files in one checkpoint, and the bytes of one of them.
     package static let checkpointFiles = 65_536
     package static let checkpointFile = ByteCount.gibibytes(1_024)

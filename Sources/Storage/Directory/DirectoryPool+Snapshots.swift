@@ -13,8 +13,8 @@ extension DirectoryPool: SnapshotCopying {
     }
 
     package func snapshots(of volume: String) async throws -> Set<String> {
-        _ = try usablePath(of: volume)
-        return Set(try Directories.names(in: shelf(of: volume)).filter(Self.isUsable))
+        _ = try layout.usablePath(of: volume)
+        return Set(try Directories.names(in: shelf(of: volume)).filter(VolumeLayout.isUsable))
     }
 
     package func createSnapshot(_ snapshot: String, of volume: String) async throws {
@@ -107,19 +107,19 @@ extension DirectoryPool: SnapshotCopying {
         if memories.withLock({ $0[volume]?.back }) != snapshot {
             try await copyBack(snapshot, of: volume)
         }
-        let root = try usablePath(of: volume)
+        let root = try layout.usablePath(of: volume)
         try Directories.exchange(restoring(volume), with: root)
-        memories.withLock { _ = $0.removeValue(forKey: volume) }
+        forget(volume)
         // What cannot be removed now is by the next call.
         try? await removeLeftovers(of: volume)
     }
 }
 
 extension DirectoryPool {
-    private func shelf(of volume: String) -> String { "\(volumes)/\(volume)/snapshots" }
+    private func shelf(of volume: String) -> String { "\(layout.volumes)/\(volume)/snapshots" }
 
     private func folder(of snapshot: String, in volume: String) -> String {
-        precondition(Self.isUsable(snapshot), "no snapshot can be called \(snapshot)")
+        precondition(VolumeLayout.isUsable(snapshot), "no snapshot can be called \(snapshot)")
         return "\(shelf(of: volume))/\(snapshot)"
     }
 
@@ -129,8 +129,8 @@ extension DirectoryPool {
 
     /// The snapshot's folder, for names that somebody may have made up.
     private func usable(_ snapshot: String, of volume: String) throws -> String {
-        _ = try usablePath(of: volume)
-        guard Self.isUsable(snapshot) else {
+        _ = try layout.usablePath(of: volume)
+        guard VolumeLayout.isUsable(snapshot) else {
             throw GodwitError(
                 .badRequest, "\"\(snapshot.prefix(80))\" is no name for a snapshot",
                 remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")

@@ -33,8 +33,8 @@ package struct RootImporter: RootImporting {
 /// A volume that is to be filled.
 ///
 /// All is unpacked beside the volume, where only root can pass, given to the instance's ids, and
-/// put in the volume's place in one step: nobody sees half of it, and no set-user-id file of the
-/// image lies open.
+/// put in the volume's place while nobody can come to it: nobody sees half of it, and no
+/// set-user-id file of the image lies open.
 struct EmptyRoot {
     let path: String
     let idMap: IDMap?
@@ -43,6 +43,8 @@ struct EmptyRoot {
     ///   tree's root.
     func fill(_ unpack: (String) async throws -> String) async throws {
         let shift = try idMap.map(IDShift.init)
+        let place = RootPlace(root: path)
+        try await place.recover()
         guard try Directories.names(in: path).isEmpty else {
             throw GodwitError(
                 .nameTaken, "the volume at \(path) is not empty",
@@ -56,7 +58,7 @@ struct EmptyRoot {
             try requireContent(tree)
             try await shift?.apply(to: tree)
             try Task.checkCancellation()
-            try Directories.replaceEmpty(path, by: tree)
+            try await place.take(tree)
         } catch {
             _ = try? await Rm.tree(workshop).check()
             throw error

@@ -12,50 +12,34 @@ package enum RsyncTransfer {
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
         over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        try await telling(stream) {
+        let tool = try await telling(stream) {
             // With a tolerant pass, a tree that is gone would count as one whose files are.
             guard try FileStatus.of(root)?.kind == .directory else {
                 throw GodwitError(.notFound, "there is no volume at \(root)")
             }
             for frame in frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
-        } then: { tool in
-            let session = RsyncSession(
-                tool: tool, stream: stream, volume: nil, tolerant: tolerant
-            ) { progress(TransferProgress(sent: $0)) }
-            try await session.run()
         }
+        try await ToolSession(
+            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+            progress: { progress(TransferProgress(sent: $0)) },
+            conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
+        ).run()
     }
 
     /// Receives into the tree; only below it, whatever the other end says.
     package static func receive(
         into root: String, tolerant: Bool, from stream: any ByteStream
     ) async throws {
-        try await telling(stream) {
+        let tool = try await telling(stream) {
             let configuration = try Rsync.configuration(volume: root)
             return try ConversingTool.start(Rsync.receive(), extra: configuration)
-        } then: { tool in
-            try await RsyncSession(tool: tool, stream: stream, volume: root, tolerant: tolerant)
-                .run()
         }
-    }
-
-    /// Tells the other end if this one cannot even begin.
-    private static func telling(
-        _ stream: any ByteStream, _ begin: () async throws -> ConversingTool,
-        then converse: (ConversingTool) async throws -> Void
-    ) async throws {
-        let tool: ConversingTool
-        do { tool = try await begin() } catch {
-            if let error = error as? GodwitError {
-                try? await stream.write(SessionFrame.failed(error).encoded[...])
-                try? await stream.finish()
-            } else {
-                await stream.cancel()
-            }
-            throw error
-        }
-        try await converse(tool)
+        try await ToolSession(
+            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+            distrust: { try await TreeChanges.distrust($0, below: root) },
+            conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
+        ).run()
     }
 
     /// Paths in frames that hold as many as they can.

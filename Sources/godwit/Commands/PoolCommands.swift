@@ -11,14 +11,16 @@ struct PoolCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a pool.",
             discussion: """
-                The one driver of this version is `directory`; docs/storage.md tells what it
-                needs. Options:
+                Drivers of this version, which docs/storage.md tells more of:
 
-                  source=…  the directory; left out, one below the state directory
-                  size=…    of a filesystem that is made in a file, which this driver refuses
+                  directory  source=… is a directory; left out, one below the state directory
+                  btrfs      source=… is a directory of a mounted btrfs, or a block device that
+                             is empty or has a btrfs; left out, a file below the state
+                             directory, size=… large (a fifth of what is free, at most 30 GiB)
 
-                Example:
+                Examples:
                   godwit pool create fast directory source=/srv/fast
+                  godwit pool create quick btrfs size=20GiB
                 """)
 
         @Argument(help: "The pool's name; moves go to the pool of the same name.")
@@ -80,10 +82,10 @@ struct PoolCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a pool in a file more room.",
             discussion: """
-                Refused for the pools of this version: they have what their filesystem has.
+                For btrfs pools without a source; others have what their filesystem has.
 
                 Example:
-                  godwit pool grow fast 50GiB
+                  godwit pool grow quick 50GiB
                 """)
 
         @Argument(help: "The pool's name.") var name: String

@@ -69,6 +69,7 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
         ("CRIU", facts.criu.map { "\($0.version)" } ?? "missing"),
         ("Runtimes", toolsText(facts.runtimes)),
         ("rsync", facts.rsync.map { "\($0.version)" } ?? "missing"),
+        ("btrfs", facts.btrfs.map { "\($0.version)" } ?? "missing"),
         (
             "Cgroups",
             "version \(facts.cgroup.version): \(controllers)"

@@ -250,6 +250,28 @@ import Testing
             } == [])
     }
 
+    @Test func `btrfs-progs are needed on both hosts where volumes travel by them`() throws {
+        let both = { (comparison: inout Comparison) in
+            comparison.instance.volumes[0].methods = [.btrfs, .rsync]
+            comparison.source.pools[0].driver = "btrfs"
+            comparison.target.pools[0].driver = "btrfs"
+            comparison.source.btrfs = ToolFacts(name: "btrfs", version: Version(6, 2))
+            comparison.target.btrfs = ToolFacts(name: "btrfs", version: Version(6, 2))
+            comparison.target.rsync = nil
+        }
+        #expect(try found { both(&$0) } == [])
+        let finding = try only {
+            both(&$0)
+            $0.target.btrfs = nil
+        }
+        #expect(finding?.mark == "btrfs refusal")
+        let other = try only {
+            both(&$0)
+            $0.target.pools[0].driver = "directory"
+        }
+        #expect(other?.mark == "rsync refusal")
+    }
+
     @Test func `small pipes are a warning for a live move`() throws {
         #expect(try only { $0.target.pipeLimit = .kibibytes(64) }?.mark == "pipes warning")
         #expect(try found(.cold) { $0.target.pipeLimit = .zero } == [])

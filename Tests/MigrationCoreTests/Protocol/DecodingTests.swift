@@ -37,6 +37,15 @@ import Testing
         #expect(try JSONDecoder().decode(TargetRecord.self, from: data) == record)
     }
 
+    @Test func `a method that is not known here is no way of sending, and no error`() throws {
+        let text = #"{"name":"v","used":5,"methods":["teleport","btrfs","rsync"]}"#
+        let facts = try JSONDecoder().decode(VolumeFacts.self, from: Data(text.utf8))
+        #expect(
+            facts == VolumeFacts(name: "v", used: ByteCount(bytes: 5), methods: [.btrfs, .rsync]))
+        #expect(
+            try JSONDecoder().decode(VolumeFacts.self, from: JSONEncoder().encode(facts)) == facts)
+    }
+
     @Test func `an error keeps its words, although errors are equal by code`() throws {
         let error = GodwitError(.noSpace, "a", remedy: "b", cause: "c", findings: [Sample.finding])
         guard case .declined(let read) = try decode(try encoded(.declined(error))).message else {

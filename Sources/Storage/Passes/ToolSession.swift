@@ -2,30 +2,25 @@ import LinuxHost
 import MigrationCore
 import Synchronization
 
-/// One end of one pass of a volume: an rsync here converses with the rsync there.
+/// One end of one pass of a volume: a tool here converses with the tool there.
 ///
-/// Each end tells the other how its rsync ended. Whichever fails, both end: the other's rsync loses
-/// its partner, and both throw the reason that came first.
-struct RsyncSession: Sendable {
-    private let tool: ConversingTool
-    private let stream: any ByteStream
-    /// Where paths that the peer distrusts are; nil at the source's end.
-    private let volume: String?
-    /// Whether files that vanish or change meanwhile are no failure.
-    private let tolerant: Bool
+/// Each end tells the other how its tool ended. Whichever fails, both end, and both throw the
+/// reason that came first.
+struct ToolSession: Sendable {
+    let tool: ConversingTool
+    let stream: any ByteStream
+    /// What has been read of the stream already.
+    let frames: SessionFrameReader
+    /// Whether a tool here loses its partner by the end of what it reads, or has to be killed.
+    var noticesEnd = true
+    /// Takes paths that the peer distrusts; nil where none may come.
+    var distrust: (@Sendable ([[UInt8]]) async throws -> Void)?
     /// Bytes sent so far.
-    private let progress: @Sendable (ByteCount) -> Void
-
-    init(
-        tool: ConversingTool, stream: any ByteStream, volume: String?, tolerant: Bool,
-        progress: @escaping @Sendable (ByteCount) -> Void = { _ in }
-    ) {
-        self.tool = tool
-        self.stream = stream
-        self.volume = volume
-        self.tolerant = tolerant
-        self.progress = progress
-    }
+    var progress: @Sendable (ByteCount) -> Void = { _ in }
+    /// What is to be done once the tool has ended, from how it did and what it said.
+    ///
+    /// Returns nil for success; `linkLost` where the other end must know the reason.
+    let conclude: @Sendable (ExitStatus, String) async -> GodwitError?
 
     /// Returns when both ends are done. Cancelling the task kills the tool and cancels the stream.
     func run() async throws {
@@ -90,7 +85,7 @@ struct RsyncSession: Sendable {
             }
             let status = await tool.child.wait()
             if peerHasFailed.isRaised { peerWasFirst.raise() }
-            let failure = Rsync.failure(status, said: try await said, tolerant: tolerant)
+            let failure = await conclude(status, try await said)
             let frame = failure.map(SessionFrame.failed) ?? .end
             try await stream.write(frame.encoded[...])
             return failure
@@ -103,16 +98,17 @@ struct RsyncSession: Sendable {
 
     /// From the stream to the tool until the peer says that its own has ended, and how.
     private func carryIncoming() async throws -> GodwitError? {
-        var frames = SessionFrameReader(stream)
+        var frames = frames
         var hasEnded = false
         var hasData = false
         while true {
             switch try await frames.next() {
             case .distrust(let paths):
-                guard let volume, !hasData else {
+                guard let distrust, !hasData else {
                     throw SessionFrame.nonsense("paths to distrust in the wrong place")
                 }
-                try await TreeChanges.distrust(paths, below: volume)
+                try await distrust(paths)
+            case .note: throw SessionFrame.nonsense("a note in the wrong place")
             case .data(let bytes):
                 hasData = true
                 // A tool that has ended reads no more; the peer goes on until it has learned of it.
@@ -122,6 +118,7 @@ struct RsyncSession: Sendable {
                 return nil
             case .failed(let failure):
                 peerHasFailed.raise()
+                if !noticesEnd { tool.child.signalGroup(9) }
                 tool.input.close()
                 return failure
             }

@@ -13,6 +13,7 @@ package import MigrationCore
 /// | 2 data | what one rsync says to the other |
 /// | 3 end | empty: this end's rsync is done and content |
 /// | 4 failed | code, message, cause, each ended by a null byte |
+/// | 5 note | JSON that one end of a method says to the other; only before data |
 ///
 /// Each end says 3 or 4 once, as its last. The version belongs to `StreamHello`.
 package enum SessionFrame: Equatable {
@@ -20,6 +21,7 @@ package enum SessionFrame: Equatable {
     case data([UInt8])
     case end
     case failed(GodwitError)
+    case note([UInt8])
 
     static let headerSize = 5
     /// So that a frame and its header fit into one turn of the stream.
@@ -32,6 +34,7 @@ package enum SessionFrame: Equatable {
             case .data(let bytes): (2, bytes)
             case .end: (3, [])
             case .failed(let error): (4, Self.encode(error))
+            case .note(let bytes): (5, bytes)
             }
         precondition(payload.count <= Self.largestPayload, "a frame of \(payload.count) bytes")
         let count = UInt32(payload.count)
@@ -45,6 +48,7 @@ package enum SessionFrame: Equatable {
         case 2: self = .data(payload)
         case 3: self = .end
         case 4: self = .failed(Self.decodeError(payload))
+        case 5 where payload.count <= Int(Limit.passNote.bytes): self = .note(payload)
         default: throw SessionFrame.nonsense("a frame of kind \(kind)")
         }
     }
@@ -73,7 +77,7 @@ package enum SessionFrame: Equatable {
 }
 
 /// Cuts a stream into frames.
-package struct SessionFrameReader {
+package struct SessionFrameReader: Sendable {
     private let stream: any ByteStream
     private var buffer: [UInt8] = []
     private var start = 0

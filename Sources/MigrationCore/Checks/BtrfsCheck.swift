@@ -1,0 +1,32 @@
+/// btrfs-progs on both hosts carry volumes between pools of that kind.
+struct BtrfsCheck: HostCheckable {
+    let name = "btrfs"
+
+    func findings(in comparison: Comparison) -> [Finding] {
+        comparison.volumesTravel(by: .btrfs) ? findings(aboutBoth: comparison) : []
+    }
+
+    func findings(about host: HostFacts, _ place: Place) -> [Finding] {
+        guard host.btrfs == nil, host.pools.contains(where: { $0.driver == "btrfs" }) else {
+            return []
+        }
+        return [
+            Finding(
+                name,
+                cause: "btrfs-progs are not installed on \(place.text), which has a btrfs pool",
+                cure: "install the package btrfs-progs there"
+            )
+        ]
+    }
+}
+
+extension Comparison {
+    /// Whether a volume will travel so: by the best method that the target's pool has as well.
+    func volumesTravel(by method: VolumeMethod) -> Bool {
+        let pool = target.pools.first { $0.name == definition.pool }
+        return instance.volumes.contains { volume in
+            let agreed = volume.methods.first { $0 == .rsync || $0.rawValue == pool?.driver }
+            return agreed == method
+        }
+    }
+}

@@ -1,0 +1,232 @@
+import LinuxHost
+import MigrationCore
+
+/// Makes, opens, grows and removes btrfs pools.
+struct BtrfsMaker: Sendable {
+    let definition: PoolDefinition
+    /// Where a device or a file is mounted.
+    let mountPoint: String
+    /// The filesystem in a file, for pools without a source.
+    var file: String { "\(mountPoint).img" }
+    private var name: String { definition.name }
+
+    /// - Parameter directory: for what is made on this host, below the daemon's state.
+    init(_ definition: PoolDefinition, below directory: String) {
+        self.definition = definition
+        mountPoint = "\(directory)/\(definition.name)"
+    }
+
+    private enum Ground { case directory(String), device(String), file }
+
+    func create() async throws -> PoolDefinition {
+        var made = definition
+        switch try ground() {
+        case .directory(let path):
+            try refuseSize()
+            try Directories.make(path, mode: 0o711)
+            try makeVolumes(below: path)
+        case .device(let device):
+            try refuseSize()
+            if try await BtrfsTools.filesystem(on: device) != "btrfs" {
+                try await makeFilesystem(on: device)
+            }
+            try await mount()
+            try makeVolumes(below: mountPoint)
+        case .file:
+            made.size = try await makeFile()
+            try await mount()
+            try makeVolumes(below: mountPoint)
+        }
+        return made
+    }
+
+    /// Mounts what is not mounted: after a restart of the host nothing is.
+    func open() async throws -> BtrfsPool {
+        let root: String
+        if case .directory(let path) = try ground() {
+            root = path
+        } else {
+            root = mountPoint
+            try await mount()
+        }
+        guard try FileStatus.of("\(root)/volumes")?.kind == .directory else {
+            throw GodwitError(
+                .notFound, "\(root) holds no pool",
+                remedy: "mount its disk there, and start the daemon again")
+        }
+        let pool = BtrfsPool(name: name, path: root)
+        _ = try await pool.facts()
+        try await pool.removeAllLeftovers()
+        return pool
+    }
+
+    func grow(to size: ByteCount) async throws -> PoolDefinition {
+        guard case .file = try ground() else { throw unsizable }
+        let now = try FileStatus.of(file).map { ByteCount(bytes: UInt64($0.size)) } ?? .zero
+        // As large already: an earlier call may have ended in between.
+        guard size >= max(now, definition.size ?? .zero) else {
+            throw GodwitError(
+                .badRequest, "the pool \(name) is larger already",
+                remedy: "give a size above \(shown(now))")
+        }
+        try check(size, more: ByteCount(bytes: size.bytes - now.bytes))
+        try await mount()
+        guard let mounted = try MountedFilesystem.at(mountPoint) else {
+            throw GodwitError(.notFound, "nothing is mounted at \(mountPoint)")
+        }
+        try SparseFile.setSize(size, of: file)
+        try await Losetup.see(mounted.device).check()
+        try await Btrfs.grow(mountPoint).check()
+        var grown = definition
+        grown.size = size
+        return grown
+    }
+
+    /// - Throws: `busy` if volumes are in it.
+    func destroy() async throws {
+        if let source = definition.source, try FileStatus.following(source)?.kind == .directory {
+            return try DirectoryPool.destroy(at: source, isOurs: false)
+        }
+        if try await isThere() {
+            try await mount()
+            let volumes = "\(mountPoint)/volumes"
+            let left = try Directories.names(in: volumes)
+            guard left.isEmpty else {
+                throw GodwitError(
+                    .busy, "\(volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
+                    remedy: "see whether it is still wanted, and remove it")
+            }
+            try Directories.removeEmpty(volumes)
+            try await Mount.unmount(mountPoint).check()
+        }
+        if definition.source == nil {
+            for path in [file, unfinished] where SmallFile.exists(path) {
+                try SmallFile.remove(path)
+            }
+        }
+        try Directories.removeEmpty(mountPoint)
+    }
+
+    /// Whether there is a filesystem, mounted or not, that may hold volumes.
+    private func isThere() async throws -> Bool {
+        if try MountedFilesystem.at(mountPoint) != nil { return true }
+        guard let device = definition.source else { return SmallFile.exists(file) }
+        return try await BtrfsTools.filesystem(on: device) == "btrfs"
+    }
+
+    private func ground() throws -> Ground {
+        guard let source = definition.source else { return .file }
+        guard source.hasPrefix("/") else {
+            throw GodwitError(
+                .badRequest,
+                "the source \"\(source.prefix(200))\" of pool \(name) is not absolute",
+                remedy: "give the path from / on, as the daemon's host knows it")
+        }
+        switch try FileStatus.following(source)?.kind {
+        case .blockDevice: return .device(source)
+        case .directory, nil:
+            let parent = try nearestDirectory(of: source)
+            let filesystem = try FilesystemFacts.of(parent).type
+            guard filesystem == "btrfs" else {
+                throw GodwitError(
+                    .badRequest, "\(source) lies on \(filesystem), not on btrfs",
+                    remedy: "name a directory of a mounted btrfs or a block device, "
+                        + "or leave the source out")
+            }
+            return .directory(source)
+        default:
+            throw GodwitError(
+                .badRequest, "\(source) is neither a directory nor a block device",
+                remedy: "leave the source out: a filesystem in a file is made then")
+        }
+    }
+
+    private func nearestDirectory(of path: String) throws -> String {
+        try FileStatus.following(path) != nil
+            ? path : nearestDirectory(of: Directories.parent(of: path))
+    }
+
+    private var unfinished: String { "\(file).new" }
+
+    /// A file that has the final name holds a whole filesystem.
+    private func makeFile() async throws -> ByteCount {
+        if let status = try FileStatus.of(file) { return ByteCount(bytes: UInt64(status.size)) }
+        let parent = Directories.parent(of: file)
+        try Directories.make(parent, mode: 0o711)
+        let free = try FilesystemFacts.of(parent).available
+        let fifth = ByteCount.mebibytes((free.bytes / 5) >> 20)
+        let size = definition.size ?? min(max(fifth, Limit.smallestPool), Limit.defaultPool)
+        try check(size, more: size)
+        if SmallFile.exists(unfinished) { try SmallFile.remove(unfinished) }
+        try SparseFile.setSize(size, of: unfinished)
+        try await makeFilesystem(on: unfinished)
+        try Directories.rename(unfinished, to: file)
+        return size
+    }
+
+    private func check(_ size: ByteCount, more: ByteCount) throws {
+        guard (Limit.smallestPool...Limit.largestPool).contains(size) else {
+            throw GodwitError(
+                .limitExceeded,
+                "a pool of \(shown(size)) is not from \(shown(Limit.smallestPool)) to "
+                    + shown(Limit.largestPool),
+                remedy: "give another size")
+        }
+        let free = try FilesystemFacts.of(Directories.parent(of: file)).available
+        guard more <= free else {
+            throw GodwitError(
+                .noSpace, "\(shown(free)) are free for the pool \(name), not \(shown(more))",
+                remedy: "give a smaller size, or free space below \(Directories.parent(of: file))")
+        }
+    }
+
+    private func makeFilesystem(on path: String) async throws {
+        let command = MakeBtrfs.filesystem(on: path, label: "godwit-\(name)")
+        let result = try await command.run()
+        guard !result.status.isSuccess else { return }
+        throw GodwitError(
+            .badRequest, "no btrfs could be made on \(path)",
+            remedy: "name a device that is empty (`wipefs` makes it so) and in no use",
+            cause: command.failure(of: result).cause)
+    }
+
+    private func mount() async throws {
+        if let mounted = try MountedFilesystem.at(mountPoint) {
+            guard mounted.type == "btrfs" else {
+                throw GodwitError(
+                    .busy, "\(mountPoint) has a \(mounted.type) mounted",
+                    remedy: "unmount it, and start the daemon again")
+            }
+            return
+        }
+        try Directories.make(mountPoint, mode: 0o711)
+        let path = definition.source ?? file
+        let command = Mount.filesystem(
+            "btrfs", on: path, at: mountPoint, isFile: definition.source == nil)
+        let result = try await command.run()
+        guard result.status.isSuccess else {
+            throw GodwitError(
+                .toolFailed, "\(path) could not be mounted for the pool \(name)",
+                remedy: "see that it is there and whole (`btrfs check`)",
+                cause: command.failure(of: result).cause)
+        }
+        try Directories.setMode(0o711, of: mountPoint)
+    }
+
+    private func makeVolumes(below path: String) throws {
+        // By which `open` knows it again.
+        try Directories.make("\(path)/volumes", mode: 0o711)
+    }
+
+    private func refuseSize() throws {
+        guard definition.size == nil else { throw unsizable }
+    }
+
+    private var unsizable: GodwitError {
+        GodwitError(
+            .badRequest, "the pool \(name) has no size of its own",
+            remedy: "leave the size out: it takes what its filesystem has")
+    }
+}
+
+private func shown(_ size: ByteCount) -> String { "\(size.bytes >> 20) MiB" }

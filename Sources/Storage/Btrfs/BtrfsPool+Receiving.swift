@@ -1,0 +1,108 @@
+import LinuxHost
+package import MigrationCore
+import Synchronization
+
+extension BtrfsPool: VolumeReceiving {
+    package func receiveWhileRunning(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        let root = try layout.usablePath(of: volume)
+        guard method == .btrfs else {
+            return try await RsyncTransfer.receive(into: root, tolerant: true, from: stream)
+        }
+        let place = layout.place(of: volume)
+        let (frames, note, tool) = try await telling(stream) {
+            let held = try await blocking { [self] in try snapshots(heldOf: volume) }
+            try await PassNote.write(
+                PassNote.FromTarget(
+                    streams: await BtrfsTools.newestStream(),
+                    snapshots: held.map(\.subvolume.origin)), to: stream)
+            var frames = SessionFrameReader(stream)
+            let note = try await PassNote.readFromSource(&frames)
+            return (frames, note, try ConversingTool.start(Btrfs.receive(into: place)))
+        }
+        do {
+            try await ToolSession(
+                tool: tool, stream: stream, frames: frames, noticesEnd: false,
+                conclude: { [self] status, said in
+                    if let failure = Btrfs.failure(status, said: said) { return failure }
+                    do { try await blocking { try self.take(note, for: volume) } } catch {
+                        return .told(error)
+                    }
+                    return nil
+                }
+            ).run()
+        } catch {
+            try? await blocking { try Subvolume.remove("\(place)/\(note.name)") }
+            throw error
+        }
+    }
+
+    package func receiveAfterCheckpoint(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        let root = try layout.usablePath(of: volume)
+        guard method == .btrfs else {
+            return try await RsyncTransfer.receive(into: root, tolerant: false, from: stream)
+        }
+        try await DeltaSession(stream: stream) { [self] note in
+            try await blocking { [self] in try applier(for: note, of: volume) }
+        } finished: { [self] note in
+            memories.withLock { $0[volume, default: PassMemory()].current = note.uuid }
+        }.run()
+    }
+
+    package func cleanUpAfterReceiving(_ volume: String) async throws {
+        _ = try layout.usablePath(of: volume)
+        memories.withLock { $0[volume] = nil }
+        try await removePasses(of: volume)
+    }
+
+    /// The volume becomes what has arrived, which is kept as the base of deltas.
+    private func take(_ note: PassNote.FromSource, for volume: String) throws {
+        let path = "\(layout.place(of: volume))/\(note.name)"
+        guard let arrived = try Subvolume.at(path), arrived.isReadOnly,
+            arrived.origin == note.uuid
+        else { throw SessionFrame.nonsense("another snapshot than was said") }
+        try put(path, inPlaceOf: volume, modified: note.modified)
+        memories.withLock { memories in
+            memories[volume, default: PassMemory()].current = note.uuid
+            memories[volume]?.bases[note.uuid] = path
+        }
+    }
+
+    /// Prepares the volume for a delta: it has to be what the delta builds upon.
+    private func applier(
+        for note: PassNote.FromSource, of volume: String
+    ) throws -> SendStreamApplier {
+        guard let parent = note.parent else { throw SessionFrame.nonsense("a delta of nothing") }
+        let memory = memories.withLock { $0[volume] } ?? PassMemory()
+        let base: String
+        if let known = memory.bases[parent] {
+            base = known
+            // An earlier delta was interrupted.
+            if memory.current != parent { try put(known, inPlaceOf: volume) }
+        } else {
+            guard memory.current == parent else {
+                throw SessionFrame.nonsense("a delta of a snapshot that is not here")
+            }
+            base = "\(layout.place(of: volume))/\(PassNote.newName())"
+            _ = try snapshot(volume, to: base)
+        }
+        memories.withLock { memories in
+            memories[volume, default: PassMemory()].current = nil
+            memories[volume]?.bases[parent] = base
+        }
+        return try SendStreamApplier(
+            root: layout.path(of: volume), base: base, uuid: note.uuid, parent: parent)
+    }
+}
+
+extension BtrfsPool: VolumeDigesting {
+    package func digest(of volume: String, mapped: Set<String>) async throws -> String {
+        try await passes.digest(
+            of: volume, at: layout.usablePath(of: volume), mapped: mapped)
+    }
+
+    package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}

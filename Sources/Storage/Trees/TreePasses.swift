@@ -1,0 +1,119 @@
+import LinuxHost
+import MigrationCore
+import Synchronization
+
+/// What every pool whose volumes are mounted trees can do: the two passes by rsync, whether a tree
+/// has changed since the first, and digests.
+///
+/// What is remembered between the passes may be lost and only costs time.
+final class TreePasses: Sendable {
+    private let memories = Mutex<[String: Memory]>([:])
+
+    private struct Memory: Sendable {
+        /// Before the earliest first pass began.
+        var firstPass: FileTime?
+        var digest: TreeDigest?
+        /// The other half has the files of a snapshot of it: sizes and times prove nothing.
+        var hasSentSnapshot = false
+    }
+
+    /// Every file has changed since.
+    private static let beforeAll = FileTime(seconds: 0)
+
+    func sendWhileRunning(
+        _ volume: String, at root: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
+        let start = FileTime.now().earlier(byMilliseconds: 100)
+        let earlier = memories.withLock { memories in
+            let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
+            let earlier = hasSentSnapshot ? Self.beforeAll : memories[volume]?.firstPass
+            // What an earlier, broken pass has sent may have changed before this one began.
+            memories[volume, default: Memory()].firstPass =
+                hasSentSnapshot ? start : min(earlier ?? start, start)
+            return earlier
+        }
+        let distrusted = try await suspects(below: root, since: earlier, mapped: [])
+        try await RsyncTransfer.send(
+            root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+        memories.withLock { $0[volume]?.hasSentSnapshot = false }
+    }
+
+    /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
+    /// content is compared, but for the first.
+    func sendSnapshot(
+        of volume: String, at tree: String, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let isFirst = memories.withLock { memories in
+            let isFirst = memories[volume]?.hasSentSnapshot != true
+            memories[volume, default: Memory()].hasSentSnapshot = true
+            return isFirst
+        }
+        let distrusted = try await suspects(
+            below: tree, since: isFirst ? nil : Self.beforeAll, mapped: [])
+        try await RsyncTransfer.send(
+            tree, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
+    }
+
+    /// What the trees would take if they shared nothing.
+    static func used(by trees: [String]) async throws -> ByteCount {
+        var used = ByteCount.zero
+        for tree in trees { used += try await TreeUse.bytes(below: tree) }
+        return used
+    }
+
+    func hasChanged(
+        _ volume: String, at root: String, mapped: Set<String>
+    ) async throws -> Bool {
+        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.firstPass }) else {
+            return true
+        }
+        return try await TreeChanges.areThereAny(below: root, since: start)
+    }
+
+    /// A changed file may keep its size and its modification time (set back, or within one tick of
+    /// the clock), and rsync would pass it over. Its inode's change time tells: such files are
+    /// named to the target, which makes rsync compare their content. Without a first pass in
+    /// memory, all files are.
+    func sendAfterCheckpoint(
+        _ volume: String, at root: String, mapped: Set<String>, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let start = memories.withLock { $0[volume]?.firstPass } ?? FileTime(seconds: .min)
+        let distrusted = try await suspects(below: root, since: start, mapped: mapped)
+        try await RsyncTransfer.send(
+            root, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
+    }
+
+    func cleanUpAfterSending(_ volume: String) {
+        memories.withLock { memories in
+            memories[volume]?.firstPass = nil
+            memories[volume]?.hasSentSnapshot = false
+        }
+    }
+
+    func digest(of volume: String, at root: String, mapped: Set<String>) async throws -> String {
+        let digest = memories.withLock { memories in
+            let digest = memories[volume]?.digest ?? TreeDigest()
+            memories[volume, default: Memory()].digest = digest
+            return digest
+        }
+        return try await digest.digest(of: root, mapped: mapped)
+    }
+
+    func forgetDigest(of volume: String) { memories.withLock { $0[volume]?.digest = nil } }
+    func forget(_ volume: String) { memories.withLock { _ = $0.removeValue(forKey: volume) } }
+
+    func rename(_ volume: String, to newName: String) {
+        memories.withLock { $0[newName] = $0.removeValue(forKey: volume) }
+    }
+
+    private func suspects(
+        below root: String, since start: FileTime?, mapped: Set<String>
+    ) async throws -> [[UInt8]] {
+        guard let start else { return [] }
+        return try await TreeChanges.suspects(below: root, changedSince: start, mapped: mapped)
+    }
+}

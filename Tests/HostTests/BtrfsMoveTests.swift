@@ -1,0 +1,77 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import TestSupport
+import Testing
+
+/// Volumes that move between btrfs pools, and between these and others, with the real daemon.
+@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(3)))
+struct HostBtrfsMoveTests {
+    @Test func `a container that writes moves between btrfs pools and back without a record lost`()
+        async throws
+    {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            for host in ["a", "b"] {
+                try await lab.check(host, ["pool", "create", "fast", "btrfs", "size=1GiB"])
+            }
+            try await withRoot { root in
+                try await lab.check(
+                    "a", ["launch", root, "web", "--pool", "fast", "--", RecordProgram.path])
+            }
+            var records = 0
+            for (source, target) in [("a", "b"), ("b", "a")] {
+                let before = try await RecordProgram.verify("web", on: source, of: lab)
+                #expect(before.isWhole && before.records > records, "\(before)")
+                let plan = try await lab.check(
+                    source, ["move", "web", "host-\(target):", "--dry-run"])
+                #expect(plan.contains("what changed in volume web by btrfs"))
+                let moved = try await lab.move("web", from: source, to: target)
+                let after = try await RecordProgram.verify("web", on: target, of: lab)
+                #expect(after.isWhole && after.records > before.records, "\(after)")
+                records = after.records
+                figure(
+                    "\(source) to \(target): \(after.records) records, "
+                        + "\(moved.downtimeMilliseconds ?? 0) ms, \(moved.downtime), \(moved.bytes)"
+                )
+                let beside = "/var/lib/godwit/pools/fast/volumes"
+                #expect(try await lab.host(target).check(["ls", "\(beside)/web"]) == "rootfs\n")
+                #expect(try await lab.host(source).check(["ls", beside]) == "")
+            }
+            // Found again by the next daemon, and removed with the last instance.
+            try await lab.stopDaemon(on: "a")
+            try await lab.startDaemon(on: "a")
+            #expect(try await RecordProgram.verify("web", on: "a", of: lab).isWhole)
+            try await lab.check("a", ["pool", "grow", "fast", "2GiB"])
+            try await lab.check("a", ["delete", "web", "--force"])
+            try await lab.check("a", ["pool", "delete", "fast"])
+            let left = try await lab.host("a").check(["ls", "/var/lib/godwit/pools"])
+            #expect(!left.contains("fast"))
+        }
+    }
+
+    @Test func `a volume moves from btrfs to a directory`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await lab.check("a", ["pool", "create", "fast", "btrfs", "size=1GiB"])
+            try await lab.check("b", ["pool", "create", "fast", "directory"])
+            try await moving.launch(["--pool", "fast"])
+            _ = try await lab.move("web", from: "a", to: "b")
+            try await moving.whole(on: "b", after: 2)
+        }
+    }
+
+    private func withRoot(_ body: (String) async throws -> Void) async throws {
+        let path = NSTemporaryDirectory() + "godwit-records-\(UUID().uuidString.prefix(8))"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try await RecordProgram.makeRoot(at: path)
+        try FileManager.default.createDirectory(
+            atPath: path + "/data", withIntermediateDirectories: true)
+        try await body(path)
+    }
+
+    /// For whoever reads the log.
+    private func figure(_ text: String) {
+        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
+    }
+}
