@@ -68,7 +68,7 @@ let package = Package(
         module("LinuxHost", ["MigrationCore", "CLinux", "CXXHash", "CLZ4"]),
         module("Pages", ["MigrationCore", "LinuxHost"]),
         module("Instances", ["MigrationCore", "LinuxHost", "Pages"]),
-        module("Storage", ["MigrationCore", "LinuxHost"]),
+        module("Storage", ["MigrationCore", "LinuxHost", crypto]),
         module(
             "Wire",
             [
@@ -120,7 +120,7 @@ let package = Package(
         tests("LinuxHost", ["LinuxHost", "CLinux"]),
         tests("Pages", ["Pages", "LinuxHost", "MigrationCore"]),
         tests("Instances", ["Instances", "Pages", "LinuxHost", "MigrationCore"]),
-        tests("Storage", ["Storage", "LinuxHost", "MigrationCore"]),
+        tests("Storage", ["Storage", "LinuxHost", "MigrationCore", crypto]),
         tests("Wire", ["Wire", "MigrationCore", nioCore, nioPosix, nioSSL, crypto]),
         tests(
             "Engine",

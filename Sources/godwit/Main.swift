@@ -57,6 +57,7 @@ struct Godwit: AsyncParsableCommand {
             MigrationsCommand.self,
             MigrationCommand.self,
             ForwardCommand.self,
+            ImageCommand.self,
             PoolCommand.self,
             ResolveCommand.self,
             CheckCommand.self,

@@ -20,6 +20,8 @@ final class FakeHost: HostControl {
         var snapshots: [String: [SnapshotView]] = [:]
         var restored: [String] = []
         var copies: [CopyRequest] = []
+        var images: [ImageView] = []
+        var exports: [String] = []
         var moveGates: [String: AsyncStream<Void>.Continuation] = [:]
         var refusesCancel = false
         /// What `information` throws.

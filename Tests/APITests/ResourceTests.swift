@@ -32,7 +32,8 @@ import Testing
     @Test func `a launch carries all it was asked for`() async throws {
         try await RunningServer.with { server in
             let request = LaunchRequest(
-                name: try InstanceName("new"), rootPath: "/images/redis", command: ["redis", "-v"],
+                name: try InstanceName("new"), root: .path("/images/redis"),
+                command: ["redis", "-v"],
                 environment: ["A=1"], workingDirectory: "/srv", userID: 7, groupID: 8,
                 limits: ResourceLimits(memory: .gibibytes(1), cpuMillis: 500, processes: 9),
                 isPrivileged: true,
@@ -55,7 +56,8 @@ import Testing
             #expect(json["operation"] == .string("/1.0/operations/\(id)"))
             #expect(try await server.client.wait(id).error == nil)
             let launched = server.host.state.withLock(\.launched)
-            let expected = LaunchRequest(name: try InstanceName("tiny"), rootPath: "/images/tiny")
+            let expected = LaunchRequest(
+                name: try InstanceName("tiny"), root: .path("/images/tiny"))
             #expect(launched == [expected])
         }
     }
@@ -176,6 +178,51 @@ import Testing
             let wrong = try await server.ask(
                 "POST", "/1.0/storage-pools", #"{"name": "a", "driver": "floppy"}"#)
             #expect(wrong.status == 400)
+        }
+    }
+
+    @Test func `images are imported, shown, exported and deleted`() async throws {
+        try await RunningServer.with { server in
+            let (client, redis) = (server.client, try ImageName("redis"))
+            let made = try await client.importImage(ImageImport(path: "/r", alias: redis))
+            #expect(made == (try Sample.image(alias: redis)))
+            #expect(try await client.images() == [made])
+            #expect(try await client.image(ImageName("1111")) == made)
+            try await client.exportImage(redis, to: "/x.tar")
+            #expect(server.host.state.withLock(\.exports) == ["111111111111 to /x.tar"])
+            let (_, json) = try await server.ask("GET", "/1.0/images/redis")
+            let shown = json["metadata"]
+            #expect(shown?["fingerprint"]?.text == String(repeating: "1", count: 64))
+            #expect(shown?["architecture"]?.text == "x86_64")
+            #expect(shown?["size"] == .integer(3_072))
+            try await client.deleteImage(redis)
+            #expect(await code { _ = try await client.image(redis) } == .notFound)
+            let wrong = await code {
+                _ = try await client.importImage(ImageImport(path: "/r", tag: "wrong"))
+            }
+            #expect(wrong == .badRequest)
+            let bad = try await server.ask("GET", "/1.0/images/a%20b")
+            #expect(bad.status == 400)
+        }
+    }
+
+    @Test func `a launch names an image as Incus does, or a path, never both`() async throws {
+        try await RunningServer.with { server in
+            let image = try ImageName("redis")
+            try await server.client.launch(
+                LaunchRequest(name: try InstanceName("one"), root: .image(image)))
+            let body = { (rest: String) in "{\"name\": \"two\", \(rest)}" }
+            let source = #""source": {"type": "image", "fingerprint": "redis"}"#
+            let (status, json) = try await server.ask("POST", "/1.0/instances", body(source))
+            #expect(status == 202)
+            _ = try await server.client.wait(json["metadata"]?["id"]?.text ?? "")
+            let roots = server.host.state.withLock(\.launched).map(\.root)
+            #expect(roots == [.image(image), .image(image)])
+            for rest in [#""pool": "a""#, #""root": "/a", "# + source, #""source": {"type": "a"}"#]
+            {
+                let (status, _) = try await server.ask("POST", "/1.0/instances", body(rest))
+                #expect(status == 400, "\(rest)")
+            }
         }
     }
 

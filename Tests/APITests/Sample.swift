@@ -45,6 +45,24 @@ enum Sample {
         return InstanceView(definition: definition, observation: observation, migration: nil)
     }
 
+    static func image(alias: ImageName?) throws -> ImageView {
+        let blobs = try ["1", "2", "3"].map {
+            ImageBlob(
+                digest: try BlobDigest("sha256:" + String(repeating: $0, count: 64)),
+                size: .kibibytes(1))
+        }
+        let image = StoredImage(
+            manifest: blobs[0], config: blobs[1],
+            layers: [
+                ImageLayer(blob: blobs[2], contentDigest: blobs[1].digest, compression: .gzip)
+            ],
+            architecture: "amd64", created: nil, origin: .layout,
+            defaults: ImageDefaults(command: ["redis-server"], environment: ["A=1"]))
+        return ImageView(
+            image: image, aliases: alias.map { [$0] } ?? [],
+            imported: Timestamp(milliseconds: 1_795_253_654_334))
+    }
+
     static func id(_ number: Int) throws -> MigrationID {
         let digits = String(number, radix: 16)
         return try MigrationID(String(repeating: "0", count: 32 - digits.count) + digits)

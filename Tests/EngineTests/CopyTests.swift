@@ -12,7 +12,7 @@ import Testing
                 bridge: "br0", addresses: ["10.0.0.5/24"], gateways: ["10.0.0.1"])
             let service = try world.a.service
             try await service.launch(
-                LaunchRequest(name: web, rootPath: "/image", interfaces: [bridge]))
+                LaunchRequest(name: web, root: .path("/image"), interfaces: [bridge]))
             try await body(world, service)
         }
     }

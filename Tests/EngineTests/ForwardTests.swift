@@ -9,7 +9,7 @@ import Testing
 
     private func run(_ body: (World) async throws -> Void) async throws {
         try await World.run(hasInstance: false) { world in
-            let request = LaunchRequest(name: web, rootPath: "/image", interfaces: [Self.bridge])
+            let request = LaunchRequest(name: web, root: .path("/image"), interfaces: [Self.bridge])
             try await world.a.service.launch(request)
             try await body(world)
         }
@@ -119,7 +119,7 @@ import Testing
         try await run { world in
             _ = try await world.move { $0.forwardSeconds = 600 }
             try await world.settled()
-            let request = LaunchRequest(name: web, rootPath: "/image", interfaces: [Self.bridge])
+            let request = LaunchRequest(name: web, root: .path("/image"), interfaces: [Self.bridge])
             try await world.a.service.launch(request)
             _ = try await world.a.service.endDueForwards()
             #expect(try await world.a.service.forwards().count == 1)

@@ -6,7 +6,7 @@ import Testing
     @Test func `a launch fills in what was left out`() async throws {
         try await World.run(hasInstance: false) { world in
             let service = try world.a.service
-            var request = LaunchRequest(name: web, rootPath: "/image")
+            var request = LaunchRequest(name: web, root: .path("/image"))
             request.environment = ["A=mine", "C=3"]
             request.interfaces = [InterfaceRequest(bridge: "br0", addresses: ["10.0.0.5/24"])]
             try await service.launch(request)
@@ -30,11 +30,11 @@ import Testing
         try await World.run(hasInstance: false) { world in
             let service = try world.a.service
             await #expect(throws: GodwitError(.notFound, "")) {
-                try await service.launch(LaunchRequest(name: web, rootPath: "/missing"))
+                try await service.launch(LaunchRequest(name: web, root: .path("/missing")))
             }
             #expect(try await service.instances().isEmpty)
             #expect(world.a.pool.names.isEmpty)
-            try await service.launch(LaunchRequest(name: web, rootPath: "/image", starts: false))
+            try await service.launch(LaunchRequest(name: web, root: .path("/image"), starts: false))
             #expect(try await service.instance(web).observation.status == .stopped)
         }
     }
@@ -43,10 +43,10 @@ import Testing
         try await World.run { world in
             let service = try world.a.service
             await #expect(throws: GodwitError(.nameTaken, "")) {
-                try await service.launch(LaunchRequest(name: web, rootPath: "/image"))
+                try await service.launch(LaunchRequest(name: web, root: .path("/image")))
             }
             #expect(world.a.pool.content("web") == "files of /image")
-            var request = LaunchRequest(name: name("big"), rootPath: "/image")
+            var request = LaunchRequest(name: name("big"), root: .path("/image"))
             request.command = Array(repeating: "x", count: Limit.commandWords + 1)
             await #expect(throws: GodwitError(.limitExceeded, "")) {
                 try await service.launch(request)

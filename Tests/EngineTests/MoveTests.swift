@@ -123,7 +123,7 @@ import Testing
 
     @Test func `what the checks refuse is refused before anything is touched`() async throws {
         try await World.run { world in
-            try await world.b.service.launch(LaunchRequest(name: web, rootPath: "/other"))
+            try await world.b.service.launch(LaunchRequest(name: web, root: .path("/other")))
             let request = MoveRequest(name: web, remote: try RemoteName("b"))
             let preview = try await world.a.service.planMove(request)
             #expect(preview.plan == nil)

@@ -99,7 +99,7 @@ import Testing
             world.a.poolMaker.faults.set("destroy", nil)
             try await world.a.service.deletePool("fast")
             try await world.a.service.createPool(fast)
-            var request = LaunchRequest(name: try InstanceName("other"), rootPath: "/image")
+            var request = LaunchRequest(name: try InstanceName("other"), root: .path("/image"))
             request.pool = "fast"
             request.starts = false
             try? await world.a.service.launch(request)

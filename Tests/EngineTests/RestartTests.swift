@@ -144,7 +144,7 @@ import Testing
             world.network.isDown = true
             await world.a.kill()
             try world.a.start()
-            try await world.a.service.launch(LaunchRequest(name: web, rootPath: "/new"))
+            try await world.a.service.launch(LaunchRequest(name: web, root: .path("/new")))
             await world.a.kill()
             try world.a.start()
             world.network.isDown = false

@@ -87,6 +87,19 @@ import Testing
         }
     }
 
+    @Test func `a state that is much larger than was said ends the move`() async throws {
+        try await World.run { world in
+            let request = SnapshotRequest(instance: web, isStateful: true)
+            _ = try await world.a.service.createSnapshot(request)
+            let id = try #require(try known(world.a).first?.state?.id)
+            world.a.states.kept.withLock { $0[id] = [UInt8](repeating: 1, count: 17 << 20) }
+            #expect(await world.failure()?.code == .protocolViolation)
+            try await world.settled()
+            try world.expectOneCopy(on: world.a)
+            #expect(world.b.states.count == 0)
+        }
+    }
+
     @Test func `they belong to the instance's new name`() async throws {
         try await run { world in
             _ = try await world.move { $0.newName = name("shop") }

@@ -136,6 +136,29 @@ import Testing
         #expect(code(.signalled(9), "") == .toolFailed)
     }
 
+    @Test func `tar writes and reads what images are made of`() {
+        #expect(
+            Tar.extract(layer: "/l", into: "/b").description
+                == Tar.extract("/l", into: "/b").description + " --exclude=.wh.*")
+        #expect(Tar.list("/a:b").description == "tar --list --file=/a:b --force-local")
+        #expect(
+            Tar.create("/t").description == """
+                tar --create --file=- --directory=/t --sort=name --format=posix \
+                --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime \
+                --numeric-owner --xattrs --xattrs-include=* --acls --sparse \
+                --sparse-version=0.0 .
+                """)
+        #expect(
+            Tar.pack(layout: "/l", into: "/a").description == """
+                tar --create --file=/a --force-local --directory=/l --dereference --sort=name \
+                --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 oci-layout \
+                index.json blobs
+                """)
+        #expect(Gzip.decompress("-a").description == "gzip --decompress --stdout -- -a")
+        #expect(Zstd.decompress("a").description == "zstd --decompress --stdout --quiet -- a")
+        #expect(Xz.decompress("a").description == "xz --decompress --stdout -- a")
+    }
+
     @Test func `rsync's ends are told apart`() {
         let vanished = """
             file has vanished: "/p/v/a"

@@ -19,7 +19,7 @@ import godwit
             """
         let request = try Reading.launch(words(line))
         let expected = LaunchRequest(
-            name: try InstanceName("db"), rootPath: "/images/redis",
+            name: try InstanceName("db"), root: .path("/images/redis"),
             command: ["redis-server", "--port", "1"], environment: ["A=1", "B=x=y"],
             workingDirectory: "/srv", userID: 7, groupID: 8,
             limits: ResourceLimits(memory: .mebibytes(512), cpuMillis: 1500, processes: 10),
@@ -121,14 +121,23 @@ import godwit
 
     @Test func `a launch with nothing but root and name`() throws {
         let request = try Reading.launch(words("launch /images/redis db"))
-        let expected = LaunchRequest(name: try InstanceName("db"), rootPath: "/images/redis")
+        let expected = LaunchRequest(name: try InstanceName("db"), root: .path("/images/redis"))
         #expect(request == expected)
     }
 
     @Test func `a relative root is made absolute for the daemon`() throws {
         let request = try Reading.launch(words("launch images/redis db"))
-        #expect(request.rootPath.hasPrefix("/"))
-        #expect(request.rootPath.hasSuffix("/images/redis"))
+        guard case .path(let path) = request.root else {
+            Issue.record("a path was taken for an image: \(request.root)")
+            return
+        }
+        #expect(path.hasPrefix("/"))
+        #expect(path.hasSuffix("/images/redis"))
+    }
+
+    @Test func `a word without a slash names an image`() throws {
+        let request = try Reading.launch(words("launch redis-7 db"))
+        #expect(request.root == .image(try ImageName("redis-7")))
     }
 
     @Test func `a move with everything`() throws {
@@ -191,11 +200,13 @@ import godwit
         ("stop db --timeout -1", "--timeout"), ("exec db", "--"),
         ("resolve db", "--keep-here"), ("resolve db --keep-here --gone", "one of"),
         ("migration show 12", "32 hexadecimal"), ("list --format xml", "--format"),
-        ("fly", "fly"), ("snapshot db/snap0", "a letter first"),
+        ("snapshot db/snap0", "a letter first"),
         ("snapshot db .x", "letter or digit first"), ("snapshot db --expires 0", "7d"),
         ("snapshot db --expires 11000d", "ten years"), ("delete db/", "snapshot name"),
         ("restore db", "snapshot"), ("copy db", "new-name"), ("copy db a/b", "a letter first"),
         ("copy db a --no-address --keep-addresses", "exclude each other"),
+        ("image import", "path"), ("image import a b/c", "64 letters"),
+        ("image export a", "path"), ("image delete ..", "64 letters"), ("fly", "fly"),
     ])
     func `a wrong line is refused with what was expected`(line: String, text: String) throws {
         let refusal = try #require(Reading.refusal(words(line)), "\(line) was read")

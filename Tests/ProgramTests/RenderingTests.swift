@@ -206,7 +206,10 @@ import godwit
                     addresses: ["10.0.0.5/24"], gateways: ["10.0.0.1"])
             ],
             mounts: [MountDefinition(hostPath: "/srv", path: "/data", isReadOnly: true)],
-            created: Timestamp(milliseconds: 1_795_253_654_334))
+            created: Timestamp(milliseconds: 1_795_253_654_334),
+            image: InstanceImage(
+                digest: try BlobDigest("sha256:" + String(repeating: "5e", count: 32)),
+                name: try ImageName("redis")))
         let observation = InstanceObservation(
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
@@ -227,6 +230,7 @@ import godwit
                 Status:          running
                 Kind:            oci
                 Created:         2026-11-21 09:34:14 UTC
+                Image:           redis (sha256:5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e)
                 Command:         sh -c 'echo it'\''s'
                 User:            0:0 in /
                 PID:             42
@@ -248,6 +252,44 @@ import godwit
             listText([view]) == """
                 NAME  STATUS   ADDRESSES    PROCESSES  MEMORY
                 web   running  10.0.0.5/24  2          12 MiB
+                """)
+    }
+
+    @Test func `an image is shown with what it says`() throws {
+        let blobs = try ["5e", "a1", "b2"].map { digits in
+            ImageBlob(
+                digest: try BlobDigest("sha256:" + String(repeating: digits, count: 32)),
+                size: .mebibytes(3))
+        }
+        let image = StoredImage(
+            manifest: blobs[0], config: blobs[1],
+            layers: [
+                ImageLayer(blob: blobs[2], contentDigest: blobs[2].digest, compression: .none)
+            ],
+            architecture: "amd64", created: nil, origin: .layout,
+            defaults: ImageDefaults(command: ["a b", "c"], environment: ["A=1"], user: "7"))
+        let view = ImageView(
+            image: image, aliases: [try ImageName("redis"), try ImageName("redis-7")],
+            imported: Timestamp(milliseconds: 1_795_253_654_334), instances: [])
+        #expect(
+            imagesText([view]) == """
+                NAME           DIGEST        ARCHITECTURE  LAYERS  SIZE   IMPORTED
+                redis redis-7  5e5e5e5e5e5e  amd64         1       9 MiB  2026-11-21 09:34:14
+                """)
+        #expect(imagesText([]).contains("godwit image import"))
+        #expect(
+            imageText(view) == """
+                Name:          redis redis-7
+                Digest:        \(blobs[0].digest)
+                Made of:       an OCI image layout
+                Architecture:  amd64
+                Size:          9 MiB
+                Imported:      2026-11-21 09:34:14 UTC
+                Command:       'a b' c
+                Environment:   A=1
+                User:          7
+                Layer:         \(blobs[2].digest), 3 MiB
+                Instances:     none
                 """)
     }
 

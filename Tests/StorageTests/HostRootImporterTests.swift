@@ -136,7 +136,7 @@ struct HostRootImporterTests {
         ("cut.tar.gz", "could not be unpacked as a tar archive"),
         ("pipe", "neither a directory nor a file"),
         ("empty", "the image is empty"), ("layout", "the image has no file"),
-        ("untagged", "has no tag"), ("nonsense", "is not what the OCI image specification says"),
+        ("untagged", "has no image"), ("nonsense", "is not what the OCI image specification says"),
         ("escape", "names the digest"),
     ])
     func `what is no image is refused with the cause`(name: String, message: String) async throws {
@@ -148,7 +148,8 @@ struct HostRootImporterTests {
                 touch {layout,untagged,nonsense,escape}/oci-layout; echo '{"manifests":[]}' > untagged/index.json
                 echo '[' > nonsense/index.json
                 tag='"annotations":{"org.opencontainers.image.ref.name":"t"}'
-                echo "{\\"manifests\\":[{\\"digest\\":\\"sha256:ab\\",$tag}]}" > layout/index.json
+                digest=sha256:$(printf 'ab%.0s' {1..32})
+                echo "{\\"manifests\\":[{\\"digest\\":\\"$digest\\",\\"size\\":1,$tag}]}" > layout/index.json
                 echo "{\\"manifests\\":[{\\"digest\\":\\"../../etc:passwd\\",$tag}]}" > escape/index.json
                 """, images)
             let error = await failure { try await imported("\(images)/\(name)", root) }

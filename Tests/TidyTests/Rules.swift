@@ -96,6 +96,7 @@ enum Arrows {
             "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "Crypto", "X509", "SwiftASN1", "Logging",
         ],
         "Engine": ["GRDB", "Logging", "Crypto"],
+        "Storage": ["Crypto"],
         "API": [
             "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "NIOWebSocket",
             "NIOSSL", "NIOTLS", "Logging",

@@ -177,13 +177,12 @@ extension HostClient {
         try await send(method, path, body)
     }
 
-    /// - Returns: the operation when it has succeeded.
+    /// Begins an operation and returns it when it has succeeded.
     @discardableResult
     func perform(
         _ method: HTTPMethod, _ path: String, _ body: some Encodable & Sendable
     ) async throws -> OperationView {
-        let begun = try await begin(method, path, body)
-        let ended = try await wait(begun.id)
+        let ended = try await wait(begin(method, path, body).id)
         if let error = ended.error { throw error }
         return ended
     }

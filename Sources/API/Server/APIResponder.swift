@@ -39,6 +39,7 @@ struct APIResponder: Sendable {
         let router = Router(context: APIContext.self)
         router.add(middleware: ErrorEnvelopes())
         HostRoutes(control: control).add(to: router)
+        ImageRoutes(control: control, operations: operations).add(to: router)
         InstanceRoutes(control: control, operations: operations, events: events).add(to: router)
         MoveRoutes(control: control, operations: operations, events: events).add(to: router)
         OperationRoutes(operations: operations).add(to: router)

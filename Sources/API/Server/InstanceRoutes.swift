@@ -13,9 +13,7 @@ struct InstanceRoutes: Sendable {
         }
         router.post("1.0/instances") { request, _ in
             let post = try await request.decoded(InstancesPost.self)
-            if let source = post.source {
-                return try Response.created(copy(source.request(post.name)))
-            }
+            if let copied = try post.copyRequest() { return try Response.created(copy(copied)) }
             return try Response.created(launch(post.launchRequest()))
         }
         router.get("1.0/instances/:name") { _, context in

@@ -133,6 +133,7 @@ func settings(of definition: InstanceDefinition) -> [String: String] {
     if let processes = definition.limits.processes {
         config["limits.processes"] = "\(processes)"
     }
+    if let image = definition.image { config["volatile.base_image"] = image.digest.hexadecimal }
     if let map = definition.idMap { config["volatile.idmap.base"] = "\(map.hostStart)" }
     for interface in definition.interfaces {
         config["volatile.\(interface.name).hwaddr"] = interface.hardwareAddress

@@ -5,8 +5,8 @@ struct InstancesPost: Codable, Sendable {
     var name: InstanceName
     /// A directory, a tar archive or an OCI image layout on the daemon's host.
     var root: String?
-    /// In place of a root: an instance of this host.
-    var source: CopySource?
+    /// In its place.
+    var source: InstanceSource?
     var command: [String]?
     var environment: [String]?
     var cwd: String?
@@ -20,14 +20,16 @@ struct InstancesPost: Codable, Sendable {
     var pool: String?
     var start: Bool?
 
+    /// Nil where it is no copy.
+    func copyRequest() throws -> CopyRequest? {
+        guard let source, source.type == .copy else { return nil }
+        return try source.request(name)
+    }
+
     func launchRequest() throws -> LaunchRequest {
-        guard let root else {
-            throw GodwitError(
-                .badRequest, "the body lacks `root`",
-                remedy: "give it, or a `source` to be copied (docs/api.md)")
-        }
-        return LaunchRequest(
-            name: name, rootPath: root, command: command ?? [], environment: environment ?? [],
+        LaunchRequest(
+            name: name, root: try rootSource(), command: command ?? [],
+            environment: environment ?? [],
             workingDirectory: cwd, userID: user, groupID: group,
             limits: limits ?? ResourceLimits(), isPrivileged: privileged ?? false,
             interfaces: interfaces ?? [], mounts: mounts ?? [], ports: ports ?? [],
@@ -36,12 +38,30 @@ struct InstancesPost: Codable, Sendable {
 
     init(_ request: CopyRequest) {
         name = request.newName
-        source = CopySource(request)
+        source = InstanceSource(request)
+    }
+
+    private func rootSource() throws -> RootSource {
+        if let root, source == nil { return .path(root) }
+        if let source, root == nil, source.type == .image,
+            let image = source.alias ?? source.fingerprint
+        {
+            return .image(image)
+        }
+        throw GodwitError(
+            .badRequest,
+            root == nil
+                ? "the body lacks `root`, or a `source` with what it needs"
+                : "the body has both `root` and `source`",
+            remedy: "give a path as `root`, or a `source` (docs/api.md)")
     }
 
     init(_ request: LaunchRequest) {
         name = request.name
-        root = request.rootPath
+        switch request.root {
+        case .path(let path): root = path
+        case .image(let image): source = InstanceSource(image: image)
+        }
         command = request.command
         environment = request.environment
         cwd = request.workingDirectory
@@ -57,24 +77,27 @@ struct InstancesPost: Codable, Sendable {
     }
 }
 
-/// What a new instance is a copy of.
-struct CopySource: Codable, Sendable {
-    enum Kind: String, Codable { case copy }
+/// What a new instance is made of, where it is no path.
+struct InstanceSource: Codable, Sendable {
+    enum Kind: String, Codable { case copy, image }
 
     var type: Kind
-    /// An instance, or `INSTANCE/SNAPSHOT`.
-    var source: String
+    /// Of a copy: an instance, or `INSTANCE/SNAPSHOT`.
+    var source: String?
     var addresses: [String]?
     var keepAddresses: Bool?
+    /// Of an image of the host's store: one of its two names.
+    var alias: ImageName?
+    var fingerprint: ImageName?
 
     enum CodingKeys: String, CodingKey {
-        case type, source, addresses
+        case type, source, addresses, alias, fingerprint
         case keepAddresses = "keep_addresses"
     }
 
     func request(_ newName: InstanceName) throws -> CopyRequest {
         CopyRequest(
-            source: try SnapshotPath(source), newName: newName, addresses: addresses,
+            source: try SnapshotPath(source ?? ""), newName: newName, addresses: addresses,
             keepsAddresses: keepAddresses ?? false)
     }
 
@@ -83,6 +106,11 @@ struct CopySource: Codable, Sendable {
         source = request.path.description
         addresses = request.addresses
         keepAddresses = request.keepsAddresses
+    }
+
+    init(image: ImageName) {
+        type = .image
+        alias = image
     }
 }
 

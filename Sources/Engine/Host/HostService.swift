@@ -8,6 +8,7 @@ package actor HostService {
     package nonisolated let configuration: HostConfiguration
     let equipment: Equipment
     let importer: any RootImporting
+    let imageStore: any ImageStoring
     let poolMaker: any PoolMaking
     let states: any StateKeeping
     let trustDialer: any TrustDialer
@@ -19,6 +20,12 @@ package actor HostService {
     /// Those of them that the daemon is changing by itself: whoever wants them waits.
     var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
+    /// Images that are being launched or exported, and how often.
+    var imageUsers: [BlobDigest: Int] = [:]
+    /// Images that are being taken in.
+    var imports = 0
+    /// Whether there may be blobs that no image needs; so after a start, which may follow a crash.
+    var hasUnusedBlobs = true
     var tokenAttempts: [ContinuousClock.Instant] = []
     var links = 0
     private var hasRecovered = false
@@ -36,6 +43,7 @@ package actor HostService {
         poolMaker: any PoolMaking,
         states: any StateKeeping,
         importer: any RootImporting,
+        imageStore: any ImageStoring,
         facts: any HostFactsReading,
         checks: [any Check],
         dialer: any PeerDialer & TrustDialer,
@@ -46,6 +54,7 @@ package actor HostService {
     ) {
         self.configuration = configuration
         self.importer = importer
+        self.imageStore = imageStore
         self.poolMaker = poolMaker
         self.states = states
         self.ownFindings = ownFindings
@@ -179,6 +188,7 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        sweepImages()
         try recoverStates()
         for record in try store.snapshots() where !record.isWhole {
             try submit { await self.clear(record) }

@@ -6,7 +6,29 @@ extension HostService {
     package func launch(_ request: LaunchRequest) async throws {
         try recoverOnce()
         try validate(request)
-        let made = try definition(request)
+        switch request.root {
+        case .path(let path):
+            try await launch(request, from: nil) { root, idMap in
+                try await importer.importRoot(from: path, into: root, idMap: idMap)
+            }
+        case .image(let name):
+            let image = try record(of: name).image
+            try await using(image) {
+                let origin = InstanceImage(digest: image.digest, name: name)
+                try await launch(request, from: origin) { root, idMap in
+                    try await imageStore.unpack(image, into: root, idMap: idMap)
+                    return image.defaults
+                }
+            }
+        }
+    }
+
+    private func launch(
+        _ request: LaunchRequest, from image: InstanceImage?,
+        _ fill: (String, IDMap?) async throws -> ImageDefaults
+    ) async throws {
+        var made = try definition(request)
+        made.image = image
         try await requireNetwork(of: made)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text
@@ -22,11 +44,7 @@ extension HostService {
         try store.insert(record)
         do {
             let root = try await pool.createVolume(volume)
-            let defaults = try await importer.importRoot(
-                from: request.rootPath,
-                into: root,
-                idMap: record.definition.idMap
-            )
+            let defaults = try await fill(root, made.idMap)
             record.definition.process = try process(request, defaults, root: root)
             record.isArriving = false
             record.ownsVolume = false
@@ -79,7 +97,8 @@ extension HostService {
         for (what, count, limit) in counts where count > limit {
             throw GodwitError(.limitExceeded, "\(count) \(what) are more than \(limit)")
         }
-        let words = request.command + request.environment + [request.rootPath]
+        var words = request.command + request.environment
+        if case .path(let path) = request.root { words.append(path) }
         guard words.allSatisfy({ $0.utf8.count <= Limit.word.bytes && !$0.utf8.contains(0) }) else {
             throw GodwitError(.limitExceeded, "a word is longer than \(Limit.word.bytes) bytes")
         }

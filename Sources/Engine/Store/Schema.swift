@@ -7,6 +7,7 @@ enum Schema {
         migrator.registerMigration("1") { try $0.execute(sql: first) }
         migrator.registerMigration("2") { try $0.execute(sql: forwards) }
         migrator.registerMigration("3") { try $0.execute(sql: pools) }
+        migrator.registerMigration("images") { try $0.execute(sql: images) }
         migrator.registerMigration("states") { try $0.execute(sql: states) }
         migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
         return migrator
@@ -26,6 +27,13 @@ enum Schema {
     private static let pools = """
         CREATE TABLE pools (
             name TEXT PRIMARY KEY,
+            record BLOB NOT NULL
+        ) STRICT;
+        """
+
+    private static let images = """
+        CREATE TABLE images (
+            digest TEXT PRIMARY KEY,
             record BLOB NOT NULL
         ) STRICT;
         """

@@ -57,7 +57,9 @@ extension Cgroup {
         var group = Subgroups.Group(hierarchy: hierarchy, path: path)
         for name in isOwn ? ["cgroup.subtree_control"] : Subgroups.fileNames(version) {
             guard let text = SmallFile.word("\(directory)/\(name)"), !text.isEmpty else { continue }
-            group.files[name] = text
+            // Further lines are of disks, which have other numbers elsewhere.
+            let lines = text.split(separator: "\n")
+            group.files[name] = name == "io.weight" ? lines.first.map(String.init) : text
         }
         guard !isOwn else { return group }
         group.owner = owner(of: directory) ?? 0

@@ -1,8 +1,10 @@
 /// Takes a text in pieces and gives it back in lines.
-struct ByteLines {
+package struct ByteLines: Sendable {
     private var rest: [UInt8] = []
 
-    mutating func take(_ bytes: [UInt8], _ body: ([UInt8]) throws -> Void) rethrows {
+    package init() {}
+
+    package mutating func take(_ bytes: [UInt8], _ body: ([UInt8]) throws -> Void) rethrows {
         var start = bytes.startIndex
         while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
             let line = rest + bytes[start..<end]
@@ -14,7 +16,7 @@ struct ByteLines {
     }
 
     /// The line without an end, if there is one.
-    mutating func finish(_ body: ([UInt8]) throws -> Void) rethrows {
+    package mutating func finish(_ body: ([UInt8]) throws -> Void) rethrows {
         let line = rest
         rest = []
         if !line.isEmpty { try body(line) }

@@ -38,6 +38,20 @@ package enum Directories {
         }
     }
 
+    /// Makes a symbolic link.
+    package static func link(_ target: String, at path: String) throws {
+        guard unsafe symlink(target, path) == 0 else {
+            throw GodwitError.kernel("make the link \(path)")
+        }
+    }
+
+    /// Returns when names that were made in the directory, or went, are so on the disk.
+    ///
+    /// For a file: when its content is.
+    package static func synchronize(_ path: String) throws {
+        try Descriptor.open(path, O_RDONLY).synchronize()
+    }
+
     /// Puts a directory in the place of an empty one, in one step.
     package static func replaceEmpty(_ path: String, by replacement: String) throws {
         guard unsafe Foundation.rename(replacement, path) == 0 else {
@@ -91,11 +105,6 @@ package enum Directories {
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    /// Has the directory's entries outlive a loss of power.
-    package static func sync(_ path: String) throws {
-        try Descriptor.open(path, O_RDONLY | O_DIRECTORY).sync(path)
     }
 
     /// The directory that holds the path's last component.

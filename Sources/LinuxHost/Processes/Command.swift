@@ -71,6 +71,45 @@ extension Command {
         }
     }
 
+    /// Runs the tool to its end and gives away what it writes, piece by piece as it comes.
+    ///
+    /// - Throws: what `take` throws, `toolFailed` unless the tool's status is 0, `toolMissing`.
+    package func pour(_ take: @escaping @Sendable ([UInt8]) throws -> Void) async throws {
+        let started = try startWithPipes()
+        started.input.close()
+        let result = try await withTaskCancellationHandler {
+            async let errorOutput = drain(started.error, limit: Limit.toolOutput)
+            let poured = await outcome(of: started, take)
+            let said = try await errorOutput
+            let status = await started.child.wait()
+            try Task.checkCancellation()
+            try poured.get()
+            return ToolResult(status: status, output: [], errorOutput: said)
+        } onCancel: {
+            started.child.signalGroup(SIGKILL)
+        }
+        guard result.status.isSuccess else { throw failure(of: result) }
+    }
+
+    /// A tool whose output nobody takes any more would wait for ever.
+    private func outcome(
+        of started: Started, _ take: @escaping @Sendable ([UInt8]) throws -> Void
+    ) async -> Result<Void, any Error> {
+        do {
+            try await blocking {
+                while true {
+                    let bytes = try started.output.read(upTo: 1 << 18)
+                    if bytes.isEmpty { return }
+                    try take(bytes)
+                }
+            }
+            return .success(())
+        } catch {
+            started.child.signalGroup(SIGKILL)
+            return .failure(error)
+        }
+    }
+
     /// The child's ends of the pipes are closed here when this returns, so that ours can end.
     private func startWithPipes() throws -> Started {
         let (inputRead, inputWrite) = try Descriptor.pipe()

@@ -66,9 +66,9 @@ package final class Descriptor: Sendable {
         return bytes
     }
 
-    /// Has what was written outlive a loss of power; `path` is for the error.
-    package func sync(_ path: String) throws {
-        guard fsync(number) == 0 else { throw GodwitError.kernel("write \(path) to its disk") }
+    /// Returns when what was written is on the disk.
+    package func synchronize() throws {
+        guard fsync(number) == 0 else { throw GodwitError.kernel("synchronize a file") }
     }
 
     package func write(_ bytes: ArraySlice<UInt8>) throws {

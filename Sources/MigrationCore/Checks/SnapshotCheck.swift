@@ -1,4 +1,4 @@
-/// Who gives snapshots up is told what becomes of them; that they cannot travel is the planner's to say.
+/// Who gives snapshots up is told what becomes of them. That they cannot travel, the planner says.
 struct SnapshotCheck: Check {
     let name = "snapshots"
 

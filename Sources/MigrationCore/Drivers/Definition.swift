@@ -18,6 +18,8 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
     /// The pool that holds the root volume.
     package var pool: String
     package var created: Timestamp
+    /// What it was launched from; nil if that was no image of the host's.
+    package var image: InstanceImage?
 
     package init(
         name: InstanceName,
@@ -29,8 +31,10 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
         mounts: [MountDefinition] = [],
         ports: [PortDefinition]? = nil,
         pool: String = "default",
-        created: Timestamp
+        created: Timestamp,
+        image: InstanceImage? = nil
     ) {
+        self.image = image
         self.ports = ports
         self.name = name
         self.kind = kind

@@ -71,6 +71,16 @@ package protocol HostControl: Sendable {
     /// Throws `busy` if instances are in it.
     func deletePool(_ name: String) async throws
 
+    /// By digest.
+    func images() async throws -> [ImageView]
+    /// Throws `notFound`, or `badRequest` if the digests of several begin so.
+    func image(_ name: ImageName) async throws -> ImageView
+    /// Throws `nameTaken` if another image has the alias.
+    func importImage(_ request: ImageImport) async throws -> ImageView
+    func exportImage(_ name: ImageName, to path: String) async throws
+    /// Removes the image with all its aliases. Throws `busy` while it is launched or exported.
+    func deleteImage(_ name: ImageName) async throws
+
     func remotes() async throws -> [RemoteView]
     func addRemote(_ name: RemoteName, token: String) async throws
     func removeRemote(_ name: RemoteName) async throws
@@ -143,8 +153,7 @@ package struct InstanceView: Codable, Equatable, Sendable {
 /// A new instance: its definition's parts and where its root filesystem comes from.
 package struct LaunchRequest: Codable, Equatable, Sendable {
     package var name: InstanceName
-    /// A directory, a tar archive or an OCI image layout on the daemon's host.
-    package var rootPath: String
+    package var root: RootSource
     /// Empty: what the image says, else `/bin/sh`.
     package var command: [String]
     /// `NAME=value`.
@@ -162,7 +171,7 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
 
     package init(
         name: InstanceName,
-        rootPath: String,
+        root: RootSource,
         command: [String] = [],
         environment: [String] = [],
         workingDirectory: String? = nil,
@@ -178,7 +187,7 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
     ) {
         self.ports = ports
         self.name = name
-        self.rootPath = rootPath
+        self.root = root
         self.command = command
         self.environment = environment
         self.workingDirectory = workingDirectory
@@ -191,6 +200,14 @@ package struct LaunchRequest: Codable, Equatable, Sendable {
         self.pool = pool
         self.starts = starts
     }
+}
+
+/// Where a new instance's root filesystem comes from.
+package enum RootSource: Codable, Equatable, Sendable {
+    /// A directory, a tar archive or an OCI image layout on the daemon's host.
+    case path(String)
+    /// An image that the host has.
+    case image(ImageName)
 }
 
 /// An interface as it is asked for: what is left out is chosen by the host.

@@ -22,6 +22,17 @@ package enum Limit {
     package static let instanceLog = ByteCount.mebibytes(10)
     package static let instances = 1_000
     package static let pools = 64
+    package static let images = 1_000
+    package static let aliasesPerImage = 64
+    /// One index, manifest or configuration of an image, as registries have it.
+    package static let imageDocument = ByteCount.mebibytes(4)
+    /// Images in one index, and levels of indexes in one another.
+    package static let imagesInIndex = 1_024
+    package static let indexDepth = 4
+    package static let layersPerImage = 512
+    package static let imageBlob = ByteCount.gibibytes(1_024)
+    /// Names in one archive that becomes an image.
+    package static let archiveMembers = 10_000_000
     package static let volumesPerInstance = 16
     package static let snapshotsPerInstance = 512
     /// For which a snapshot may be kept before it expires: ten years.

@@ -42,9 +42,9 @@ struct FileStream: ByteStream {
         guard let places else { return }
         let file = file
         try await blocking {
-            try file.sync(places.temporary)
+            try file.synchronize()
             try Directories.rename(places.temporary, to: places.path)
-            try Directories.sync(Directories.parent(of: places.path))
+            try Directories.synchronize(Directories.parent(of: places.path))
         }
     }
 

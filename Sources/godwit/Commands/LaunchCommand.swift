@@ -1,22 +1,26 @@
 import API
 import ArgumentParser
+import Foundation
 import MigrationCore
 
 struct LaunchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "launch",
-        abstract: "Make an instance from a root filesystem and start it.",
+        abstract: "Make an instance from an image or a root filesystem and start it.",
         discussion: """
-            ROOTFS is a directory, a tar archive or an OCI image layout on the daemon's host.
+            IMAGE is the name of an image that was imported (`godwit image list`), or the beginning
+            of its digest. With a slash in it, it is the path of a directory, a tar archive or an
+            OCI image layout on the daemon's host.
 
             Examples:
+              godwit launch redis cache --bridge br0 --address 10.0.0.4/24
               godwit launch /images/redis db --bridge br0 --address 10.0.0.5/24 --gateway 10.0.0.1
-              godwit launch debian.tar shell --memory 512MiB --cpus 1.5 -- /bin/sleep infinity
+              godwit launch ./debian.tar shell --memory 512MiB --cpus 1.5 -- /bin/sleep infinity
               godwit launch ./web web --network bridge=br0,address=10.0.0.6/24 \\
                 --network bridge=br1,address=fd00::6/64,hwaddr=10:66:6a:00:00:06
             """)
 
-    @Argument(help: "Where the root filesystem is.", completion: .file()) var rootfs: String
+    @Argument(help: "An image, or a path with a slash.", completion: .file()) var image: String
     @Argument(help: "The new instance's name.", transform: Read.instance) var name: InstanceName
     @Argument(
         parsing: .postTerminator, help: "The first process; left out, the image says it.")
@@ -73,14 +77,31 @@ struct LaunchCommand: AsyncParsableCommand {
         }
     }
 
-    var request: LaunchRequest {
+    /// Nil for a word without a slash.
+    var path: RootSource? { image.contains("/") ? .path(absolute(image)) : nil }
+
+    /// What such a word names: an image, else what is called so in the working directory.
+    private func found() async throws -> RootSource {
+        do {
+            let name = try ImageName(image)
+            _ = try await connection.client.image(name)
+            return .image(name)
+        } catch let error as GodwitError where [.notFound, .badRequest].contains(error.code) {
+            if FileManager.default.fileExists(atPath: image) { return .path(absolute(image)) }
+            throw GodwitError(
+                error.code, "\(error.message), and there is no file \(image) here",
+                remedy: error.remedy)
+        }
+    }
+
+    func request(from root: RootSource) -> LaunchRequest {
         var interfaces = network.compactMap(\.request)
         if let bridge {
             let first = InterfaceRequest(bridge: bridge, addresses: address, gateways: gateway)
             interfaces.insert(first, at: 0)
         }
         return LaunchRequest(
-            name: name, rootPath: absolute(rootfs), command: command, environment: env,
+            name: name, root: root, command: command, environment: env,
             workingDirectory: workdir, userID: user?.user, groupID: user?.group,
             limits: limiting.limits,
             isPrivileged: privileged, interfaces: interfaces, mounts: mount.map(\.definition),
@@ -88,7 +109,9 @@ struct LaunchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await connection.client.launch(request)
+        let root: RootSource
+        if let path { root = path } else { root = try await found() }
+        try await connection.client.launch(request(from: root))
         Output.say("\(name) \(noStart ? "is made" : "runs")")
     }
 }

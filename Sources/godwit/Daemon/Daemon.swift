@@ -113,6 +113,8 @@ struct Daemon {
             poolMaker: maker,
             states: StateFiles(directory: "\(settings.stateDirectory)/states"),
             importer: RootImporter(),
+            imageStore: try await ImageStore.open(
+                directory: "\(settings.stateDirectory)/images"),
             facts: HostFactsReader(
                 criu: settings.criu, runtimes: [settings.runc], idRange: settings.idMap),
             checks: Checks.all,

@@ -12,7 +12,7 @@ package func listText(_ views: [InstanceView]) -> String {
     }
     return table(
         ["NAME", "STATUS", "ADDRESSES", "PROCESSES", "MEMORY"], rows,
-        empty: "no instances; make one with `godwit launch ROOTFS NAME`")
+        empty: "no instances; make one with `godwit launch IMAGE NAME`")
 }
 
 package func statusText(_ view: InstanceView) -> String {
@@ -30,6 +30,9 @@ package func infoText(_ view: InstanceView) -> String {
     if let state = view.state { lines.append(("Saved state", stateText(state))) }
     lines.append(("Kind", definition.kind.rawValue))
     lines.append(("Created", "\(momentText(definition.created)) UTC"))
+    if let image = definition.image {
+        lines.append(("Image", "\(image.name) (\(image.digest))"))
+    }
     lines += processLines(view)
     lines += limitLines(definition.limits)
     lines.append(("User namespace", idMapText(definition.idMap)))
@@ -92,7 +95,7 @@ private func interfaceText(_ interface: InterfaceDefinition) -> String {
 }
 
 /// As a shell would want the word.
-private func quoted(_ word: String) -> String {
+func quoted(_ word: String) -> String {
     let isPlain = word.utf8.allSatisfy { byte in
         (0x2b...0x3a).contains(byte) || (0x40...0x5a).contains(byte)
             || (0x61...0x7a).contains(byte) || byte == 0x5f || byte == 0x3d

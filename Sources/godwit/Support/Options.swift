@@ -38,6 +38,10 @@ enum Read {
         try told { try InstanceName(text) }
     }
 
+    @Sendable static func image(_ text: String) throws -> ImageName {
+        try told { try ImageName(text) }
+    }
+
     @Sendable static func remote(_ text: String) throws -> RemoteName {
         try told { try RemoteName(text.hasSuffix(":") ? String(text.dropLast()) : text) }
     }

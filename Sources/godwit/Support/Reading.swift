@@ -15,7 +15,8 @@ package enum Reading {
     }
 
     package static func launch(_ words: [String]) throws -> LaunchRequest {
-        try command(LaunchCommand.self, words).request
+        let launch = try command(LaunchCommand.self, words)
+        return try launch.request(from: launch.path ?? .image(ImageName(launch.image)))
     }
 
     package static func move(

@@ -21,6 +21,7 @@ final class Node: Sendable {
     let driver = FakeDriver()
     let pool = FakePool()
     let poolMaker = FakePoolMaker()
+    let images: FakeImages
     let states = FakeStates()
     let network: Network
     let idMap = IDMap(hostStart: 5_000, count: 100)
@@ -30,6 +31,7 @@ final class Node: Sendable {
         self.name = name
         self.directory = directory + "/" + name
         self.network = network
+        images = FakeImages(pool: pool)
     }
 
     /// A stand-in for a certificate; its fingerprint is a real SHA-256.
@@ -77,6 +79,7 @@ final class Node: Sendable {
             poolMaker: poolMaker,
             states: states,
             importer: FakeImporter(pool: pool),
+            imageStore: images,
             facts: FakeFacts(hostname: name),
             checks: [NameCheck()],
             dialer: FakeDialer(node: self),

@@ -49,7 +49,7 @@ final class World: Sendable {
             try node.start()
         }
         guard hasInstance else { return }
-        try await a.service.launch(LaunchRequest(name: web, rootPath: "/image"))
+        try await a.service.launch(LaunchRequest(name: web, root: .path("/image")))
         a.driver.state.withLock { $0.instances[web]?.memory = "counted to 7" }
     }
 

@@ -104,13 +104,15 @@ import Testing
             try put(["cgroup.subtree_control": "memory pids", "cgroup.procs": ""], at: own)
             let files = ["cgroup.procs": "\(getpid())\n", "pids.max": "9\n", "memory.max": "max\n"]
             try put(files, at: own + "/a")
-            try put(["cgroup.procs": "", "pids.max": "7\n"], at: own + "/a/b")
+            let disks = "default 50\n8:0 70\n"
+            try put(["cgroup.procs": "", "pids.max": "7\n", "io.weight": disks], at: own + "/a/b")
             found = try group.subgroups()
         }
         let subgroups = try #require(found)
         #expect(subgroups.groups.map(\.path) == ["", "a", "a/b"])
         #expect(subgroups.groups[0].files == ["cgroup.subtree_control": "memory pids"])
         #expect(subgroups.groups[1].files == ["pids.max": "9", "memory.max": "max"])
+        #expect(subgroups.groups[2].files == ["pids.max": "7", "io.weight": "default 50"])
         // This process is of no instance.
         #expect(subgroups.groups[1].members.isEmpty)
         try await withRoot { own, group in
