@@ -76,7 +76,7 @@ look_on() {
 at "host a with kernel $(uname -r)"
 $godwit check | tee /out/check.txt
 $godwit launch /job/root $instance --address $address/24 --bridge gwbr0 \
-    --memory 512MiB --memory-reservation 64MiB --memory-swap 768MiB --cpus 0.9 --cpu-weight 300 \
+    --memory 512MiB --memory-reservation 64MiB --memory-swap 768MiB --cpus 0.9 --cpu-weight 30 \
     --cpuset-cpus 0 --processes 200 --io-weight 50 --device-read-bps $disk:8MiB \
     --device-write-iops $disk:500 --device /dev/net/tun:rw --delegate-cgroups -- /begin
 within $patience "the instance is ready" is_ready
