@@ -71,7 +71,7 @@ struct HostImageTests {
             #expect(try FileManager.default.contentsOfDirectory(atPath: incoming).isEmpty)
             #expect(try blobs(lab) == box.blobs.map(\.digest.hexadecimal).sorted())
             let listed = try await lab.check("a", ["image", "list"])
-            #expect(listed.contains("box") && !listed.contains("x  "))
+            #expect(listed.contains("box") && !listed.contains("\nx "))
 
             try await lab.check("a", ["launch", "box", "one"])
             let unknown = try await lab.godwit("a", ["launch", "nothing", "two"])
