@@ -191,6 +191,16 @@ import godwit
         #expect(outcomeText(request, view: nil, error: cancelled).contains("ask host-b"))
     }
 
+    private func snapshots(at moment: Timestamp) throws -> [Snapshot] {
+        [
+            Snapshot(name: try SnapshotName("snap0"), created: moment),
+            Snapshot(
+                name: try SnapshotName("mine"), created: moment,
+                expires: Timestamp(milliseconds: moment.milliseconds + 3_600_000),
+                isStateful: true),
+        ]
+    }
+
     @Test func `an instance is shown with all it has`() throws {
         let definition = InstanceDefinition(
             name: try InstanceName("web"),
@@ -215,12 +225,7 @@ import godwit
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
             io: IOUsage(read: .mebibytes(3), written: .kibibytes(4)))
         let moment = Timestamp(milliseconds: 1_795_253_654_334)
-        let snapshots = [
-            Snapshot(name: try SnapshotName("snap0"), created: moment),
-            Snapshot(
-                name: try SnapshotName("mine"), created: moment,
-                expires: Timestamp(milliseconds: 1_795_257_254_334), isStateful: true),
-        ]
+        let snapshots = try snapshots(at: moment)
         let view = InstanceView(
             definition: definition, observation: observation, migration: nil,
             snapshots: snapshots)
