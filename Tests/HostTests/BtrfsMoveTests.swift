@@ -4,7 +4,7 @@ import MigrationCore
 import TestSupport
 import Testing
 
-/// Volumes that move between btrfs pools, with the real daemon.
+/// Volumes that move between btrfs pools, and between these and others, with the real daemon.
 @Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(3)))
 struct HostBtrfsMoveTests {
     @Test func `a container that writes moves between btrfs pools and back without a record lost`()
@@ -47,6 +47,20 @@ struct HostBtrfsMoveTests {
             try await lab.check("a", ["pool", "delete", "fast"])
             let left = try await lab.host("a").check(["ls", "/var/lib/godwit/pools"])
             #expect(!left.contains("fast"))
+        }
+    }
+
+    @Test func `a container moves from btrfs to a directory and back`() async throws {
+        try await MoveLab.with { moving in
+            let lab = moving.lab
+            try await lab.check("a", ["pool", "create", "fast", "btrfs", "size=1GiB"])
+            try await lab.check("b", ["pool", "create", "fast", "directory"])
+            try await moving.launch(["--pool", "fast"])
+            for (source, target) in [("a", "b"), ("b", "a")] {
+                let before = try await moving.lines(source).count
+                _ = try await lab.move("web", from: source, to: target)
+                try await moving.whole(on: target, after: before)
+            }
         }
     }
 

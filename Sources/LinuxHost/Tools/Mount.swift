@@ -2,12 +2,13 @@
 package enum Mount {
     /// Mounts what is on a device, or in a file: then on a loop device that goes with the mount.
     ///
-    /// Without access times: they would make every snapshot differ from the one before.
+    /// With the kernel's own options: CRIU gives a restored root those that it had, and the kernel
+    /// lets no user namespace change how access times are kept (mount_setattr(2), locked flags).
     package static func filesystem(
         _ type: String, on path: String, at point: String, isFile: Bool
     ) -> Command {
-        let options = isFile ? "loop,noatime" : "noatime"
-        return Command("mount", ["--types", type, "--options", options, path, point])
+        let options = isFile ? ["--options", "loop"] : []
+        return Command("mount", ["--types", type] + options + [path, point])
     }
 
     package static func unmount(_ point: String) -> Command { Command("umount", [point]) }
