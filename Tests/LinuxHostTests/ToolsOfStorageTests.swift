@@ -9,7 +9,7 @@ import Testing
             Rsync.send("/p/v").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \
                 --delete-during --modify-window=-1 --open-noatime --no-inc-recursive --timeout=300 \
-                --rsh=sh -c 'exec 5<&0; \
+                --blocking-io --rsh=sh -c 'exec 5<&0; \
                 cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-' /p/v/ target::volume/
                 """)
         #expect(Rsync.send("/").environment == ["LC_ALL": "C"])

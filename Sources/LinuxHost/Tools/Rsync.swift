@@ -26,13 +26,13 @@ package enum Rsync {
     ///
     /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends
     /// when hard links came and went while it read the tree. The timeout ends whatever else stands
-    /// still.
+    /// still. Blocking, as the shell's `cat` does not write again what the kernel cannot take yet.
     package static func send(_ root: String) -> Command {
         Command(
             "rsync",
             everything + [
                 "--delete-during", "--modify-window=-1", "--open-noatime", "--no-inc-recursive",
-                "--timeout=300",
+                "--timeout=300", "--blocking-io",
                 "--rsh=\(shell)", "\(root)/", "target::volume/",
             ],
             environment: plain
