@@ -9,15 +9,15 @@ import Testing
 @Suite(.timeLimit(.minutes(8))) struct HostFailureTests {
     /// With memory that takes seconds to send, where a move is to be met then.
     private func launch(_ moving: MoveLab, for stage: MoveStage) async throws {
-        // Shared memory travels while the container is frozen, for a second and a half.
+        // A file in memory travels while the container is frozen, for a second and a half.
         let memory: String? =
             switch stage {
             case .sendingMemory: "kept = os.urandom(150 << 20)\n"
-            case .frozen: "kept = mmap.mmap(-1, 40 << 20)\nkept.write(os.urandom(40 << 20))\n"
+            case .frozen: "os.write(os.memfd_create('kept'), os.urandom(40 << 20))\n"
             default: nil
             }
         guard let memory else { return try await moving.launch() }
-        let program = "import mmap, os\n" + memory + MoveLab.counting
+        let program = "import os\n" + memory + MoveLab.counting
         try await moving.launch([], ["python3", "-c", program])
     }
 
