@@ -7,8 +7,8 @@ import Testing
 /// Memory that follows a container that runs on the target already, whatever happens meanwhile.
 @Suite(.timeLimit(.minutes(5))) struct HostPostcopyTests {
     /// Numbers lines like `MoveLab.counting`, and looks at memory of 64 MiB as it goes: a page that
-    /// is not as it was left ends the numbering. Where there is a file `/look` it looks at all of it
-    /// in each step: earlier that would stand still until all has come.
+    /// is not as it was left ends the numbering. Where there is a file `/look` it looks at all of
+    /// it in each step: earlier that would stand still until all has come.
     private static let program = """
         import itertools, os, random, time
         size, count = 4096, 16384
