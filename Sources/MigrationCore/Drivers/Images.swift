@@ -1,5 +1,5 @@
 /// What names a blob: the SHA-256 of its content.
-package struct BlobDigest: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct BlobDigest: CheckedText {
     /// 64 digits in lower case.
     package let hexadecimal: String
 
@@ -20,15 +20,6 @@ package struct BlobDigest: Hashable, Sendable, Codable, CustomStringConvertible 
         }
         hexadecimal = String(text.dropFirst(7))
     }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
 }
 
 private func isHexadecimal(_ byte: UInt8) -> Bool {
@@ -39,7 +30,7 @@ private func isHexadecimal(_ byte: UInt8) -> Bool {
 ///
 /// One to 64 ASCII letters, digits, dots, underlines and dashes, a letter or digit first: never a
 /// path.
-package struct ImageName: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+package struct ImageName: CheckedText, Comparable {
     package let text: String
     package var description: String { text }
 
@@ -57,15 +48,6 @@ package struct ImageName: Hashable, Comparable, Sendable, Codable, CustomStringC
                     + "a letter or digit first")
         }
         self.text = rest
-    }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
     }
 
     package static func < (left: ImageName, right: ImageName) -> Bool { left.text < right.text }

@@ -1,8 +1,25 @@
+/// A text of one form, checked when it is made, that travels as it is written.
+package protocol CheckedText: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// - Throws: `badRequest` for any other text.
+    init(_ text: String) throws(GodwitError)
+}
+
+extension CheckedText {
+    package init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
 /// The name of an instance: what `godwit list` shows and `godwit move` takes.
 ///
 /// One to 63 ASCII letters, digits and dashes, starting with a letter, not ending with a dash
 /// (RFC 1123 labels, the rule of LXD and Incus), so that it is a host name and a file name too.
-package struct InstanceName: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct InstanceName: CheckedText {
     package let text: String
     package var description: String { text }
 
@@ -16,22 +33,13 @@ package struct InstanceName: Hashable, Sendable, Codable, CustomStringConvertibl
         }
         self.text = text
     }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
-    }
 }
 
 /// The name of a snapshot, unique within its instance: what `godwit restore NAME SNAP` takes.
 ///
 /// One to 100 ASCII letters, digits, dashes, dots and underscores, starting with a letter or a
 /// digit, so that it is a file name, and a name in every filesystem that keeps snapshots, too.
-package struct SnapshotName: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct SnapshotName: CheckedText {
     package let text: String
     package var description: String { text }
 
@@ -47,15 +55,6 @@ package struct SnapshotName: Hashable, Sendable, Codable, CustomStringConvertibl
             )
         }
         self.text = text
-    }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
     }
 
     /// What a snapshot without a name of its own is called: `snap0`, `snap1` and so on, one above
@@ -79,7 +78,7 @@ package struct SnapshotName: Hashable, Sendable, Codable, CustomStringConvertibl
 }
 
 /// The short name under which this host knows another one, without the colon.
-package struct RemoteName: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct RemoteName: CheckedText {
     package let text: String
     package var description: String { text }
 
@@ -93,19 +92,10 @@ package struct RemoteName: Hashable, Sendable, Codable, CustomStringConvertible 
         }
         self.text = text
     }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
-    }
 }
 
 /// The name of one migration run: 32 lower-case hexadecimal digits, made at random by the source.
-package struct MigrationID: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct MigrationID: CheckedText {
     package let text: String
     package var description: String { text }
 
@@ -121,15 +111,6 @@ package struct MigrationID: Hashable, Sendable, Codable, CustomStringConvertible
             )
         }
         self.text = text
-    }
-
-    package init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
     }
 }
 
