@@ -186,7 +186,10 @@ struct HostImageStoreTests {
                 let image = try await store.take(path, tag: nil)
                 for form in ["out", "out.tar"] {
                     let out = "\(given)/\(form)"
+                    // Somebody else's, whatever it is called.
+                    try write("mine", to: out + ".partial")
                     try await store.export(image, as: "web", to: out)
+                    #expect(try read(out + ".partial") == "mine")
                     let other = try await ImageStore.open(directory: given + "/other")
                     let again = try await other.take(out, tag: "web")
                     #expect(again.digest == image.digest && again.layers == image.layers)
@@ -204,7 +207,8 @@ struct HostImageStoreTests {
                     }
                     #expect(taken?.code == .nameTaken)
                     try await shell("rm -r $1 $2", out, given + "/other")
-                    #expect(!(try Directories.names(in: given).contains { $0.contains("partial") }))
+                    let names = try Directories.names(in: given)
+                    #expect(!names.contains { $0.contains("godwit-export") })
                 }
             }
         }

@@ -164,17 +164,13 @@ extension HostService {
     package func removeTrust(_ name: RemoteName) async throws { try await removeRemote(name) }
 }
 
-private func hash(_ secret: String) -> String { hexadecimal(SHA256.hash(data: Data(secret.utf8))) }
-
-private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-}
+private func hash(_ secret: String) -> String { SHA256.hash(data: Data(secret.utf8)).hexadecimal }
 
 private func fingerprint(ofCertificate certificate: String) throws -> String {
     guard let der = Data(base64Encoded: certificate) else {
         throw GodwitError(.badRequest, "the certificate is not base 64")
     }
-    return hexadecimal(SHA256.hash(data: der))
+    return SHA256.hash(data: der).hexadecimal
 }
 
 extension GodwitError {

@@ -73,7 +73,7 @@ package struct SendCommand: Equatable, Sendable {
     package func identity(isClone: Bool) throws -> String {
         let value = try bytes(isClone ? .cloneUUID : .uuid)
         guard value.count == 16 else { throw Self.nonsense("a UUID of \(value.count) bytes") }
-        return value.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return value.hexadecimal
     }
 
     func time(_ attribute: Attribute) throws -> FileTime {

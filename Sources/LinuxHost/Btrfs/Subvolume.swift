@@ -22,8 +22,8 @@ package struct Subvolume: Equatable, Sendable {
         isReadOnly = found.is_read_only != 0
         let uuid = unsafe withUnsafeBytes(of: found.uuid) { unsafe Array($0) }
         let received = unsafe withUnsafeBytes(of: found.received) { unsafe Array($0) }
-        self.uuid = hexadecimal(uuid)
-        self.received = received.allSatisfy { $0 == 0 } ? nil : hexadecimal(received)
+        self.uuid = uuid.hexadecimal
+        self.received = received.allSatisfy { $0 == 0 } ? nil : received.hexadecimal
     }
 
     /// The subvolume whose root is at the path; nil if there is none.
@@ -152,8 +152,4 @@ extension FileStatus {
     /// Whether it has the number of every subvolume's root (`BTRFS_FIRST_FREE_OBJECTID`); nothing
     /// else in a btrfs has it.
     fileprivate var isSubvolumeRoot: Bool { kind == .directory && key.inode == 256 }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -59,3 +59,10 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable {
 package enum Side: String, Codable, Sendable, CaseIterable {
     case source, target
 }
+
+extension Sequence<UInt8> {
+    /// Two digits a byte, in lower case.
+    package var hexadecimal: String {
+        map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

@@ -91,7 +91,7 @@ extension BlobDigest {
     static func of(_ bytes: [UInt8]) -> BlobDigest { BlobDigest(SHA256.hash(data: bytes)) }
 
     fileprivate init(_ digest: SHA256Digest) {
-        let text = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let text = digest.hexadecimal
         guard let made = try? BlobDigest("sha256:" + text) else {
             preconditionFailure("\(text) is no digest")
         }

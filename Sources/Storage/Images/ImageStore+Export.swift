@@ -14,7 +14,9 @@ extension ImageStore {
             throw GodwitError(.nameTaken, "there is a \(path) already", remedy: "choose another")
         }
         // Whoever looks at the path finds all of the image, or nothing.
-        let partial = path + ".partial"
+        // A name that nobody else gives: what is there is what a daemon that died has left.
+        let parent = Directories.parent(of: path)
+        let partial = "\(parent)/.godwit-export-\(path.dropFirst(parent.count).drop { $0 == "/" })"
         try await Rm.tree(partial).check()
         do {
             if path.hasSuffix(".tar") {
@@ -23,7 +25,7 @@ extension ImageStore {
                 try await copy(image, as: name, into: partial)
             }
             try Directories.rename(partial, to: path)
-            try Directories.synchronize(Directories.parent(of: path))
+            try Directories.synchronize(parent)
         } catch {
             // A task of its own: one that was cancelled must clean up, too.
             await Task { _ = try? await Rm.tree(partial).check() }.value
