@@ -10,9 +10,7 @@ package enum Directories {
     @discardableResult
     package static func make(_ path: String, mode: UInt32) throws -> Bool {
         if unsafe mkdir(path, mode) == 0 {
-            guard unsafe chmod(path, mode) == 0 else {
-                throw GodwitError.kernel("set the mode of \(path)")
-            }
+            try setMode(mode, of: path)
             return true
         }
         if errno == EEXIST { return false }

@@ -89,14 +89,7 @@ struct BtrfsMaker: Sendable {
         }
         if try await isThere() {
             try await mount()
-            let volumes = "\(mountPoint)/volumes"
-            let left = try Directories.names(in: volumes)
-            guard left.isEmpty else {
-                throw GodwitError(
-                    .busy, "\(volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
-                    remedy: "see whether it is still wanted, and remove it")
-            }
-            try Directories.removeEmpty(volumes)
+            try DirectoryPool.destroy(at: mountPoint, isOurs: false)
             try await Mount.unmount(mountPoint).check()
         }
         if definition.source == nil {

@@ -136,7 +136,7 @@ extension BtrfsPool {
     func snapshots(heldOf volume: String) throws -> [PassSnapshot] {
         let place = layout.place(of: volume)
         let passes = try Directories.names(in: place).filter { $0.hasPrefix(PassNote.prefix) }
-        let kept = try Directories.names(in: "\(place)/snapshots").map { "snapshots/\($0)" }
+        let kept = try Directories.names(in: layout.shelf(of: volume)).map { "snapshots/\($0)" }
         return try (passes + kept).prefix(Limit.snapshotsPerVolume).compactMap { name in
             guard let subvolume = try Subvolume.at("\(place)/\(name)"), subvolume.isReadOnly
             else { return nil }

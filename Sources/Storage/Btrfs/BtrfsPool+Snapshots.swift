@@ -6,7 +6,7 @@ extension BtrfsPool: VolumeSnapshotting {
     package var snapshotsAtOnce: Bool { true }
 
     package func createSnapshot(_ snapshot: String, of volume: String) async throws {
-        let path = try usablePath(of: snapshot, in: volume)
+        let path = try layout.usablePlace(of: snapshot, in: volume)
         guard layout.has(volume) else {
             throw GodwitError(
                 .notFound, "the pool \(layout.pool) has no volume \(volume)",
@@ -31,12 +31,12 @@ extension BtrfsPool: VolumeSnapshotting {
     }
 
     package func deleteSnapshot(_ snapshot: String, of volume: String) async throws {
-        let path = try usablePath(of: snapshot, in: volume)
+        let path = try layout.usablePlace(of: snapshot, in: volume)
         try await blocking { try Subvolume.remove(path) }
     }
 
     package func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
-        let path = try usablePath(of: snapshot, in: volume)
+        let path = try layout.usablePlace(of: snapshot, in: volume)
         try await blocking { [self] in
             guard try Subvolume.at(path) != nil else {
                 throw GodwitError(
@@ -52,22 +52,11 @@ extension BtrfsPool: VolumeSnapshotting {
 
     package func snapshots(of volume: String) async throws -> Set<String> {
         _ = try layout.usablePath(of: volume)
-        return Set(try Directories.names(in: "\(layout.place(of: volume))/snapshots"))
+        return Set(try Directories.names(in: layout.shelf(of: volume)))
     }
 
     package func path(of snapshot: String, in volume: String) -> String {
-        precondition(VolumeLayout.isUsable(snapshot), "no snapshot can be called \(snapshot)")
-        return "\(layout.place(of: volume))/snapshots/\(snapshot)"
-    }
-
-    private func usablePath(of snapshot: String, in volume: String) throws -> String {
-        _ = try layout.usablePath(of: volume)
-        guard VolumeLayout.isUsable(snapshot) else {
-            throw GodwitError(
-                .badRequest, "\"\(snapshot.prefix(80))\" is no name for a snapshot",
-                remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")
-        }
-        return path(of: snapshot, in: volume)
+        layout.place(of: snapshot, in: volume)
     }
 }
 
@@ -77,12 +66,12 @@ extension BtrfsPool: SnapshotSending {
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         try await passes.sendSnapshot(
-            of: volume, at: usablePath(of: snapshot, in: volume), over: stream,
+            of: volume, at: layout.usablePlace(of: snapshot, in: volume), over: stream,
             progress: progress)
     }
 
     package func digest(ofSnapshot snapshot: String, of volume: String) async throws -> String {
-        try await TreeDigest().digest(of: usablePath(of: snapshot, in: volume))
+        try await TreeDigest().digest(of: layout.usablePlace(of: snapshot, in: volume))
     }
 
     package func used(bySnapshotsOf volume: String) async throws -> ByteCount {

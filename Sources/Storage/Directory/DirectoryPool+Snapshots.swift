@@ -9,12 +9,13 @@ extension DirectoryPool: SnapshotCopying {
 
     /// - Precondition: names that could be a volume's and a snapshot's here.
     package func path(of snapshot: String, in volume: String) -> String {
-        "\(folder(of: snapshot, in: volume))/rootfs"
+        "\(layout.place(of: snapshot, in: volume))/rootfs"
     }
 
     package func snapshots(of volume: String) async throws -> Set<String> {
         _ = try layout.usablePath(of: volume)
-        return Set(try Directories.names(in: shelf(of: volume)).filter(VolumeLayout.isUsable))
+        return Set(
+            try Directories.names(in: layout.shelf(of: volume)).filter(VolumeLayout.isUsable))
     }
 
     package func createSnapshot(_ snapshot: String, of volume: String) async throws {
@@ -27,8 +28,8 @@ extension DirectoryPool: SnapshotCopying {
         let root = try await requireNew(snapshot, of: volume)
         let half = half(of: snapshot, in: volume)
         try await removeLeftovers(of: volume)
-        try Directories.make(shelf(of: volume), mode: 0o700)
-        try await TreeCopy.requireRoom(for: root, at: shelf(of: volume))
+        try Directories.make(layout.shelf(of: volume), mode: 0o700)
+        try await TreeCopy.requireRoom(for: root, at: layout.shelf(of: volume))
         try Directories.make(half, mode: 0o700)
         try Directories.make("\(half)/rootfs", mode: 0o700)
         var earlier: FileTime?
@@ -59,23 +60,23 @@ extension DirectoryPool: SnapshotCopying {
                 "\(half)/rootfs", to: root, since: ahead.start, mapped: mapped, isStill: true)
         } else {
             try await removeLeftovers(of: volume)
-            try Directories.make(shelf(of: volume), mode: 0o700)
+            try Directories.make(layout.shelf(of: volume), mode: 0o700)
             try Directories.make(half, mode: 0o700)
             try await TreeCopy.make(of: root, at: "\(half)/rootfs")
         }
-        try Directories.rename(half, to: folder(of: snapshot, in: volume))
+        try Directories.rename(half, to: layout.place(of: snapshot, in: volume))
     }
 
     package func flushSnapshot(_ snapshot: String, of volume: String) async throws {
-        _ = try usable(snapshot, of: volume)
-        try await FilesystemFacts.flush(at: shelf(of: volume))
+        _ = try layout.usablePlace(of: snapshot, in: volume)
+        try await FilesystemFacts.flush(at: layout.shelf(of: volume))
     }
 
     package func deleteSnapshot(_ snapshot: String, of volume: String) async throws {
-        let folder = try usable(snapshot, of: volume)
+        let folder = try layout.usablePlace(of: snapshot, in: volume)
         memories.withLock { $0[volume]?.ahead = nil }
         try await removeLeftovers(of: volume)
-        do { try Directories.rename(folder, to: shelf(of: volume) + "/.deleting") } catch {
+        do { try Directories.rename(folder, to: layout.shelf(of: volume) + "/.deleting") } catch {
             guard let error = error as? GodwitError, error.code == .notFound else { throw error }
             return
         }
@@ -83,7 +84,7 @@ extension DirectoryPool: SnapshotCopying {
     }
 
     package func copyBack(_ snapshot: String, of volume: String) async throws {
-        let tree = "\(try usable(snapshot, of: volume))/rootfs"
+        let tree = "\(try layout.usablePlace(of: snapshot, in: volume))/rootfs"
         guard try FileStatus.of(tree)?.kind == .directory else {
             throw GodwitError(
                 .notFound, "the volume \(volume) has no snapshot \(snapshot)",
@@ -103,7 +104,7 @@ extension DirectoryPool: SnapshotCopying {
 
     /// The volume is one tree or the other whenever it ends: a copy takes its place in one step.
     package func restoreSnapshot(_ snapshot: String, of volume: String) async throws {
-        _ = try usable(snapshot, of: volume)
+        _ = try layout.usablePlace(of: snapshot, in: volume)
         if memories.withLock({ $0[volume]?.back }) != snapshot {
             try await copyBack(snapshot, of: volume)
         }
@@ -116,31 +117,13 @@ extension DirectoryPool: SnapshotCopying {
 }
 
 extension DirectoryPool {
-    private func shelf(of volume: String) -> String { "\(layout.volumes)/\(volume)/snapshots" }
-
-    private func folder(of snapshot: String, in volume: String) -> String {
-        precondition(VolumeLayout.isUsable(snapshot), "no snapshot can be called \(snapshot)")
-        return "\(shelf(of: volume))/\(snapshot)"
-    }
-
     private func half(of snapshot: String, in volume: String) -> String {
-        "\(shelf(of: volume))/.making-\(snapshot)"
-    }
-
-    /// The snapshot's folder, for names that somebody may have made up.
-    private func usable(_ snapshot: String, of volume: String) throws -> String {
-        _ = try layout.usablePath(of: volume)
-        guard VolumeLayout.isUsable(snapshot) else {
-            throw GodwitError(
-                .badRequest, "\"\(snapshot.prefix(80))\" is no name for a snapshot",
-                remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")
-        }
-        return folder(of: snapshot, in: volume)
+        "\(layout.shelf(of: volume))/.making-\(snapshot)"
     }
 
     /// - Returns: the volume's tree.
     private func requireNew(_ snapshot: String, of volume: String) async throws -> String {
-        let folder = try usable(snapshot, of: volume)
+        let folder = try layout.usablePlace(of: snapshot, in: volume)
         guard await hasVolume(volume) else {
             throw GodwitError(.notFound, "the pool has no volume \(volume)")
         }
@@ -152,12 +135,12 @@ extension DirectoryPool {
         return path(of: volume)
     }
 
-    private func restoring(_ volume: String) -> String { shelf(of: volume) + "/.restoring" }
+    private func restoring(_ volume: String) -> String { layout.shelf(of: volume) + "/.restoring" }
 
     private func removeLeftovers(of volume: String) async throws {
         memories.withLock { $0[volume]?.back = nil }
-        for name in try Directories.names(in: shelf(of: volume)) where name.hasPrefix(".") {
-            try await Rm.tree("\(shelf(of: volume))/\(name)").check()
+        for name in try Directories.names(in: layout.shelf(of: volume)) where name.hasPrefix(".") {
+            try await Rm.tree("\(layout.shelf(of: volume))/\(name)").check()
         }
     }
 

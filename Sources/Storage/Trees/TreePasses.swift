@@ -81,7 +81,7 @@ final class TreePasses: Sendable {
         _ volume: String, at root: String, mapped: Set<String>, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        let start = memories.withLock { $0[volume]?.firstPass } ?? FileTime(seconds: .min)
+        let start = memories.withLock { $0[volume]?.firstPass } ?? Self.beforeAll
         let distrusted = try await suspects(below: root, since: start, mapped: mapped)
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: false, over: stream, progress: progress)

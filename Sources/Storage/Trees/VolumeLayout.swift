@@ -30,12 +30,32 @@ struct VolumeLayout: Sendable {
 
     /// For names that a peer or an operator may have made up.
     func usablePath(of volume: String) throws -> String {
-        guard Self.isUsable(volume) else {
+        try Self.require(volume, toName: "a volume")
+        return path(of: volume)
+    }
+
+    /// Where a volume's snapshots are, which only root can pass.
+    func shelf(of volume: String) -> String { "\(place(of: volume))/snapshots" }
+
+    /// - Precondition: a name that could be one of a snapshot here.
+    func place(of snapshot: String, in volume: String) -> String {
+        precondition(Self.isUsable(snapshot), "no snapshot can be called \(snapshot)")
+        return "\(shelf(of: volume))/\(snapshot)"
+    }
+
+    /// For names that a peer or an operator may have made up.
+    func usablePlace(of snapshot: String, in volume: String) throws -> String {
+        _ = try usablePath(of: volume)
+        try Self.require(snapshot, toName: "a snapshot")
+        return place(of: snapshot, in: volume)
+    }
+
+    private static func require(_ name: String, toName what: String) throws {
+        guard isUsable(name) else {
             throw GodwitError(
-                .badRequest, "\"\(volume.prefix(80))\" is no name for a volume",
+                .badRequest, "\"\(name.prefix(80))\" is no name for \(what)",
                 remedy: "use 1 to 200 letters, digits, dashes, dots and underscores, no dot first")
         }
-        return path(of: volume)
     }
 
     func has(_ volume: String) -> Bool {
