@@ -27,6 +27,34 @@ import Testing
         }
     }
 
+    @Test func `a state that is not there is not gone on from`() async throws {
+        try await World.run { world in
+            let service = try world.a.service
+            try await service.stop(web, force: true, grace: .zero)
+            await #expect(throws: GodwitError(.notFound, "")) {
+                try await service.start(web, .always)
+            }
+            #expect(try await service.instance(web).observation.status == .stopped)
+        }
+    }
+
+    @Test func `a thaw that fails is tried again`() async throws {
+        try await World.run { world in
+            let faults = world.a.driver.faults
+            faults.fails("dump", .checkpointFailed)
+            faults.fails("thaw", .kernelRefused)
+            async let failed: Void = {
+                await #expect(throws: GodwitError(.checkpointFailed, "")) {
+                    try await world.a.service.stopStateful(web)
+                }
+            }()
+            try await poll("it is tried again") { faults.count("thaw") > 1 }
+            faults.set("thaw", nil)
+            await failed
+            #expect(try await world.a.service.instance(web).observation.status == .running)
+        }
+    }
+
     @Test func `a state can be discarded, and goes with its instance`() async throws {
         try await World.run { world in
             let service = try world.a.service

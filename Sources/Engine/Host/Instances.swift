@@ -34,9 +34,14 @@ extension HostService {
             guard try await driver.observe(record.definition).status == .stopped else {
                 throw GodwitError(.alreadyRunning, "instance \(name) runs already")
             }
-            if use != .never, let state = record.state {
+            switch (use, record.state) {
+            case (.always, nil):
+                throw GodwitError(
+                    .notFound, "instance \(name) has no saved state",
+                    remedy: "start it without --stateful")
+            case (.ifKept, let state?), (.always, let state?):
                 try await resume(record, state, use, driver)
-            } else {
+            case (.never, _), (.ifKept, nil):
                 try await discardState(of: record)
                 try await start(record, driver)
             }
@@ -110,8 +115,8 @@ extension HostService {
                 }
                 try await stop(record, driver, grace: .zero)
             }
-            for snapshot in try store.snapshots(of: name) { try await remove(snapshot, record) }
             try await driver.remove(definition)
+            try await equipment.removeStates(ofSnapshotsOf: name)
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)
             try store.remove(name, lockedBy: nil)
@@ -201,6 +206,7 @@ extension HostService {
         isTidying: Bool = false,
         _ body: (InstanceRecord) async throws -> Value
     ) async throws -> Value {
+        try recoverOnce()
         while !isTidying, tidying.contains(name) {
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -91,22 +91,23 @@ extension HostService {
                 try await pool.createSnapshot(name, of: volume)
             }
         } catch {
-            try await letRun(record, driver)
+            try await letRun(record.definition, driver)
             throw error
         }
-        try await letRun(record, driver, keepsDump: record.state != nil)
+        try await letRun(record.definition, driver, keepsDump: record.state != nil)
         record.snapshot.pauseMilliseconds = start.duration(to: .now).inMilliseconds
     }
 
-    private func letRun(
-        _ record: SnapshotRecord, _ driver: any Checkpointable, keepsDump: Bool = false
+    /// Undoes the freeze for a state or a snapshot, however often that takes.
+    func letRun(
+        _ definition: InstanceDefinition, _ driver: any Checkpointable, keepsDump: Bool = false
     ) async throws {
-        try await persistently("letting \(record.instance) run again", logger) {
-            guard try await driver.observe(record.definition).status != .stopped else { return }
+        try await persistently("letting \(definition.name) run again", logger) {
+            guard try await driver.observe(definition).status != .stopped else { return }
             if keepsDump {
-                try await driver.runOn(record.definition)
+                try await driver.runOn(definition)
             } else {
-                try await driver.thaw(record.definition)
+                try await driver.thaw(definition)
             }
         }
     }
@@ -201,7 +202,10 @@ extension HostService {
         let freezes = record.freezes && !record.isWhole
         record.isWhole = false
         try store.save(record)
-        if freezes { try await letRun(record, equipment.driver(instance.definition.kind)) }
+        if freezes {
+            let definition = instance.definition
+            try await letRun(definition, equipment.driver(definition.kind))
+        }
         try await snapshotting(instance.definition)
             .deleteSnapshot(record.name.text, of: record.instance.text)
         if let state = record.state { try await states.remove(state.id) }
@@ -265,7 +269,9 @@ extension HostService {
         for snapshot in known where snapshot.snapshot.expires.map({ $0 <= now }) ?? false {
             let name = snapshot.instance
             // One that a migration or an operation has now is looked at again.
-            guard try store.instance(name)?.lock == nil, !operating.contains(name) else { continue }
+            guard try store.instance(name)?.lock == nil, !operating.contains(name),
+                !tidying.contains(name)
+            else { continue }
             tidying.insert(name)
             defer { tidying.remove(name) }
             try await exclusively(name, isTidying: true) {

@@ -31,7 +31,7 @@ extension HostService {
                 .refused,
                 "the state of \(definition.name) cannot be saved: \(obstacle.process) "
                     + "\(obstacle.detail) (\(obstacle.kind))",
-                remedy: "end what is in the way (docs/checks.md), or stop it without --stateful")
+                remedy: "end what is in the way (docs/checks.md), or leave --stateful out")
         }
         // Before it is written to the disk it is dumped into memory.
         let memory = try await equipment.hostFacts(for: nil).memoryAvailable
@@ -41,7 +41,7 @@ extension HostService {
                 .noSpace,
                 "the state of \(definition.name) takes up to \(observation.memory), and there are "
                     + "\(room) of \(room == memory ? "memory" : "disk")",
-                remedy: "free some, or stop the instance without --stateful")
+                remedy: "free some, or leave --stateful out")
         }
     }
 
@@ -81,9 +81,7 @@ extension HostService {
         _ definition: InstanceDefinition, without state: SavedState, _ driver: any Checkpointable
     ) async {
         do {
-            if try await driver.observe(definition).status != .stopped {
-                try await driver.thaw(definition)
-            }
+            try await letRun(definition, driver)
             try await states.remove(state.id)
             try store.change(definition.name, lockedBy: nil) { $0.state = nil }
         } catch {
@@ -107,7 +105,8 @@ extension HostService {
         let name = record.definition.name
         try mark(name, .resuming)
         do { try await restore(record.definition, state, driver) } catch {
-            let hasRun = try await driver.observe(record.definition).status != .stopped
+            // Without a first process there are only the tools that were to make it.
+            let hasRun = try await driver.observe(record.definition).pid != nil
             try await driver.discardRestore(record.definition)
             if !hasRun { try mark(name, .kept) }
             throw GodwitError(
@@ -116,8 +115,7 @@ extension HostService {
                 remedy: "mend the cause and start it again, or start it anew with --stateless",
                 cause: "\(error)")
         }
-        try store.change(name, lockedBy: nil) { $0.isWanted = true }
-        try await forget(state, of: name)
+        try await forget(state, of: name, andWants: true)
     }
 
     func restore(
@@ -146,8 +144,13 @@ extension HostService {
         try await forget(state, of: record.definition.name)
     }
 
-    private func forget(_ state: SavedState, of name: InstanceName) async throws {
-        try store.change(name, lockedBy: nil) { $0.state = nil }
+    private func forget(
+        _ state: SavedState, of name: InstanceName, andWants isWanted: Bool = false
+    ) async throws {
+        try store.change(name, lockedBy: nil) { record in
+            record.state = nil
+            if isWanted { record.isWanted = true }
+        }
         try await states.remove(state.id)
     }
 
@@ -166,7 +169,7 @@ extension HostService {
         let records = try store.instances()
         for record in records where record.state != nil {
             let name = record.definition.name
-            operating.insert(name)
+            tidying.insert(name)
             try submit {
                 await self.recoverState(of: record)
                 await self.release(name)
@@ -177,7 +180,7 @@ extension HostService {
         try states.removeAll(but: Set(kept))
     }
 
-    private func release(_ name: InstanceName) { operating.remove(name) }
+    private func release(_ name: InstanceName) { tidying.remove(name) }
 
     private func recoverState(of record: InstanceRecord) async {
         guard let state = record.state else { return }
@@ -201,12 +204,10 @@ extension HostService {
         _ definition: InstanceDefinition, _ state: SavedState, _ driver: any Checkpointable
     ) async throws {
         let observation = try await driver.observe(definition)
-        if observation.pid != nil {
-            try store.change(definition.name, lockedBy: nil) { $0.isWanted = true }
-        } else if observation.exitStatus == nil {
+        guard observation.pid != nil || observation.exitStatus != nil else {
             return try await driver.discardRestore(definition)
         }
-        try await forget(state, of: definition.name)
+        try await forget(state, of: definition.name, andWants: observation.pid != nil)
     }
 }
 

@@ -7,12 +7,9 @@ enum SnapshotDigests {
     /// Among the digests of volumes, none of which has such a name.
     static func key(of volume: String) -> String { "\(volume)/snapshots" }
 
-    /// One digest of them all, oldest first.
-    static func sum(_ digests: [(SnapshotName, String)]) -> String {
-        let text = digests.map { "\($0.0) \($0.1)\n" }.joined()
-        return SHA256.hash(data: Data(text.utf8)).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+    /// One digest of them all, oldest first: of each its files', and its state's if it has one.
+    static func sum(_ digests: [String]) -> String {
+        SHA256.hash(data: Data(digests.joined(separator: "\n").utf8)).hexadecimal
     }
 }
 
@@ -23,7 +20,7 @@ extension SourceWork {
             guard let pool = try pool() as? any SnapshotSending else {
                 throw GodwitError(.internalFault, "the plan sends snapshots that cannot be sent")
             }
-            var digests: [(SnapshotName, String)] = []
+            var digests: [String] = []
             let known = try equipment.store.snapshots(of: definition.name).filter(\.isWhole)
             for snapshot in known {
                 let name = snapshot.name
@@ -35,22 +32,29 @@ extension SourceWork {
                     job.ledger.sent(all, as: "snapshots", of: volume)
                 }
                 // The other side reads its own at the same time.
-                digests.append(
-                    (name, try await pool.digest(ofSnapshot: name.text, of: volume)))
+                let files = try await pool.digest(ofSnapshot: name.text, of: volume)
+                digests.append("\(name) \(files)")
                 await settle(stream, .snapshot(name.text))
-                if let state = snapshot.state { try await send(state, of: name) }
+                guard let state = snapshot.state else { continue }
+                digests.append("\(name) \(try await send(state, of: name))")
             }
             keep(snapshotDigest: SnapshotDigests.sum(digests), of: volume)
         }
     }
 
-    private func send(_ state: SavedState, of name: SnapshotName) async throws {
+    /// - Returns: the digest of what was sent.
+    private func send(_ state: SavedState, of name: SnapshotName) async throws -> String {
         job.ledger.begin("send the state of snapshot \(name)")
         let file = try await equipment.states.read(state.id)
         let stream = try await open(.snapshotState(name.text))
         try await stream.write(Array("\(state.digest)\n".utf8)[...])
-        while let bytes = try await file.read() { try await stream.write(bytes[...]) }
+        var hash = SHA256()
+        while let bytes = try await file.read() {
+            hash.update(data: bytes)
+            try await stream.write(bytes[...])
+        }
         await settle(stream, .snapshotState(name.text))
+        return hash.finalize().hexadecimal
     }
 }
 
@@ -86,7 +90,7 @@ extension TargetWork {
             guard let keeping = pool as? any VolumeSnapshotting else {
                 throw GodwitError(.internalFault, "snapshots come that this pool cannot keep")
             }
-            var digests: [(SnapshotName, String)] = []
+            var digests: [String] = []
             for snapshot in snapshots {
                 let name = snapshot.name.text
                 let digest = try await job.desk.take(.snapshot(name)) { stream in
@@ -94,13 +98,15 @@ extension TargetWork {
                     try await keeping.createSnapshot(name, of: here)
                     return try await pool.digest(of: here, mapped: [])
                 }
-                digests.append((snapshot.name, digest))
+                digests.append("\(name) \(digest)")
                 // Nobody sees it before the instance is here, and it goes with its reservation.
                 var record = SnapshotRecord(snapshot: snapshot, of: definition, isWhole: true)
                 if snapshot.isStateful { record.state = newState(of: snapshot) }
                 try equipment.store.save(record)
                 guard let state = record.state else { continue }
-                record.state = try await receive(state, of: snapshot)
+                let (whole, sum) = try await receive(state, of: snapshot)
+                digests.append("\(name) \(sum)")
+                record.state = whole
                 try equipment.store.save(record)
             }
             sums[SnapshotDigests.key(of: volume)] = SnapshotDigests.sum(digests)
@@ -112,7 +118,10 @@ extension TargetWork {
         SavedState(id: MigrationID.random().text, phase: .kept, created: snapshot.created)
     }
 
-    private func receive(_ state: SavedState, of snapshot: Snapshot) async throws -> SavedState {
+    /// - Returns: the state, and the digest of what has come.
+    private func receive(
+        _ state: SavedState, of snapshot: Snapshot
+    ) async throws -> (SavedState, String) {
         let (states, announced) = (equipment.states, snapshot.stateBytes ?? .zero)
         guard announced <= (try states.available) else {
             throw GodwitError(
@@ -122,17 +131,18 @@ extension TargetWork {
         return try await job.desk.take(.snapshotState(snapshot.name.text)) { stream in
             let (digest, first) = try await Self.line(from: stream)
             let file = try await states.write(state.id)
-            var (taken, rest) = (0, first)
+            var (taken, rest, hash) = (0, first, SHA256())
             while let bytes = rest {
                 taken += bytes.count
                 guard taken <= Self.most(announced) else { throw Self.exceeds(snapshot) }
+                hash.update(data: bytes)
                 try await file.write(bytes)
                 rest = try await stream.read()?[...]
             }
             try await file.finish()
             var state = state
             (state.digest, state.bytes) = (digest, announced)
-            return state
+            return (state, hash.finalize().hexadecimal)
         }
     }
 
@@ -163,9 +173,16 @@ extension TargetWork {
 
     /// Forgets what has arrived, with the states of snapshots that have, or were to.
     func remove(_ name: InstanceName) async throws {
-        for state in try equipment.store.snapshots(of: name).compactMap(\.state) {
-            try await equipment.states.remove(state.id)
-        }
+        try await equipment.removeStates(ofSnapshotsOf: name)
         try equipment.store.remove(name, lockedBy: job.id)
+    }
+}
+
+extension Equipment {
+    /// The snapshots themselves go with the volume, their records with the instance's.
+    func removeStates(ofSnapshotsOf name: InstanceName) async throws {
+        for state in try store.snapshots(of: name).compactMap(\.state) {
+            try await states.remove(state.id)
+        }
     }
 }

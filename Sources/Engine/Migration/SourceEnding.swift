@@ -65,19 +65,10 @@ extension SourceWork {
             await pool.forgetDigest(of: volume)
             guard !options.keepsDefinition else { return try keep() }
             try await driver.remove(definition)
-            try await deleteSnapshots()
+            try await equipment.removeStates(ofSnapshotsOf: definition.name)
             try await pool.deleteVolume(volume)
             try equipment.store.remove(definition.name, lockedBy: job.id)
             equipment.events(.instance(definition.name, .movedAway, at: .now))
-        }
-    }
-
-    /// Those that are given up; their records go with the instance's.
-    private func deleteSnapshots() async throws {
-        let pool = try pool() as? any VolumeSnapshotting
-        for snapshot in try equipment.store.snapshots(of: definition.name) {
-            try await pool?.deleteSnapshot(snapshot.name.text, of: volume)
-            if let state = snapshot.state { try await equipment.states.remove(state.id) }
         }
     }
 
