@@ -141,9 +141,13 @@ struct InstancePost: Codable, Sendable {
     /// Seconds.
     var forward: UInt32?
     var withoutSnapshots: Bool?
+    /// What becomes of mounts (`move`, `share`, `skip`, `refuse`, or a path of the target's), by
+    /// their places in the instance or by paths of the host.
+    var mounts: [String: MountTreatment]?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
+        case mounts
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
         case withoutSnapshots = "without_snapshots"
@@ -167,6 +171,7 @@ struct InstancePost: Codable, Sendable {
         networks = request.networks
         forward = request.forwardSeconds
         withoutSnapshots = request.dropsSnapshots
+        mounts = request.mounts.isEmpty ? nil : request.mounts
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -180,7 +185,8 @@ struct InstancePost: Codable, Sendable {
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
             memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
-            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false)
+            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false,
+            mounts: mounts ?? [:])
     }
 }
 

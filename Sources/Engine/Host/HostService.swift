@@ -20,6 +20,7 @@ package actor HostService {
     /// Those of them that the daemon is changing by itself: whoever wants them waits.
     var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
+    var changingVolumes: Set<VolumeReference> = []
     /// Images that are being launched or exported, and how often.
     var imageUsers: [BlobDigest: Int] = [:]
     /// Images that are being taken in.
@@ -188,6 +189,7 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        try recoverVolumes(open: open)
         sweepImages()
         try recoverStates()
         for record in try store.snapshots() where !record.isWhole {

@@ -10,12 +10,17 @@ extension SourceWork {
             try await persistently("letting the instance run again", logger) { try await letRun() }
         }
         await closeStreams()
-        let pool = try pool()
         try await persistently("cleaning up", logger) {
             try await removeCables()
-            try await pool.cleanUpAfterSending(volume)
+            try await forgetTransfers()
         }
-        await pool.forgetDigest(of: volume)
+    }
+
+    /// Removes what only the transfer of its volumes needed.
+    private func forgetTransfers() async throws {
+        for place in try equipment.movingPlaces(of: definition, options) {
+            try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
+        }
     }
 
     /// Whether the instance is still here and this migration's. After a restart it may be neither,
@@ -40,7 +45,8 @@ extension SourceWork {
         case .cold:
             guard try await driver.observe(definition).status == .stopped else { return }
             do {
-                try await driver.start(definition, root: pool().path(of: volume))
+                try await driver.start(
+                    equipment.placed(definition), root: pool().path(of: volume))
             } catch {
                 // It is whole and stands here; starting it again is the operator's to decide.
                 logger.error(
@@ -58,15 +64,18 @@ extension SourceWork {
         await closeStreams()
         try await persistently("ending the original", logger) {
             guard try isOurs else { return }
-            let (driver, pool) = (try driver(), try pool())
+            let driver = try driver()
             try keepCables()
             try await driver.end(definition)
-            try await pool.cleanUpAfterSending(volume)
-            await pool.forgetDigest(of: volume)
+            try await forgetTransfers()
             guard !options.keepsDefinition else { return try keep() }
             try await driver.remove(definition)
             try await equipment.removeStates(ofSnapshotsOf: definition.name)
-            try await pool.deleteVolume(volume)
+            for moved in options.movingVolumes(of: definition) {
+                guard let record = try equipment.store.volume(moved) else { continue }
+                try await equipment.remove(record)
+            }
+            try await pool().deleteVolume(volume)
             try equipment.store.remove(definition.name, lockedBy: job.id)
             equipment.events(.instance(definition.name, .movedAway, at: .now))
         }
@@ -102,22 +111,26 @@ extension Equipment {
                 nil
             }
         let sending = pool as? any SnapshotSending
-        let facts = VolumeFacts(
+        let root = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
             methods: pool.methods,
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
-        let capabilities = await capabilities(of: driver)
+        var capabilities = await capabilities(of: driver)
+        if sending == nil { capabilities = capabilities.without(.snapshots) }
+        if options.mounts != nil || !definition.namedVolumes.isEmpty {
+            capabilities = capabilities.demanding(.mounts)
+        }
         return Offer(
-            capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
+            capabilities: capabilities,
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
                 memory: observation.memory,
                 division: division,
                 processes: observation.processes,
-                volumes: [facts],
+                volumes: [root] + (try await facts(ofVolumesMoving: definition, options)),
                 obstacles: obstacles,
                 snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
                     .map(\.snapshot)
@@ -126,6 +139,21 @@ extension Equipment {
             options: options,
             isDryRun: isDryRun
         )
+    }
+
+    private func facts(
+        ofVolumesMoving definition: InstanceDefinition, _ options: MoveOptions
+    ) async throws -> [VolumeFacts] {
+        var facts: [VolumeFacts] = []
+        for volume in options.movingVolumes(of: definition) {
+            let place = try place(of: volume)
+            facts.append(
+                VolumeFacts(
+                    name: volume.key, used: try await place.pool.used(by: place.name),
+                    methods: place.pool.methods,
+                    users: try users(of: volume, but: definition.name).map(\.definition.name)))
+        }
+        return facts
     }
 
     private func capabilities(of driver: any Checkpointable) async -> Capabilities {

@@ -5,9 +5,16 @@ struct DiskSpaceCheck: Check {
     static let leastMargin = ByteCount.mebibytes(64)
 
     func findings(in comparison: Comparison) -> [Finding] {
-        guard let pool = comparison.target.pool(comparison.definition.pool) else { return [] }
+        comparison.poolsOfVolumes.compactMap { comparison.target.pool($0) }
+            .flatMap { findings(about: $0, comparison) }
+    }
+
+    private func findings(about pool: PoolFacts, _ comparison: Comparison) -> [Finding] {
         let areLeft = comparison.options.dropsSnapshots == true
-        let used = comparison.instance.volumes.reduce(ByteCount.zero) { sum, volume in
+        let volumes = comparison.instance.volumes.filter {
+            comparison.definition.pool(ofVolume: $0.name) == pool.name
+        }
+        let used = volumes.reduce(ByteCount.zero) { sum, volume in
             sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
         }
         let needed = used + Self.margin(for: used)
@@ -16,7 +23,8 @@ struct DiskSpaceCheck: Check {
             Finding(
                 name,
                 cause: "the pool \(pool.name.prefix(80)) of the target has "
-                    + "\(sized(pool.available)) free; the volume needs \(sized(needed))",
+                    + "\(sized(pool.available)) free; the "
+                    + (volumes.count == 1 ? "volume needs " : "volumes need ") + sized(needed),
                 cure: "free space in the pool, or choose another target"
             )
         ]

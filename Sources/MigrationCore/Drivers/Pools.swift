@@ -49,11 +49,14 @@ package struct PoolView: Codable, Equatable, Sendable {
     package var fault: String?
     /// The instances that live there, and those that arrive.
     package var instances: [String]
+    /// The named volumes that are there, and those that arrive.
+    package var volumes: [String]
 
     package init(
         definition: PoolDefinition, facts: PoolFacts?, fault: String? = nil,
-        instances: [String] = []
+        instances: [String] = [], volumes: [String] = []
     ) {
+        self.volumes = volumes
         self.definition = definition
         self.facts = facts
         self.fault = fault

@@ -1,5 +1,5 @@
 /// Everything that can be asked of a host: the engine fulfils it, the API offers it to clients.
-package protocol HostControl: Sendable {
+package protocol HostControl: VolumeControl {
     func information() async throws -> HostInformation
     /// What this host can and cannot do, as findings about itself.
     func check() async throws -> HostCheck
@@ -261,6 +261,9 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var forwardSeconds: UInt32?
     /// Its snapshots are deleted with the original.
     package var dropsSnapshots: Bool
+    /// What becomes of mounts, by their places in the instance or by paths of the host; of others
+    /// what is usual.
+    package var mounts: [String: MountTreatment]
 
     package init(
         name: InstanceName,
@@ -276,8 +279,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
         forwardSeconds: UInt32? = nil,
-        dropsSnapshots: Bool = false
+        dropsSnapshots: Bool = false,
+        mounts: [String: MountTreatment] = [:]
     ) {
+        self.mounts = mounts
         self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds
         self.networks = networks

@@ -22,7 +22,8 @@ package enum Planner {
             options: offer.options,
             name: offer.options.newName ?? offer.definition.name,
             startsOnTarget: offer.instance.status == .running,
-            warnings: findings.filter { $0.weight == .warning }
+            warnings: findings.filter { $0.weight == .warning },
+            mounts: offer.options.treatments(of: offer.definition)
         )
         return (findings, plan)
     }
@@ -43,7 +44,7 @@ package enum Planner {
             can(.packetHold) && offer.options.holdsPackets
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         let snapshots: [Plan.Step] =
-            offer.wantsSnapshots ? volumes.map { .sendSnapshots($0.0) } : []
+            offer.wantsSnapshots ? volumes.prefix(1).map { .sendSnapshots($0.0) } : []
         return snapshots + volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
             + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
@@ -91,12 +92,14 @@ package enum Planner {
         _ offer: Offer,
         methods: [String: [VolumeMethod]]
     ) -> (volumes: [(String, VolumeMethod)], findings: [Finding]) {
-        guard let known = methods[offer.definition.pool] else {
-            return ([], [missingPool(offer.definition.pool)])
-        }
         var volumes: [(String, VolumeMethod)] = []
         var findings: [Finding] = []
         for volume in offer.instance.volumes {
+            let pool = offer.definition.pool(ofVolume: volume.name)
+            guard let known = methods[pool] else {
+                if !findings.contains(missingPool(pool)) { findings.append(missingPool(pool)) }
+                continue
+            }
             if let method = volume.methods.first(where: known.contains) {
                 volumes.append((volume.name, method))
             } else {
@@ -156,11 +159,15 @@ package enum Planner {
                 Finding("mode", cause: "the instance does not run", cure: "move it with --cold")
             )
         }
-        if offer.instance.volumes.map(\.name) != [definition.name.text] {
+        let named = offer.options.movingVolumes(of: definition).map(\.key)
+        if offer.instance.volumes.map(\.name) != [definition.name.text] + named
+            || Set(named).count != named.count
+        {
             findings.append(
                 Finding(
                     "volume-name",
-                    cause: "the offered volumes are not the one named after the instance",
+                    cause:
+                        "the offered volumes are not the instance's own and those that it mounts",
                     cure: "run the same version of godwit on both hosts"
                 )
             )

@@ -34,6 +34,8 @@ package enum Limit {
     /// Names in one archive that becomes an image.
     package static let archiveMembers = 10_000_000
     package static let volumesPerInstance = 16
+    /// Named volumes of a host.
+    package static let volumes = 1_000
     package static let snapshotsPerInstance = 512
     /// For which a snapshot may be kept before it expires: ten years.
     package static let snapshotSeconds: UInt32 = 10 * 366 * 24 * 3_600
