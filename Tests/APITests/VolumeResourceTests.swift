@@ -58,7 +58,8 @@ import Testing
         method: String, path: String, body: String?
     ) async throws {
         try await RunningServer.with { server in
-            #expect(try await server.ask(method, path, body).status == 400)
+            let answer = try await server.ask(method, path, body)
+            #expect(answer.status == 400)
         }
     }
 
