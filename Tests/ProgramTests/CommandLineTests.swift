@@ -205,6 +205,9 @@ import godwit
         ("snapshot db --expires 11000d", "ten years"), ("delete db/", "snapshot name"),
         ("restore db", "snapshot"), ("copy db", "new-name"), ("copy db a/b", "a letter first"),
         ("copy db a --no-address --keep-addresses", "exclude each other"),
+        ("copy db host-b:a:b", "host-b:web2"), ("expire db/snap0", "duration"),
+        ("expire db/snap0 soon", "7d"), ("schedule db", "times"),
+        ("schedule db daily", "@daily"),
         ("image import", "path"), ("image import a b/c", "64 letters"),
         ("image export a", "path"), ("image delete ..", "64 letters"), ("fly", "fly"),
     ])
@@ -225,6 +228,9 @@ import godwit
         "list --format json --socket /tmp/x", "snapshot db", "snapshot db mine --expires 7d",
         "restore db snap0", "delete db/snap0", "copy db db2", "cp db/snap0 db2 --no-address",
         "copy db db2 --address 10.0.0.9/24 --address fd00::9/64", "copy db db2 --keep-addresses",
+        "copy db host-b: --no-address", "copy db/snap0 host-b:db2 --no-address", "list db web",
+        "expire db/snap0 7d", "expire db/snap0 never", "schedule db none",
+        "schedule db @daily --expires 7d --stateful",
         "move db host-b: --without-snapshots",
     ])
     func `every other line is read`(line: String) {

@@ -202,7 +202,7 @@ import godwit
     }
 
     @Test func `an instance is shown with all it has`() throws {
-        let definition = InstanceDefinition(
+        var definition = InstanceDefinition(
             name: try InstanceName("web"),
             process: ProcessDefinition(command: ["sh", "-c", "echo it's"]),
             limits: ResourceLimits(
@@ -220,6 +220,8 @@ import godwit
             image: InstanceImage(
                 digest: try BlobDigest("sha256:" + String(repeating: "5e", count: 32)),
                 name: try ImageName("redis")))
+        definition.snapshotSchedule = SnapshotSchedule(
+            times: try CronTimes("@daily"), keptSeconds: 604_800, isStateful: true)
         let observation = InstanceObservation(
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
@@ -250,13 +252,14 @@ import godwit
                 Pool:            default
                 Mount:           /data from /srv, read-only
                 Interface:       eth0 on br0, 10:66:6a:34:e7:f9, 10.0.0.5/24 via 10.0.0.1
+                Schedule:        @daily, kept for 7d, stateful
                 Snapshot:        snap0 (taken at 2026-11-21 09:34:14 UTC) (stateless)
                 Snapshot:        mine (taken at 2026-11-21 09:34:14 UTC) (stateful) (expires at 2026-11-21 10:34:14 UTC)
                 """#)
         #expect(
             listText([view]) == """
-                NAME  STATUS   ADDRESSES    PROCESSES  MEMORY
-                web   running  10.0.0.5/24  2          12 MiB
+                NAME  STATUS   ADDRESSES    PROCESSES  MEMORY  SNAPSHOTS
+                web   running  10.0.0.5/24  2          12 MiB  2
                 """)
     }
 

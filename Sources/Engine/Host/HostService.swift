@@ -87,7 +87,7 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
-            group.addTask { await self.removeSnapshotsInTime() }
+            group.addTask { await self.tendSnapshots() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()

@@ -20,6 +20,8 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
     package var created: Timestamp
     /// What it was launched from; nil if that was no image of the host's.
     package var image: InstanceImage?
+    /// Nil if snapshots are taken by hand alone.
+    package var snapshotSchedule: SnapshotSchedule?
 
     package init(
         name: InstanceName,

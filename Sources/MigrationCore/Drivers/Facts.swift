@@ -307,6 +307,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         used = try container.decode(ByteCount.self, forKey: .used)
         methods = try container.decode([String].self, forKey: .methods)
             .compactMap { VolumeMethod(rawValue: $0) }
+        usedBySnapshots = try container.decodeIfPresent(ByteCount.self, forKey: .usedBySnapshots)
     }
 }
 

@@ -32,6 +32,12 @@ package protocol HostControl: Sendable {
         _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
     ) async throws
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    /// - Parameter expires: nil for never.
+    func setExpiry(
+        _ expires: Timestamp?, of snapshot: SnapshotName, of name: InstanceName
+    ) async throws
+    /// - Parameter schedule: nil for none.
+    func setSchedule(_ schedule: SnapshotSchedule?, of name: InstanceName) async throws
 
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
     func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32

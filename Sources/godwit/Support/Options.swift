@@ -80,6 +80,14 @@ enum Read {
         try seconds(text, atMost: Limit.snapshotSeconds, "ten years")
     }
 
+    @Sendable static func keeping(_ text: String) throws -> Keeping {
+        Keeping(seconds: text == "never" ? nil : try expiry(text))
+    }
+
+    @Sendable static func times(_ text: String) throws -> ScheduledTimes {
+        ScheduledTimes(times: text == "none" ? nil : try told { try CronTimes(text) })
+    }
+
     /// Seconds, or a number with `s`, `m`, `h` or `d`.
     private static func seconds(
         _ text: String, atMost limit: UInt32, _ words: String
@@ -107,6 +115,16 @@ enum Read {
 /// Bytes a second at most; nil for no limit.
 struct Bandwidth: Sendable {
     let limit: ByteCount?
+}
+
+/// For how long a snapshot is kept; nil for ever.
+struct Keeping: Sendable {
+    let seconds: UInt32?
+}
+
+/// When snapshots are taken; nil for never.
+struct ScheduledTimes: Sendable {
+    let times: CronTimes?
 }
 
 /// What the shell offers for the names that this host knows.

@@ -3,10 +3,15 @@ import Testing
 
 /// cgroups, mounts, pools, space, networks: what an instance finds around itself.
 @Suite struct SurroundingsChecksTests {
-    @Test func `another version of cgroups refuses a live move only`() throws {
-        let finding = try only { $0.target.cgroup.version = 2 }
-        #expect(finding?.mark == "cgroup refusal")
-        #expect(try found(.cold) { $0.target.cgroup.version = 2 } == [])
+    @Test func `another version of cgroups refuses live moves of who divides its own alone`() throws
+    {
+        #expect(try found { $0.target.cgroup.version = 2 } == [])
+        let spoil = { (comparison: inout Comparison) in
+            comparison.target.cgroup.version = 2
+            comparison.definition.limits.delegatesCgroups = true
+        }
+        #expect(try only(.live, spoil)?.mark == "cgroup refusal")
+        #expect(try found(.cold, spoil) == [])
     }
 
     @Test(arguments: [MoveOptions.Mode.live, .cold])
