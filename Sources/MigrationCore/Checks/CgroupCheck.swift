@@ -95,8 +95,8 @@ struct CgroupCheck: HostCheckable {
     private func differs(_ source: Int, _ target: Int) -> Finding {
         Finding(
             name,
-            cause: "the instance may divide its control groups, which are of version \(source) here "
-                + "and of version \(target) on the target",
+            cause: "the instance may divide its control groups, which are of version \(source) "
+                + "here and of version \(target) on the target",
             cure: "boot both hosts with the same version, move it with --cold, or start it without "
                 + "--delegate-cgroups"
         )
