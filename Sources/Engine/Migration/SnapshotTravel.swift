@@ -61,10 +61,12 @@ extension SourceWork {
 extension TargetWork {
     /// What this host can do with the instance that is offered.
     func abilities(for offer: Offer) async throws -> [Capabilities.Feature] {
-        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
+        var abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
         // A pool that is not there is found by the checks.
         let pool = try? equipment.pool(offer.definition.pool)
-        return pool is any VolumeSnapshotting ? abilities + [.snapshots] : abilities
+        if pool is any VolumeSnapshotting { abilities.append(.snapshots) }
+        if pool is any VolumeIDChanging { abilities.append(.idMaps) }
+        return abilities
     }
 
     /// As the source offers them, oldest first.
@@ -93,10 +95,13 @@ extension TargetWork {
             var digests: [String] = []
             for snapshot in snapshots {
                 let name = snapshot.name.text
+                try await expectIDs()
                 let digest = try await job.desk.take(.snapshot(name)) { stream in
                     try await pool.receiveAfterCheckpoint(here, by: .rsync, from: stream)
+                    let digest = try await pool.digest(of: here, mapped: [])
+                    try await settleIDs()
                     try await keeping.createSnapshot(name, of: here)
-                    return try await pool.digest(of: here, mapped: [])
+                    return digest
                 }
                 digests.append("\(name) \(digest)")
                 // Nobody sees it before the instance is here, and it goes with its reservation.

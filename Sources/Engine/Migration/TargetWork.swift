@@ -61,7 +61,8 @@ final class TargetWork: Sendable {
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
             abilities: abilities,
-            methods: equipment.pools.methods
+            methods: equipment.pools.methods,
+            idRange: target.idRange
         )
     }
 
@@ -155,33 +156,7 @@ final class TargetWork: Sendable {
         return digests
     }
 
-    private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
-
-    private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
-        let definition = definition
-        let pool = try equipment.pool(definition.pool)
-        let here = definition.name.text
-        let first = try await job.desk.take(.volume(volume)) { stream in
-            try await pool.receiveWhileRunning(here, by: method, from: stream)
-            // The source waits for the end of this stream before it freezes, so that only what
-            // changes later is read again afterwards.
-            return try await pool.digest(of: here, mapped: [])
-        }
-        let later: [StreamHello.Purpose] =
-            [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
-        var hasChanged = false
-        for purpose in later {
-            let isSent = try await job.desk.take(purpose) { stream in
-                if knowsEarlyDelta {
-                    guard try await DeltaMessages.isAnnounced(on: stream) else { return false }
-                }
-                try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
-                return true
-            }
-            hasChanged = hasChanged || isSent
-        }
-        return hasChanged ? try await pool.digest(of: here, mapped: []) : first
-    }
+    var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
 
     /// The first message comes with the freeze: from then on packets are drawn here.
     private func receivePackets(_ plan: Plan) async throws {
@@ -320,7 +295,7 @@ extension TargetWork {
     var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
 
     private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
-        plan.options.arriving(offer.definition)
+        plan.arriving(offer.definition)
     }
 
     /// The receipt, if a restart finds the instance as `restore` would have left it.

@@ -103,19 +103,30 @@ package struct Plan: Codable, Equatable, Sendable {
     package let startsOnTarget: Bool
     /// What the checks wanted the operator to know; never a refusal.
     package let warnings: [Finding]
+    /// The host ids that it will have on the target; nil if it keeps those that it has.
+    package let idMap: IDMap?
 
     package init(
         steps: [Step],
         options: MoveOptions,
         name: InstanceName,
         startsOnTarget: Bool,
-        warnings: [Finding]
+        warnings: [Finding],
+        idMap: IDMap? = nil
     ) {
+        self.idMap = idMap
         self.steps = steps
         self.options = options
         self.name = name
         self.startsOnTarget = startsOnTarget
         self.warnings = warnings
+    }
+
+    /// The instance as it is to be on the target.
+    package func arriving(_ definition: InstanceDefinition) -> InstanceDefinition {
+        var arriving = options.arriving(definition)
+        arriving.idMap = idMap ?? definition.idMap
+        return arriving
     }
 
     /// Whether memory may follow the instance.
@@ -145,7 +156,8 @@ package struct Plan: Codable, Equatable, Sendable {
         // None are lost because a target knows nothing of them.
         let areWanted = offer.wantsSnapshots
         let haveSnapshots = steps.contains { if case .sendSnapshots = $0 { true } else { false } }
-        return options == offer.options && self.name == name && areOffered
+        let hasIDs = idMap == nil || idMap?.count == offer.definition.idMap?.count
+        return options == offer.options && self.name == name && areOffered && hasIDs
             && areWanted == haveSnapshots
     }
 }

@@ -7,6 +7,8 @@ import Synchronization
 ///
 /// What is remembered between the passes may be lost and only costs time.
 final class TreePasses: Sendable {
+    /// Of volumes that arrive here.
+    let ids = ArrivingIDs()
     private let memories = Mutex<[String: Memory]>([:])
 
     private struct Memory: Sendable {
@@ -100,11 +102,17 @@ final class TreePasses: Sendable {
             memories[volume, default: Memory()].digest = digest
             return digest
         }
-        return try await digest.digest(of: root, mapped: mapped)
+        let view = ids.view(of: volume)
+        defer { withExtendedLifetime(view) {} }
+        return try await digest.digest(of: view?.path ?? root, mapped: mapped)
     }
 
     func forgetDigest(of volume: String) { memories.withLock { $0[volume]?.digest = nil } }
-    func forget(_ volume: String) { memories.withLock { _ = $0.removeValue(forKey: volume) } }
+
+    func forget(_ volume: String) {
+        ids.forget(volume)
+        memories.withLock { _ = $0.removeValue(forKey: volume) }
+    }
 
     func rename(_ volume: String, to newName: String) {
         memories.withLock { $0[newName] = $0.removeValue(forKey: volume) }

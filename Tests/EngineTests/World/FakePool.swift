@@ -12,6 +12,7 @@ final class FakePool: MigratingPool {
     /// By volume and name.
     let kept = Mutex<[String: [String: String]]>([:])
     let isAtOnce = Mutex(false)
+    let expected = Mutex<[String: IDChange]>([:])
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -111,6 +112,23 @@ final class FakePool: MigratingPool {
     func forgetDigest(of volume: String) async {}
 }
 
+/// The content tells whose it is.
+extension FakePool: VolumeIDChanging {
+    func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await faults.pass("expectIDs")
+        expected.withLock { $0[volume] = change }
+    }
+
+    func settleIDs(of volume: String) async throws {
+        try await faults.pass("settleIDs")
+        guard let change = expected.withLock({ $0.removeValue(forKey: volume) }) else { return }
+        let content = content(volume) ?? ""
+        write(
+            content.replacing("\(change.source.hostStart)", with: "\(change.target.hostStart)"),
+            to: volume)
+    }
+}
+
 /// Makes pools that are there or not, and remembers which.
 final class FakePoolMaker: PoolMaking {
     let made = Mutex<[String: ByteCount?]>([:])
@@ -172,6 +190,7 @@ extension FakeImporter {
 
 struct FakeFacts: HostFactsReading {
     let hostname: String
+    let idRange: IDMap?
 
     func facts(
         pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
@@ -194,7 +213,7 @@ struct FakeFacts: HostFactsReading {
             bridges: ["br0"],
             instanceNames: instanceNames,
             addressesInUse: instanceAddresses,
-            idRange: nil,
+            idRange: idRange,
             mountablePaths: [],
             pipeLimit: .mebibytes(1)
         )

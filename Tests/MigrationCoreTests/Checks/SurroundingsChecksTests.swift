@@ -202,11 +202,15 @@ import Testing
     @Test func `host ids must be the target's to give`() throws {
         #expect(try only { $0.target.idRange = nil }?.mark == "id-map refusal")
         for range in [
-            IDMap(hostStart: 100_001, count: 900_000), IDMap(hostStart: 100_000, count: 65_535),
-            IDMap(hostStart: 0, count: 0),
+            IDMap(hostStart: 100_000, count: 65_535), IDMap(hostStart: 0, count: 0),
         ] {
             #expect(try only { $0.target.idRange = range }?.mark == "id-map refusal")
         }
+        #expect(
+            try found {
+                $0.target.idRange = IDMap(hostStart: 100_001, count: 900_000)
+                $0.definition.mounts = []
+            } == [])
         #expect(
             try found { $0.target.idRange = IDMap(hostStart: 100_000, count: 65_536) } == [])
         #expect(
@@ -217,6 +221,18 @@ import Testing
         #expect(
             try only { $0.definition.idMap = IDMap(hostStart: .max, count: .max) }?.mark
                 == "id-map refusal")
+    }
+
+    @Test func `files of the host keep their owners where the instance's ids change`() throws {
+        let finding = try only {
+            $0.target.idRange = IDMap(hostStart: 900_000, count: 65_536)
+            $0.definition.mounts = [
+                MountDefinition(hostPath: "/srv/data", path: "/data", isReadOnly: false)
+            ]
+            $0.target.mountablePaths = ["/srv/data"]
+        }
+        #expect(finding?.mark == "id-map warning")
+        #expect(finding?.cause.contains("900000 to 965535") == true)
     }
 
     @Test func `clocks may differ by a second, and by a minute for a warning`() throws {
