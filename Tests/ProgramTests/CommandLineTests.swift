@@ -150,9 +150,20 @@ import godwit
             name: try InstanceName("db"), remote: try RemoteName("host-b"), mode: .cold,
             tcp: .close, newName: try InstanceName("cache"), bandwidth: .mebibytes(100),
             isPaused: true, keepsDefinition: true, timeoutSeconds: 9,
-            networks: ["br0": "lan", "br1": "dmz"])
+            networks: ["br0": "lan", "br1": "dmz"], keepSeconds: Limit.usualKeptSeconds)
         #expect(request == expected)
         #expect(!isDryRun)
+    }
+
+    @Test(arguments: [("none", nil), ("90s", 90), ("2h", 7_200), ("366d", Limit.keptSeconds)])
+    func `a copy is kept for as long as is said`(text: String, seconds: UInt32?) throws {
+        let (request, _) = try Reading.move(words("move db host-b: --keep-copy \(text)"))
+        #expect(request.keepSeconds == seconds)
+    }
+
+    @Test(arguments: ["0", "367d", "ever", ""])
+    func `what is no time for a copy is refused`(text: String) {
+        #expect(Reading.refusal(["move", "db", "host-b:", "--keep-copy", text]) != nil)
     }
 
     @Test(arguments: [("600", 600), ("90s", 90), ("10m", 600), ("2h", 7_200), ("30d", 2_592_000)])
@@ -231,7 +242,7 @@ import godwit
         "copy db host-b: --no-address", "copy db/snap0 host-b:db2 --no-address", "list db web",
         "expire db/snap0 7d", "expire db/snap0 never", "schedule db none",
         "schedule db @daily --expires 7d --stateful",
-        "move db host-b: --without-snapshots",
+        "move db host-b: --without-snapshots", "pool prune fast --format json",
     ])
     func `every other line is read`(line: String) {
         #expect(Reading.refusal(words(line)) == nil)

@@ -327,6 +327,30 @@ import godwit
         #expect(error?.remedy?.contains("100MiB") == true)
     }
 
+    @Test func `a pool is shown with what it keeps`() throws {
+        let id = try MigrationID(String(repeating: "a", count: 32))
+        let copy = KeptCopy(
+            id: id, kind: .volume, instance: try InstanceUUID(id.text),
+            name: try InstanceName("web"), pool: "fast",
+            kept: Timestamp(milliseconds: 1_795_253_654_334),
+            expires: Timestamp(milliseconds: 1_795_257_254_334), used: .mebibytes(3))
+        var base = copy
+        (base.kind, base.used) = (.base, .zero)
+        var pool = PoolView(
+            definition: PoolDefinition(name: "fast", kind: .btrfs), facts: nil,
+            kept: [copy, base])
+        let kept = """
+            INSTANCE  KEPT  SIZE   SINCE (UTC)          UNTIL (UTC)
+            web       copy  3 MiB  2026-11-21 09:34:14  2026-11-21 10:34:14
+            web       base  -      2026-11-21 09:34:14  2026-11-21 10:34:14
+            """
+        #expect(poolText(pool).hasSuffix("Kept copies:  2\n\n\(kept)"))
+        #expect(prunedText([copy, base]) == "\(kept)\n\nremoved: 3 MiB")
+        pool.kept = nil
+        #expect(poolText(pool).hasSuffix("Kept copies:  none"))
+        #expect(prunedText([]) == "nothing was kept there")
+    }
+
     @Test(
         arguments: [
             (0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (1_048_575, "1 MiB"),

@@ -170,12 +170,16 @@ struct InstancePost: Codable, Sendable {
     /// Seconds.
     var forward: UInt32?
     var withoutSnapshots: Bool?
+    /// Seconds for which a copy of the files is kept at the source; 0 for not at all, left out:
+    /// a week.
+    var keepCopy: UInt32?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
         case withoutSnapshots = "without_snapshots"
+        case keepCopy = "keep_copy"
         case timeout
     }
 
@@ -196,6 +200,7 @@ struct InstancePost: Codable, Sendable {
         networks = request.networks
         forward = request.forwardSeconds
         withoutSnapshots = request.dropsSnapshots
+        keepCopy = request.keepSeconds ?? 0
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -209,7 +214,8 @@ struct InstancePost: Codable, Sendable {
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
             memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
-            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false)
+            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false,
+            keepSeconds: keepCopy == 0 ? nil : keepCopy ?? Limit.usualKeptSeconds)
     }
 }
 

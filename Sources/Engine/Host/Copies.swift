@@ -64,6 +64,7 @@ extension HostService {
         made.pool = source.definition.pool
         made.idMap = source.definition.idMap
         made.created = .now
+        made.uuid = .random()
         for index in made.interfaces.indices {
             made.interfaces[index].hardwareAddress = randomHardwareAddress()
         }

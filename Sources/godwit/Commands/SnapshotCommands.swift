@@ -55,7 +55,7 @@ struct ExpireCommand: AsyncParsableCommand {
     var path: SnapshotPath
     @Argument(
         help: ArgumentHelp("600, 10m, 2h or 7d from now, or never.", valueName: "duration"),
-        transform: Read.keeping)
+        transform: Read.expiration)
     var keeping: Keeping
     @OptionGroup var connection: ConnectionOptions
 

@@ -125,6 +125,12 @@ import Testing
         }
         #expect(finding?.mark == "disk-space refusal")
         #expect(finding?.cause.contains("has 1 GiB free; the volume needs 1 GiB") == true)
+        // Copies that are kept there make room.
+        #expect(
+            try found(mode) {
+                $0.target.pools[0].available = ByteCount(bytes: enough.bytes - 5)
+                $0.target.pools[0].reclaimable = ByteCount(bytes: 5)
+            } == [])
         #expect(
             try only(mode) {
                 $0.instance.volumes[0].used = ByteCount(bytes: .max)
