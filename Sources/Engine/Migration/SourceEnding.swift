@@ -57,28 +57,47 @@ extension SourceWork {
         }
     }
 
-    /// Ends what the target runs now, and removes what belonged to it or keeps it stopped. The
-    /// record goes last: without it nothing of this has to be done again.
+    /// Ends what the target runs now, and removes what belonged to it, but for a copy of its
+    /// files, or keeps it stopped. The record goes last: without it nothing of this has to be done
+    /// again.
     func endOriginal() async throws {
         job.ledger.begin("end original")
         await closeStreams()
         try await persistently("ending the original", logger) {
             guard try isOurs else { return }
-            let driver = try driver()
+            let (driver, pool) = (try driver(), try pool())
             try keepCables()
             try await driver.end(definition)
-            try await forgetTransfers()
-            guard !options.keepsDefinition else { return try keep() }
-            try await driver.remove(definition)
-            try await equipment.removeStates(ofSnapshotsOf: definition.name)
-            for moved in options.movingVolumes(of: definition) {
-                guard let record = try equipment.store.volume(moved) else { continue }
-                try await equipment.remove(record)
+            await pool.forgetDigest(of: volume)
+            guard !options.keepsDefinition else {
+                try await forgetTransfers()
+                return try keep()
             }
-            try await pool().deleteVolume(volume)
-            try equipment.store.remove(definition.name, lockedBy: job.id)
+            try await driver.remove(definition)
+            try await deleteNamed()
+            if try await !keepCopy(in: pool) { try await delete(from: pool) }
             equipment.events(.instance(definition.name, .movedAway, at: .now))
         }
+    }
+
+    /// Of those that have moved, nothing is kept.
+    private func deleteNamed() async throws {
+        for moved in options.movingVolumes(of: definition) {
+            guard let record = try equipment.store.volume(moved) else { continue }
+            let place = try equipment.place(of: moved)
+            try await place.pool.cleanUpAfterSending(place.name)
+            try await equipment.remove(record)
+        }
+    }
+
+    private func delete(from pool: any MigratingPool) async throws {
+        try await pool.cleanUpAfterSending(volume)
+        try await equipment.removeStates(ofSnapshotsOf: definition.name)
+        try await pool.deleteVolume(volume)
+        if let instance = definition.uuid {
+            try equipment.store.removeBases(of: instance, in: definition.pool)
+        }
+        try equipment.store.remove(definition.name, lockedBy: job.id)
     }
 
     private func keep() throws {
@@ -95,7 +114,8 @@ extension Equipment {
     func offer(
         _ definition: InstanceDefinition,
         _ options: MoveOptions,
-        isDryRun: Bool = false
+        isDryRun: Bool = false,
+        keepSeconds: UInt32? = nil
     ) async throws -> Offer {
         let (driver, pool) = (try driver(definition.kind), try pool(definition.pool))
         let volume = definition.name.text
@@ -117,8 +137,7 @@ extension Equipment {
             methods: pool.methods,
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
-        var capabilities = await capabilities(of: driver)
-        if sending == nil { capabilities = capabilities.without(.snapshots) }
+        var capabilities = await capabilities(of: driver, in: pool)
         if options.mounts != nil || !definition.namedVolumes.isEmpty {
             capabilities = capabilities.demanding(.mounts)
         }
@@ -137,7 +156,8 @@ extension Equipment {
             ),
             host: try await hostFacts(for: definition),
             options: options,
-            isDryRun: isDryRun
+            isDryRun: isDryRun,
+            keepSeconds: keepSeconds
         )
     }
 
@@ -156,10 +176,14 @@ extension Equipment {
         return facts
     }
 
-    private func capabilities(of driver: any Checkpointable) async -> Capabilities {
-        let abilities = await abilities(of: driver)
-        return [.memoryRounds, .postcopy, .packetHold].filter { !abilities.contains($0) }
-            .reduce(.own) { $0.without($1) }
+    private func capabilities(
+        of driver: any Checkpointable, in pool: any MigratingPool
+    ) async -> Capabilities {
+        var abilities = await abilities(of: driver)
+        if pool is any SnapshotSending { abilities.append(.snapshots) }
+        if pool is any VolumeKeeping { abilities.append(.keptCopies) }
+        return [.memoryRounds, .postcopy, .packetHold, .snapshots, .keptCopies]
+            .filter { !abilities.contains($0) }.reduce(.own) { $0.without($1) }
     }
 
     /// What the driver can do beyond what every driver can. Asked once, at planning time, on both

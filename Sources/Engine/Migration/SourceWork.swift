@@ -7,6 +7,7 @@ final class SourceWork: Sendable {
     let job: SourceJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(SourceTravel())
     private let kept = Mutex(Kept())
 
     /// What earlier steps leave for later ones.
@@ -40,7 +41,8 @@ final class SourceWork: Sendable {
     /// Describes instance and host as they are now.
     func inspect() async throws -> Offer {
         job.ledger.begin("inspect")
-        return try await equipment.offer(definition, options)
+        return try await equipment.offer(
+            definition, options, keepSeconds: job.context.keepSeconds)
     }
 
     /// One try before custody is offered; for ever afterwards.
@@ -60,6 +62,7 @@ final class SourceWork: Sendable {
     func sendVolumes(_ acceptance: Acceptance) async throws {
         kept.withLock { $0.acceptance = acceptance }
         job.ledger.set(acceptance.plan.mounts)
+        try await hearHeld(acceptance)
         try await sendSnapshots(acceptance.plan)
         for case .sendVolume(let volume, let method) in acceptance.plan.steps {
             try await sendVolume(volume, by: method)
@@ -153,6 +156,7 @@ final class SourceWork: Sendable {
         try await rest
         try await packets
         job.ledger.stateSent()
+        travel.withLock { [digests] in $0.digests = digests.volumes }
         return digests
     }
 

@@ -7,6 +7,7 @@ final class TargetWork: Sendable {
     let job: TargetJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(TargetTravel())
     private let known: Mutex<TargetContext>
     /// No page comes any more.
     let lastPage = Latch()
@@ -61,7 +62,8 @@ final class TargetWork: Sendable {
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
             abilities: abilities,
-            methods: equipment.pools.methods
+            methods: equipment.pools.methods,
+            idRange: target.idRange
         )
     }
 
@@ -94,7 +96,7 @@ final class TargetWork: Sendable {
         }
         // Written first: a volume that nobody owns would stay for ever.
         try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
-        let root = try await pool.createVolume(definition.name.text)
+        let root = try await makeVolume(definition, offer, plan, in: pool)
         for volume in movingVolumes { try await makeNamed(volume) }
         guard plan.options.mode == .live else { return }
         try await driver.prepareRestore(equipment.placed(definition), root: root)
@@ -103,8 +105,11 @@ final class TargetWork: Sendable {
         }
     }
 
+    /// Whether it is the root volume's name in the migration.
+    func isRoot(_ volume: String) -> Bool { volume == agreed.offer.definition.name.text }
+
     /// Those that come with the instance.
-    private var movingVolumes: [VolumeReference] {
+    var movingVolumes: [VolumeReference] {
         let (offer, plan) = agreed
         return plan.options.movingVolumes(of: offer.definition)
     }
@@ -116,6 +121,12 @@ final class TargetWork: Sendable {
             VolumeRecord(
                 volume: volume, created: .now, lock: job.id, isOwned: true,
                 idMap: definition.idMap))
+        if volume.pool != definition.pool {
+            var instance = agreed.offer.instance
+            instance.volumes.removeAll { $0.name != volume.key }
+            let needed = DiskSpaceCheck.room(for: instance, agreed.plan.options)
+            try await equipment.makeRoom(needed, in: volume.pool)
+        }
         _ = try await place.pool.createVolume(place.name)
     }
 
@@ -123,7 +134,8 @@ final class TargetWork: Sendable {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
             case .sendSnapshots: snapshotStreams
-            case .sendVolume(let volume, _): [.volume(volume)]
+            case .sendVolume(let volume, _):
+                [.volume(volume)] + (knowsKeptCopies && isRoot(volume) ? [.held(volume)] : [])
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
@@ -149,6 +161,7 @@ final class TargetWork: Sendable {
     }
 
     private func receiveFiles(_ plan: Plan) async throws -> Digests {
+        try await tellHeld(plan)
         var digests = Digests(volumes: try await receiveSnapshots(plan), checkpoint: nil)
         try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in plan.steps {
@@ -173,33 +186,7 @@ final class TargetWork: Sendable {
         return digests
     }
 
-    private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
-
-    private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
-        let place = try equipment.place(
-            of: volume, in: definition, offeredAs: agreed.offer.definition.name)
-        let (pool, here) = (place.pool, place.name)
-        let first = try await job.desk.take(.volume(volume)) { stream in
-            try await pool.receiveWhileRunning(here, by: method, from: stream)
-            // The source waits for the end of this stream before it freezes, so that only what
-            // changes later is read again afterwards.
-            return try await pool.digest(of: here, mapped: [])
-        }
-        let later: [StreamHello.Purpose] =
-            [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
-        var hasChanged = false
-        for purpose in later {
-            let isSent = try await job.desk.take(purpose) { stream in
-                if knowsEarlyDelta {
-                    guard try await DeltaMessages.isAnnounced(on: stream) else { return false }
-                }
-                try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
-                return true
-            }
-            hasChanged = hasChanged || isSent
-        }
-        return hasChanged ? try await pool.digest(of: here, mapped: []) : first
-    }
+    var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
 
     /// The first message comes with the freeze: from then on packets are drawn here.
     private func receivePackets(_ plan: Plan) async throws {
@@ -263,7 +250,7 @@ extension TargetWork {
     var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
 
     private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
-        plan.options.arriving(offer.definition)
+        plan.arriving(offer.definition)
     }
 
     /// The receipt, if a restart finds the instance as `restore` would have left it.
@@ -281,7 +268,7 @@ extension TargetWork {
 
     /// The name that this migration holds; nil if it never came so far, or has let go of it.
     /// Whatever has the name then is not ours to touch.
-    private func reservation() throws -> InstanceRecord? {
+    func reservation() throws -> InstanceRecord? {
         guard let record = try equipment.store.instance(lockedBy: job.id), record.isArriving else {
             return nil
         }
@@ -315,40 +302,10 @@ extension TargetWork {
             }
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
+                try await giveUp(volume, in: pool)
                 await pool.forgetDigest(of: volume.text)
-                try await pool.deleteVolume(volume.text)
             }
             try await remove(volume)
-        }
-    }
-
-    /// - Returns: false if that had been done before.
-    func adopt(_ receipt: Receipt) throws -> Bool {
-        guard let record = try reservation() else { return false }
-        try equipment.store.adoptVolumes(lockedBy: job.id)
-        return try equipment.store.change(record.definition.name, lockedBy: job.id) { record in
-            record.isArriving = false
-            record.ownsVolume = false
-            record.lock = nil
-            if let forward = agreed.plan.options.forward {
-                record.definition.endCables(at: .now(after: forward.seconds))
-            }
-            record.isWanted = receipt.isRunning || record.isWanted
-        }
-    }
-
-    /// Removes what only the transfer needed.
-    func tidy(_ name: InstanceName) async {
-        do {
-            let places =
-                try [equipment.rootPlace(of: definition)]
-                + movingVolumes.map { try equipment.place(of: $0) }
-            for place in places {
-                try await place.forgetTransfer { try await $0.cleanUpAfterReceiving($1) }
-            }
-        } catch {
-            logger.warning(
-                "temporary files of the transfer remain", metadata: ["error": "\(error)"])
         }
     }
 }

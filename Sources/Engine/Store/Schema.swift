@@ -11,6 +11,7 @@ enum Schema {
         migrator.registerMigration("states") { try $0.execute(sql: states) }
         migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
         migrator.registerMigration("volumes") { try $0.execute(sql: volumes) }
+        migrator.registerMigration("kept") { try $0.execute(sql: kept) }
         return migrator
     }
 
@@ -31,6 +32,13 @@ enum Schema {
             name TEXT NOT NULL,
             record BLOB NOT NULL,
             PRIMARY KEY (instance, name)
+        ) STRICT;
+        """
+
+    private static let kept = """
+        CREATE TABLE kept (
+            id TEXT PRIMARY KEY,
+            record BLOB NOT NULL
         ) STRICT;
         """
 

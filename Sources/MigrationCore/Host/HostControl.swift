@@ -32,6 +32,12 @@ package protocol HostControl: VolumeControl {
         _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
     ) async throws
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    /// - Parameter expires: nil for never.
+    func setExpiry(
+        _ expires: Timestamp?, of snapshot: SnapshotName, of name: InstanceName
+    ) async throws
+    /// - Parameter schedule: nil for none.
+    func setSchedule(_ schedule: SnapshotSchedule?, of name: InstanceName) async throws
 
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
     func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32
@@ -68,8 +74,10 @@ package protocol HostControl: VolumeControl {
     /// Throws `nameTaken`, and whatever keeps it from being made.
     func createPool(_ definition: PoolDefinition) async throws
     func growPool(_ name: String, to size: ByteCount) async throws
-    /// Throws `busy` if instances are in it.
+    /// Throws `busy` if instances are in it. Copies that are kept there go with it.
     func deletePool(_ name: String) async throws
+    /// Removes what is kept there of instances that have left; returns what that was.
+    func prunePool(_ name: String) async throws -> [KeptCopy]
 
     /// By digest.
     func images() async throws -> [ImageView]
@@ -264,6 +272,8 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     /// What becomes of mounts, by their places in the instance or by paths of the host; of others
     /// what is usual.
     package var mounts: [String: MountTreatment]
+    /// For how long the source keeps a copy of its files afterwards; nil: not at all.
+    package var keepSeconds: UInt32?
 
     package init(
         name: InstanceName,
@@ -280,9 +290,11 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         networks: [String: String]? = nil,
         forwardSeconds: UInt32? = nil,
         dropsSnapshots: Bool = false,
-        mounts: [String: MountTreatment] = [:]
+        mounts: [String: MountTreatment] = [:],
+        keepSeconds: UInt32? = nil
     ) {
         self.mounts = mounts
+        self.keepSeconds = keepSeconds
         self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds
         self.networks = networks

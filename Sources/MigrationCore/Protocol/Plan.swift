@@ -111,6 +111,8 @@ package struct Plan: Codable, Equatable, Sendable {
     package let warnings: [Finding]
     /// What becomes of each mount, by its place in the instance; nil without mounts.
     package let mounts: [String: MountTreatment]?
+    /// The host ids that it will have on the target; nil if it keeps those that it has.
+    package let idMap: IDMap?
 
     package init(
         steps: [Step],
@@ -118,14 +120,23 @@ package struct Plan: Codable, Equatable, Sendable {
         name: InstanceName,
         startsOnTarget: Bool,
         warnings: [Finding],
-        mounts: [String: MountTreatment]? = nil
+        mounts: [String: MountTreatment]? = nil,
+        idMap: IDMap? = nil
     ) {
         self.mounts = mounts
+        self.idMap = idMap
         self.steps = steps
         self.options = options
         self.name = name
         self.startsOnTarget = startsOnTarget
         self.warnings = warnings
+    }
+
+    /// The instance as it is to be on the target.
+    package func arriving(_ definition: InstanceDefinition) -> InstanceDefinition {
+        var arriving = options.arriving(definition)
+        arriving.idMap = idMap ?? definition.idMap
+        return arriving
     }
 
     /// Whether memory may follow the instance.
@@ -155,7 +166,8 @@ package struct Plan: Codable, Equatable, Sendable {
         // None are lost because a target knows nothing of them.
         let areWanted = offer.wantsSnapshots
         let haveSnapshots = steps.contains { if case .sendSnapshots = $0 { true } else { false } }
-        return options == offer.options && self.name == name && areOffered
+        let hasIDs = idMap == nil || idMap?.count == offer.definition.idMap?.count
+        return options == offer.options && self.name == name && areOffered && hasIDs
             && areWanted == haveSnapshots
     }
 }
@@ -190,7 +202,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
-            .earlyDelta, .snapshots, .mounts,
+            .earlyDelta, .snapshots, .mounts, .keptCopies,
         ]
     )
 
@@ -227,6 +239,8 @@ extension Capabilities.Feature {
     /// Named volumes travel, and it can be said what becomes of each mount. Mandatory where an
     /// instance has or asks for any of that.
     package static let mounts = Self("mounts")
+    /// The target says what it has of a volume and its snapshots already.
+    package static let keptCopies = Self("kept-copies")
     /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
     package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.

@@ -1,4 +1,4 @@
-import LinuxHost
+package import LinuxHost
 package import MigrationCore
 
 /// The two halves of a pass, between volumes that are directories on both hosts.
@@ -28,12 +28,17 @@ package enum RsyncTransfer {
     }
 
     /// Receives into the tree; only below it, whatever the other end says.
+    ///
+    /// - Parameter view: of the tree, through which its files have the source's ids.
     package static func receive(
-        into root: String, tolerant: Bool, from stream: any ByteStream
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
+        from stream: any ByteStream
     ) async throws {
         let tool = try await telling(stream) {
-            let configuration = try Rsync.configuration(volume: root)
-            return try ConversingTool.start(Rsync.receive(), extra: configuration)
+            let held = Descriptor.path(ConversingTool.heldNumber)
+            let configuration = try Rsync.configuration(volume: view == nil ? root : held)
+            return try ConversingTool.start(
+                Rsync.receive(), extra: configuration, held: view?.descriptor)
         }
         try await ToolSession(
             tool: tool, stream: stream, frames: SessionFrameReader(stream),

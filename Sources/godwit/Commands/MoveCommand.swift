@@ -19,6 +19,7 @@ struct MoveCommand: AsyncParsableCommand {
               godwit move db host-b: --bandwidth 100MiB --timeout 60
               godwit move db host-b: --cold --keep-definition
               godwit move db host-b: --mount /srv/db=/mnt/db --mount /cache=share
+              godwit move db host-b: --keep-copy none
             """)
 
     enum TCP: String, CaseIterable, ExpressibleByArgument { case keep, close }
@@ -79,6 +80,14 @@ struct MoveCommand: AsyncParsableCommand {
                 + "refuse, or another path of the host there; repeatable.",
             valueName: "path=treatment"))
     var mount: [MountRule] = []
+    @Option(
+        name: .customLong("keep-copy"),
+        help: ArgumentHelp(
+            "For how long a copy of its files is kept here, so that only what differs has to "
+                + "travel when it comes back; none: they are deleted at once.",
+            valueName: "duration|none"),
+        transform: Read.keeping)
+    var keepCopy = KeptTime(seconds: Limit.usualKeptSeconds)
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
@@ -109,7 +118,8 @@ struct MoveCommand: AsyncParsableCommand {
             networks: network.isEmpty
                 ? nil : Dictionary(network.map { ($0.old, $0.new) }, uniquingKeysWith: { $1 }),
             forwardSeconds: forward, dropsSnapshots: dropsSnapshots,
-            mounts: Dictionary(mount.map { ($0.path, $0.treatment) }, uniquingKeysWith: { $1 }))
+            mounts: Dictionary(mount.map { ($0.path, $0.treatment) }, uniquingKeysWith: { $1 }),
+            keepSeconds: keepCopy.seconds)
     }
 
     func run() async throws {

@@ -24,6 +24,7 @@ private func planHead(_ plan: Plan, _ request: MoveRequest, _ style: Style) -> S
         parts.append("at most \(sizeText(bandwidth))/s")
     }
     if plan.options.isPaused { parts.append("held frozen there") }
+    if let map = plan.idMap { parts.append("host ids \(map.text) there") }
     if plan.options.keepsDefinition { parts.append("definition kept here") }
     if !plan.startsOnTarget { parts.append("stopped there") }
     let head = "\(request.name) would move to \(request.remote)"

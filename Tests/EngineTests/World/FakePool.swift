@@ -14,6 +14,14 @@ final class FakePool: MigratingPool {
     let isAtOnce = Mutex(false)
     /// The mapped files that the last delta of each volume was told of.
     let mapped = Mutex<[String: Set<String>]>([:])
+    let expected = Mutex<[String: IDChange]>([:])
+    /// By the migration's id.
+    let copies = Mutex<[String: FakeCopy]>([:])
+    /// What the other half had when something was sent to it, as it said.
+    let starts = Mutex<[VolumeStart]>([])
+    let bases = Mutex<Set<String>>([])
+    let hasBases = Mutex(false)
+    let available = Mutex(ByteCount.gibibytes(10))
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -45,7 +53,8 @@ final class FakePool: MigratingPool {
 
     func facts() async throws -> PoolFacts {
         PoolFacts(
-            name: "default", driver: driver, filesystem: "ext4", available: .gibibytes(10)
+            name: "default", driver: driver, filesystem: "ext4",
+            available: available.withLock { $0 }
         )
     }
 
@@ -114,6 +123,23 @@ final class FakePool: MigratingPool {
     func forgetDigest(of volume: String) async {}
 }
 
+/// The content tells whose it is.
+extension FakePool: VolumeIDChanging {
+    func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await faults.pass("expectIDs")
+        expected.withLock { $0[volume] = change }
+    }
+
+    func settleIDs(of volume: String) async throws {
+        try await faults.pass("settleIDs")
+        guard let change = expected.withLock({ $0.removeValue(forKey: volume) }) else { return }
+        let content = content(volume) ?? ""
+        write(
+            content.replacing("\(change.source.hostStart)", with: "\(change.target.hostStart)"),
+            to: volume)
+    }
+}
+
 /// Makes pools that are there or not, and remembers which.
 final class FakePoolMaker: PoolMaking {
     let made = Mutex<[String: ByteCount?]>([:])
@@ -179,6 +205,7 @@ extension FakeImporter {
 
 struct FakeFacts: HostFactsReading {
     let hostname: String
+    let idRange: IDMap?
 
     func facts(
         pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
@@ -201,7 +228,7 @@ struct FakeFacts: HostFactsReading {
             bridges: ["br0"],
             instanceNames: instanceNames,
             addressesInUse: instanceAddresses,
-            idRange: nil,
+            idRange: idRange,
             mountablePaths: [],
             pipeLimit: .mebibytes(1)
         )
