@@ -62,12 +62,10 @@ import godwit
                 idMap: IDMap(hostStart: 1_000_000, count: 65_536), uses: [use]),
             VolumeView(volume: try VolumeReference("fast/x"), created: moment),
         ]
-        #expect(
-            volumesText(volumes) == """
-                NAME  POOL     USED   INSTANCES
-                data  default  3 MiB  db
-                x     fast
-                """)
+        let rows = volumesText(volumes).split(separator: "\n").map {
+            $0.split(separator: " ").joined(separator: " ")
+        }
+        #expect(rows == ["NAME POOL USED INSTANCES", "data default 3 MiB db", "x fast"])
         #expect(volumesText([]).contains("godwit volume create"))
         #expect(
             volumeText(volumes[0]) == """

@@ -68,7 +68,7 @@ extension InstanceDefinition {
         guard inside.isEmpty || outside.isEmpty || inside == outside else {
             throw GodwitError(
                 .badRequest,
-                "\(path.prefix(200)) is a path of the host's for one mount and the place of another",
+                "\(path.prefix(200)) is the host's path of one mount and the place of another",
                 remedy: "name each by its other path (`godwit info \(name)`)")
         }
         guard let found = [inside, outside].first(where: { !$0.isEmpty }) else {
