@@ -77,6 +77,36 @@ struct HostVolumeMoveTests {
         }
     }
 
+    @Test func `files of a volume have the ids that its instance has on the target`()
+        async throws
+    {
+        try await MoveLab.with(daemonWords: ["b": ["--id-range", "3000000:65536"]]) { moving in
+            let lab = moving.lab
+            try await lab.check("a", ["volume", "create", "data"])
+            try await withRoot(MappedProgram.makeRoot) { root in
+                try await lab.check(
+                    "a",
+                    ["launch", root, "web", "--volume", "data:/data", "--"]
+                        + [MappedProgram.path])
+            }
+            var count = 0
+            for (source, target, first) in [("a", "b", 3_000_000), ("b", "a", 1_000_000)] {
+                let before = try await MappedProgram.verify("web", on: source, of: lab)
+                #expect(before > count)
+                _ = try await lab.move("web", from: source, to: target)
+                count = try await MappedProgram.verify("web", on: target, of: lab)
+                #expect(count > before)
+                let tree = Self.volumes + "/custom_data/rootfs"
+                let owners = try await lab.host(target).check(
+                    ["stat", "-c", "%u %g", tree, tree + "/map", tree + "/log"])
+                let line = "\(first) \(first)"
+                #expect(owners.split(separator: "\n").allSatisfy { $0 == line }, "\(owners)")
+                let info = try await lab.check(target, ["volume", "info", "data"])
+                #expect(info.contains("from \(first) on the host"))
+            }
+        }
+    }
+
     @Test func `a move that fails leaves all at the source and nothing on the target`()
         async throws
     {
