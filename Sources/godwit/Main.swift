@@ -49,6 +49,8 @@ struct Godwit: AsyncParsableCommand {
             DeleteCommand.self,
             RenameCommand.self,
             SnapshotCommand.self,
+            ScheduleCommand.self,
+            ExpireCommand.self,
             RestoreCommand.self,
             CopyCommand.self,
             ExecCommand.self,

@@ -224,6 +224,16 @@ final class FakeHost: HostControl {
         }
     }
 
+    func prunePool(_ name: String) async throws -> [KeptCopy] {
+        let pool = try await pool(name)
+        state.withLock { state in
+            for index in state.pools.indices where state.pools[index].definition.name == name {
+                state.pools[index].kept = []
+            }
+        }
+        return pool.kept ?? []
+    }
+
     func deletePool(_ name: String) async throws {
         _ = try await pool(name)
         state.withLock { $0.pools.removeAll { $0.definition.name == name } }

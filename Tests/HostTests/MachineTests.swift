@@ -18,6 +18,12 @@ struct HostMachineTests {
         try await expectGood("lvm")
     }
 
+    @Test func `an instance moves between versions of control groups with its limits`()
+        async throws
+    {
+        try await expectGood("versions")
+    }
+
     private func expectGood(_ job: String) async throws {
         let result = try await Machines.run(job)
         #expect(result.status.isSuccess, "\(result.text.suffix(4_000))\(result.errorText)")

@@ -20,3 +20,13 @@ pack_program() {
         done
     done
 }
+
+# pack_hosts FOLDER: what two machines need to be hosts (guest/hosts.sh).
+pack_hosts() {
+    local criu=/usr/local/libexec/godwit
+    [ -d $criu/criu-root ] || fail "no CRIU with libraries of its own in $criu" \
+        "scripts/setup puts it there"
+    pack_program "$1" godwit lab libgodwit-criu.so
+    cp -a $criu "$1/criu"
+    cp "$parts/guest/hosts.sh" "$1/"
+}

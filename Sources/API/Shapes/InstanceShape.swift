@@ -134,6 +134,10 @@ func settings(of definition: InstanceDefinition) -> [String: String] {
         config["limits.processes"] = "\(processes)"
     }
     if let image = definition.image { config["volatile.base_image"] = image.digest.hexadecimal }
+    if let schedule = definition.snapshotSchedule {
+        config["snapshots.schedule"] = schedule.times.description
+        config["snapshots.expiry"] = schedule.keptSeconds.map { "\($0)S" }
+    }
     if let map = definition.idMap { config["volatile.idmap.base"] = "\(map.hostStart)" }
     for interface in definition.interfaces {
         config["volatile.\(interface.name).hwaddr"] = interface.hardwareAddress

@@ -87,7 +87,8 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
-            group.addTask { await self.removeSnapshotsInTime() }
+            group.addTask { await self.tendSnapshots() }
+            group.addTask { await self.removeCopiesInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()
@@ -189,6 +190,7 @@ extension HostService {
             try submit { await self.undoLaunch(record) }
         }
         sweepImages()
+        try recoverKept(open: Set(openSources.map(\.migration)))
         try recoverStates()
         for record in try store.snapshots() where !record.isWhole {
             try submit { await self.clear(record) }

@@ -120,6 +120,9 @@ extension HostService {
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)
             try store.remove(name, lockedBy: nil)
+            if let instance = definition.uuid {
+                try store.removeBases(of: instance, in: definition.pool)
+            }
             if let state = record.state { try await states.remove(state.id) }
             tell(name, .deleted)
         }

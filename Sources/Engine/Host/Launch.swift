@@ -152,7 +152,8 @@ extension HostService {
             mounts: request.mounts,
             ports: request.ports.isEmpty ? nil : request.ports,
             pool: request.pool,
-            created: .now
+            created: .now,
+            uuid: .random()
         )
     }
 

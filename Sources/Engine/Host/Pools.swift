@@ -67,11 +67,13 @@ extension HostService {
             }
             // From here on nothing new comes into it.
             equipment.pools.remove(name)
+            await dropCopies(in: name, entry)
             var record = PoolRecord(definition: entry.definition, isWhole: false)
             do {
                 try store.save(record)
                 try await poolMaker.destroy(entry.definition)
                 try store.removePool(name)
+                for record in try store.kept(in: name) { try store.removeKept(record.id) }
             } catch {
                 record.isWhole = true
                 try store.save(record)
@@ -89,6 +91,13 @@ extension HostService {
         return entry
     }
 
+    /// They go with their pool. Where one cannot be removed the pool will not be, either.
+    private func dropCopies(in name: String, _ entry: PoolRegistry.Entry) async {
+        for record in (try? store.kept(in: name)) ?? [] {
+            await equipment.drop(record, in: try? entry.pool.get())
+        }
+    }
+
     private func users(of pool: String) throws -> [String] {
         try store.instances().map(\.definition).filter { $0.pool == pool }.map(\.name.text)
     }
@@ -96,7 +105,8 @@ extension HostService {
     private func view(_ entry: PoolRegistry.Entry) async throws -> PoolView {
         var view = PoolView(
             definition: entry.definition, facts: nil,
-            instances: try users(of: entry.definition.name))
+            instances: try users(of: entry.definition.name),
+            kept: try copies(in: entry.definition.name))
         do { view.facts = try await entry.pool.get().facts() } catch { view.fault = "\(error)" }
         return view
     }

@@ -176,7 +176,8 @@ extension HostService {
             }
         }
         let snapshots = try store.snapshots().filter(\.isWhole)
-        let kept = records.compactMap(\.state?.id) + snapshots.compactMap(\.state?.id)
+        let copies = try store.kept().flatMap(\.states.values).map(\.id)
+        let kept = records.compactMap(\.state?.id) + snapshots.compactMap(\.state?.id) + copies
         try states.removeAll(but: Set(kept))
     }
 

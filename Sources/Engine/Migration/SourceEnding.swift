@@ -51,8 +51,9 @@ extension SourceWork {
         }
     }
 
-    /// Ends what the target runs now, and removes what belonged to it or keeps it stopped. The
-    /// record goes last: without it nothing of this has to be done again.
+    /// Ends what the target runs now, and removes what belonged to it, but for a copy of its
+    /// files, or keeps it stopped. The record goes last: without it nothing of this has to be done
+    /// again.
     func endOriginal() async throws {
         job.ledger.begin("end original")
         await closeStreams()
@@ -61,15 +62,25 @@ extension SourceWork {
             let (driver, pool) = (try driver(), try pool())
             try keepCables()
             try await driver.end(definition)
-            try await pool.cleanUpAfterSending(volume)
             await pool.forgetDigest(of: volume)
-            guard !options.keepsDefinition else { return try keep() }
+            guard !options.keepsDefinition else {
+                try await pool.cleanUpAfterSending(volume)
+                return try keep()
+            }
             try await driver.remove(definition)
-            try await equipment.removeStates(ofSnapshotsOf: definition.name)
-            try await pool.deleteVolume(volume)
-            try equipment.store.remove(definition.name, lockedBy: job.id)
+            if try await !keepCopy(in: pool) { try await delete(from: pool) }
             equipment.events(.instance(definition.name, .movedAway, at: .now))
         }
+    }
+
+    private func delete(from pool: any MigratingPool) async throws {
+        try await pool.cleanUpAfterSending(volume)
+        try await equipment.removeStates(ofSnapshotsOf: definition.name)
+        try await pool.deleteVolume(volume)
+        if let instance = definition.uuid {
+            try equipment.store.removeBases(of: instance, in: definition.pool)
+        }
+        try equipment.store.remove(definition.name, lockedBy: job.id)
     }
 
     private func keep() throws {
@@ -86,7 +97,8 @@ extension Equipment {
     func offer(
         _ definition: InstanceDefinition,
         _ options: MoveOptions,
-        isDryRun: Bool = false
+        isDryRun: Bool = false,
+        keepSeconds: UInt32? = nil
     ) async throws -> Offer {
         let (driver, pool) = (try driver(definition.kind), try pool(definition.pool))
         let volume = definition.name.text
@@ -108,9 +120,8 @@ extension Equipment {
             methods: pool.methods,
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
-        let capabilities = await capabilities(of: driver)
         return Offer(
-            capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
+            capabilities: await capabilities(of: driver, in: pool),
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
@@ -124,14 +135,19 @@ extension Equipment {
             ),
             host: try await hostFacts(for: definition),
             options: options,
-            isDryRun: isDryRun
+            isDryRun: isDryRun,
+            keepSeconds: keepSeconds
         )
     }
 
-    private func capabilities(of driver: any Checkpointable) async -> Capabilities {
-        let abilities = await abilities(of: driver)
-        return [.memoryRounds, .postcopy, .packetHold].filter { !abilities.contains($0) }
-            .reduce(.own) { $0.without($1) }
+    private func capabilities(
+        of driver: any Checkpointable, in pool: any MigratingPool
+    ) async -> Capabilities {
+        var abilities = await abilities(of: driver)
+        if pool is any SnapshotSending { abilities.append(.snapshots) }
+        if pool is any VolumeKeeping { abilities.append(.keptCopies) }
+        return [.memoryRounds, .postcopy, .packetHold, .snapshots, .keptCopies]
+            .filter { !abilities.contains($0) }.reduce(.own) { $0.without($1) }
     }
 
     /// What the driver can do beyond what every driver can. Asked once, at planning time, on both

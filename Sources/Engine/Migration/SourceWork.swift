@@ -7,6 +7,7 @@ final class SourceWork: Sendable {
     let job: SourceJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(SourceTravel())
     private let kept = Mutex(Kept())
 
     /// What earlier steps leave for later ones.
@@ -35,7 +36,8 @@ final class SourceWork: Sendable {
     /// Describes instance and host as they are now.
     func inspect() async throws -> Offer {
         job.ledger.begin("inspect")
-        return try await equipment.offer(definition, options)
+        return try await equipment.offer(
+            definition, options, keepSeconds: job.context.keepSeconds)
     }
 
     /// One try before custody is offered; for ever afterwards.
@@ -55,6 +57,7 @@ final class SourceWork: Sendable {
     func sendVolumes(_ acceptance: Acceptance) async throws {
         kept.withLock { $0.acceptance = acceptance }
         let pool = try pool()
+        try await hearHeld(acceptance)
         try await sendSnapshots(acceptance.plan)
         for case .sendVolume(let volume, let method) in acceptance.plan.steps {
             job.ledger.begin("send volume \(volume)")
@@ -146,6 +149,7 @@ final class SourceWork: Sendable {
         try await rest
         try await packets
         job.ledger.stateSent()
+        travel.withLock { [digests] in $0.digests = digests.volumes }
         return digests
     }
 

@@ -7,6 +7,7 @@ final class TargetWork: Sendable {
     let job: TargetJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(TargetTravel())
     private let known: Mutex<TargetContext>
     /// No page comes any more.
     private let lastPage = Latch()
@@ -94,7 +95,7 @@ final class TargetWork: Sendable {
         }
         // Written first: a volume that nobody owns would stay for ever.
         try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
-        let root = try await pool.createVolume(definition.name.text)
+        let root = try await makeVolume(definition, offer, plan, in: pool)
         guard plan.options.mode == .live else { return }
         try await driver.prepareRestore(definition, root: root)
         if plan.steps.contains(.holdPackets), let driver = driver as? any PacketHolding {
@@ -106,7 +107,8 @@ final class TargetWork: Sendable {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
             case .sendSnapshots: snapshotStreams
-            case .sendVolume(let volume, _): [.volume(volume)]
+            case .sendVolume(let volume, _):
+                [.volume(volume)] + (knowsKeptCopies ? [.held(volume)] : [])
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
@@ -132,6 +134,7 @@ final class TargetWork: Sendable {
     }
 
     private func receiveFiles(_ plan: Plan) async throws -> Digests {
+        try await tellHeld(plan)
         var digests = Digests(volumes: try await receiveSnapshots(plan), checkpoint: nil)
         try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in plan.steps {
@@ -313,7 +316,7 @@ extension TargetWork {
 
     /// The name that this migration holds; nil if it never came so far, or has let go of it.
     /// Whatever has the name then is not ours to touch.
-    private func reservation() throws -> InstanceRecord? {
+    func reservation() throws -> InstanceRecord? {
         guard let record = try equipment.store.instance(lockedBy: job.id), record.isArriving else {
             return nil
         }
@@ -342,34 +345,10 @@ extension TargetWork {
             let volume = record.definition.name
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
+                try await giveUp(volume, in: pool)
                 await pool.forgetDigest(of: volume.text)
-                try await pool.deleteVolume(volume.text)
             }
             try await remove(volume)
         }
-    }
-
-    /// - Returns: false if that had been done before.
-    func adopt(_ receipt: Receipt) throws -> Bool {
-        guard let record = try reservation() else { return false }
-        return try equipment.store.change(record.definition.name, lockedBy: job.id) { record in
-            record.isArriving = false
-            record.ownsVolume = false
-            record.lock = nil
-            if let forward = agreed.plan.options.forward {
-                record.definition.endCables(at: .now(after: forward.seconds))
-            }
-            record.isWanted = receipt.isRunning || record.isWanted
-        }
-    }
-
-    /// Removes what only the transfer needed.
-    func tidy(_ name: InstanceName) async {
-        guard let pool = try? equipment.pool(definition.pool) else { return }
-        do { try await pool.cleanUpAfterReceiving(name.text) } catch {
-            logger.warning(
-                "temporary files of the transfer remain", metadata: ["error": "\(error)"])
-        }
-        await pool.forgetDigest(of: name.text)
     }
 }

@@ -29,6 +29,8 @@ extension TargetWork {
         }
         let last = hasChanged ? try await pool.digest(of: here, mapped: []) : first
         try await settleIDs()
+        // What has other ids here than there is no base of what goes back.
+        if idChange == nil { try await noteArrival(last) }
         return last
     }
 

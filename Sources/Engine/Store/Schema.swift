@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("images") { try $0.execute(sql: images) }
         migrator.registerMigration("states") { try $0.execute(sql: states) }
         migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
+        migrator.registerMigration("kept") { try $0.execute(sql: kept) }
         return migrator
     }
 
@@ -21,6 +22,13 @@ enum Schema {
             name TEXT NOT NULL,
             record BLOB NOT NULL,
             PRIMARY KEY (instance, name)
+        ) STRICT;
+        """
+
+    private static let kept = """
+        CREATE TABLE kept (
+            id TEXT PRIMARY KEY,
+            record BLOB NOT NULL
         ) STRICT;
         """
 

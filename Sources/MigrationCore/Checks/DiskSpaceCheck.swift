@@ -1,17 +1,14 @@
-/// The target's pool must hold the volumes and what they may grow by on the way.
-struct DiskSpaceCheck: Check {
-    let name = "disk-space"
+/// The target's pool must hold the volumes and what they may grow by on the way. Copies that are
+/// kept there make room for them.
+package struct DiskSpaceCheck: Check {
+    package let name = "disk-space"
 
     static let leastMargin = ByteCount.mebibytes(64)
 
-    func findings(in comparison: Comparison) -> [Finding] {
+    package func findings(in comparison: Comparison) -> [Finding] {
         guard let pool = comparison.target.pool(comparison.definition.pool) else { return [] }
-        let areLeft = comparison.options.dropsSnapshots == true
-        let used = comparison.instance.volumes.reduce(ByteCount.zero) { sum, volume in
-            sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
-        }
-        let needed = used + Self.margin(for: used)
-        guard pool.available < needed else { return [] }
+        let needed = Self.room(for: comparison.instance, comparison.options)
+        guard pool.available + (pool.reclaimable ?? .zero) < needed else { return [] }
         return [
             Finding(
                 name,
@@ -20,6 +17,15 @@ struct DiskSpaceCheck: Check {
                 cure: "free space in the pool, or choose another target"
             )
         ]
+    }
+
+    /// What must be free in the target's pool.
+    package static func room(for instance: InstanceFacts, _ options: MoveOptions) -> ByteCount {
+        let areLeft = options.dropsSnapshots == true
+        let used = instance.volumes.reduce(ByteCount.zero) { sum, volume in
+            sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
+        }
+        return used + margin(for: used)
     }
 
     /// A sixteenth: blocks round up differently on two filesystems, and the instance goes on

@@ -20,6 +20,10 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
     package var created: Timestamp
     /// What it was launched from; nil if that was no image of the host's.
     package var image: InstanceImage?
+    /// Nil if snapshots are taken by hand alone.
+    package var snapshotSchedule: SnapshotSchedule?
+    /// Nil in definitions of versions that did not know it, until the daemon gives it one.
+    package var uuid: InstanceUUID?
 
     package init(
         name: InstanceName,
@@ -32,8 +36,10 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
         ports: [PortDefinition]? = nil,
         pool: String = "default",
         created: Timestamp,
-        image: InstanceImage? = nil
+        image: InstanceImage? = nil,
+        uuid: InstanceUUID? = nil
     ) {
+        self.uuid = uuid
         self.image = image
         self.ports = ports
         self.name = name

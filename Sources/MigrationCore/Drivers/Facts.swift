@@ -227,8 +227,14 @@ package struct PoolFacts: Codable, Equatable, Sendable {
     package var driver: String
     package var filesystem: String
     package var available: ByteCount
+    /// What kept copies take, which make room for what comes; nil from a host that does not tell.
+    package var reclaimable: ByteCount?
 
-    package init(name: String, driver: String, filesystem: String, available: ByteCount) {
+    package init(
+        name: String, driver: String, filesystem: String, available: ByteCount,
+        reclaimable: ByteCount? = nil
+    ) {
+        self.reclaimable = reclaimable
         self.name = name
         self.driver = driver
         self.filesystem = filesystem
@@ -307,6 +313,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         used = try container.decode(ByteCount.self, forKey: .used)
         methods = try container.decode([String].self, forKey: .methods)
             .compactMap { VolumeMethod(rawValue: $0) }
+        usedBySnapshots = try container.decodeIfPresent(ByteCount.self, forKey: .usedBySnapshots)
     }
 }
 

@@ -62,6 +62,8 @@ extension InstanceDefinition {
         try bounded(mounts.count, by: Limit.mountsPerInstance, "mounts")
         try bounded(mounts.flatMap { [$0.hostPath, $0.path] }, "a mount's path")
         try limits.validate()
+        let kept = Int(snapshotSchedule?.keptSeconds ?? 0)
+        try bounded(kept, by: Int(Limit.snapshotSeconds), "seconds for which snapshots are kept")
     }
 }
 

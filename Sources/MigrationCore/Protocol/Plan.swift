@@ -192,7 +192,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
-            .earlyDelta, .snapshots,
+            .earlyDelta, .snapshots, .keptCopies,
         ]
     )
 
@@ -219,6 +219,8 @@ extension Capabilities.Feature {
     package static let memoryRounds = Self("memory-rounds")
     /// A volume's snapshots travel before it.
     package static let snapshots = Self("snapshots")
+    /// The target says what it has of a volume and its snapshots already.
+    package static let keptCopies = Self("kept-copies")
     /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
     package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.

@@ -100,10 +100,7 @@ package struct MigrationID: CheckedText {
     package var description: String { text }
 
     package init(_ text: String) throws(GodwitError) {
-        let digits = text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-        }
-        guard text.utf8.count == 32, digits else {
+        guard isHexadecimal(text, digits: 32) else {
             throw GodwitError(
                 .badRequest,
                 "\"\(text.prefix(80))\" is not a migration's id",
@@ -112,6 +109,14 @@ package struct MigrationID: CheckedText {
         }
         self.text = text
     }
+}
+
+/// In lower case.
+func isHexadecimal(_ text: String, digits: Int) -> Bool {
+    text.utf8.count == digits
+        && text.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x61...0x66).contains($0)
+        }
 }
 
 private func isAlphanumeric(_ byte: UInt8) -> Bool {

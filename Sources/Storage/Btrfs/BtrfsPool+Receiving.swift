@@ -70,6 +70,7 @@ extension BtrfsPool: VolumeReceiving {
         memories.withLock { memories in
             memories[volume, default: PassMemory()].current = note.uuid
             memories[volume]?.bases[note.uuid] = path
+            memories[volume]?.arrived = path
         }
     }
 

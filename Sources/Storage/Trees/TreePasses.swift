@@ -17,10 +17,21 @@ final class TreePasses: Sendable {
         var digest: TreeDigest?
         /// The other half has the files of a snapshot of it: sizes and times prove nothing.
         var hasSentSnapshot = false
+        /// The other half has a tree already, in which sizes and times prove nothing of files that
+        /// have changed here since.
+        var start: FileTime?
     }
 
     /// Every file has changed since.
-    private static let beforeAll = FileTime(seconds: 0)
+    static let beforeAll = FileTime(seconds: 0)
+
+    /// Says what the other half has, before the next pass.
+    ///
+    /// - Parameter moment: files that have not changed here since are the same there, if their
+    ///   sizes and times are; nil if it has none at all.
+    func begin(_ volume: String, since moment: FileTime?) {
+        memories.withLock { $0[volume, default: Memory()].start = moment }
+    }
 
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
@@ -29,27 +40,32 @@ final class TreePasses: Sendable {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
         let earlier = memories.withLock { memories in
-            let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
-            let earlier = hasSentSnapshot ? Self.beforeAll : memories[volume]?.firstPass
+            let memory = memories[volume] ?? Memory()
+            let hasSentSnapshot = memory.hasSentSnapshot
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: Memory()].firstPass =
-                hasSentSnapshot ? start : min(earlier ?? start, start)
-            return earlier
+                hasSentSnapshot ? start : min(memory.firstPass ?? start, start)
+            return hasSentSnapshot
+                ? Self.beforeAll : [memory.firstPass, memory.start].compactMap(\.self).min()
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
-        memories.withLock { $0[volume]?.hasSentSnapshot = false }
+        memories.withLock { memories in
+            memories[volume]?.hasSentSnapshot = false
+            memories[volume]?.start = nil
+        }
     }
 
     /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
-    /// content is compared, but for the first.
+    /// content is compared, but for the first that comes into an empty tree.
     func sendSnapshot(
         of volume: String, at tree: String, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let isFirst = memories.withLock { memories in
-            let isFirst = memories[volume]?.hasSentSnapshot != true
+            let isFirst =
+                memories[volume]?.hasSentSnapshot != true && memories[volume]?.start == nil
             memories[volume, default: Memory()].hasSentSnapshot = true
             return isFirst
         }
@@ -93,6 +109,7 @@ final class TreePasses: Sendable {
         memories.withLock { memories in
             memories[volume]?.firstPass = nil
             memories[volume]?.hasSentSnapshot = false
+            memories[volume]?.start = nil
         }
     }
 

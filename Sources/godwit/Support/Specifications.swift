@@ -142,6 +142,21 @@ struct Destination: Equatable {
     }
 }
 
+/// `NEWNAME`, `REMOTE:` or `REMOTE:NEWNAME`.
+struct CopyDestination {
+    let remote: RemoteName?
+    let newName: InstanceName?
+
+    init(_ text: String) throws {
+        guard text.contains(":") else {
+            (remote, newName) = (nil, try Read.instance(text))
+            return
+        }
+        let destination = try Destination(text)
+        (remote, newName) = (destination.remote, destination.newName)
+    }
+}
+
 /// The daemon has a working directory of its own.
 func absolute(_ path: String) -> String {
     path.hasPrefix("/")

@@ -13,6 +13,13 @@ final class FakePool: MigratingPool {
     let kept = Mutex<[String: [String: String]]>([:])
     let isAtOnce = Mutex(false)
     let expected = Mutex<[String: IDChange]>([:])
+    /// By the migration's id.
+    let copies = Mutex<[String: FakeCopy]>([:])
+    /// What the other half had when something was sent to it, as it said.
+    let starts = Mutex<[VolumeStart]>([])
+    let bases = Mutex<Set<String>>([])
+    let hasBases = Mutex(false)
+    let available = Mutex(ByteCount.gibibytes(10))
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -44,7 +51,8 @@ final class FakePool: MigratingPool {
 
     func facts() async throws -> PoolFacts {
         PoolFacts(
-            name: "default", driver: driver, filesystem: "ext4", available: .gibibytes(10)
+            name: "default", driver: driver, filesystem: "ext4",
+            available: available.withLock { $0 }
         )
     }
 

@@ -3,10 +3,15 @@ import Testing
 
 /// cgroups, mounts, pools, space, networks: what an instance finds around itself.
 @Suite struct SurroundingsChecksTests {
-    @Test func `another version of cgroups refuses a live move only`() throws {
-        let finding = try only { $0.target.cgroup.version = 2 }
-        #expect(finding?.mark == "cgroup refusal")
-        #expect(try found(.cold) { $0.target.cgroup.version = 2 } == [])
+    @Test func `another version of cgroups refuses live moves of who divides its own alone`() throws
+    {
+        #expect(try found { $0.target.cgroup.version = 2 } == [])
+        let spoil = { (comparison: inout Comparison) in
+            comparison.target.cgroup.version = 2
+            comparison.definition.limits.delegatesCgroups = true
+        }
+        #expect(try only(.live, spoil)?.mark == "cgroup refusal")
+        #expect(try found(.cold, spoil) == [])
     }
 
     @Test(arguments: [MoveOptions.Mode.live, .cold])
@@ -120,6 +125,12 @@ import Testing
         }
         #expect(finding?.mark == "disk-space refusal")
         #expect(finding?.cause.contains("has 1 GiB free; the volume needs 1 GiB") == true)
+        // Copies that are kept there make room.
+        #expect(
+            try found(mode) {
+                $0.target.pools[0].available = ByteCount(bytes: enough.bytes - 5)
+                $0.target.pools[0].reclaimable = ByteCount(bytes: 5)
+            } == [])
         #expect(
             try only(mode) {
                 $0.instance.volumes[0].used = ByteCount(bytes: .max)
