@@ -106,6 +106,7 @@ struct HostIDMapTests {
             let lab = moving.lab
             try await launch(moving)
             let firsts = ["a": Self.home, "b": first]
+            var isFirst = true
             for mode in [[], ["--cold"]] {
                 for (source, target) in [("a", "b"), ("b", "a")] {
                     try await expectUsers(moving, on: source)
@@ -115,6 +116,10 @@ struct HostIDMapTests {
                     #expect(plan.contains("host ids \(there) to \(there + 65_535) there"))
                     let before = try await moving.lines(source).count
                     let report = try await lab.move("web", from: source, to: target, mode)
+                    // What has been there is known again, whosever it was on the way.
+                    let sent = report.bytes["volume"] ?? 0
+                    #expect(isFirst ? sent > 50 << 20 : sent < 6 << 20, "\(sent)")
+                    isFirst = false
                     if mode.isEmpty {
                         try await moving.whole(on: target, after: before)
                         figure("to \(there): \(report.downtimeMilliseconds ?? 0) ms frozen")

@@ -29,8 +29,8 @@ extension TargetWork {
         }
         let last = hasChanged ? try await pool.digest(of: here, mapped: []) : first
         try await settleIDs()
-        // What has other ids here than there is no base of what goes back.
-        if idChange == nil { try await noteArrival(last) }
+        // With the digest that it has at the source, which a copy that stays there is known by.
+        try await noteArrival(last)
         return last
     }
 
