@@ -29,8 +29,9 @@ extension TargetWork {
         }
         let last = hasChanged ? try await pool.digest(of: here, mapped: []) : first
         try await settleIDs(in: place)
-        // What has other ids here than there is no base of what goes back.
-        if idChange == nil, place.volume == nil { try await noteArrival(last) }
+        guard place.volume == nil else { return last }
+        // With the digest that it has at the source, which a copy that stays there is known by.
+        try await noteArrival(last)
         return last
     }
 
