@@ -40,6 +40,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var parents: [String: ParentFacts]?
     /// btrfs-progs; nil where it is missing, and from a host that does not tell.
     package var btrfs: ToolFacts?
+    /// LVM; nil where it is missing, and from a host that does not tell.
+    package var lvm: ToolFacts?
 
     package init(
         hostname: String,
@@ -66,8 +68,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil,
         parents: [String: ParentFacts]? = nil,
-        btrfs: ToolFacts? = nil
+        btrfs: ToolFacts? = nil,
+        lvm: ToolFacts? = nil
     ) {
+        self.lvm = lvm
         self.btrfs = btrfs
         self.parents = parents
         self.publishing = publishing
@@ -184,6 +188,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
     package static let checkPassed = "check"
     /// A runtime: built with checkpoint and restore.
     package static let checkpoint = "checkpoint"
+    /// LVM: thin-provisioning-tools are there as well.
+    package static let thinDump = "thin_dump"
 
     package init(name: String, version: Version, features: Set<String> = []) {
         self.name = name
@@ -314,6 +320,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
     case btrfs, rsync
+    case lvm
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

@@ -20,8 +20,10 @@ final class TreePasses: Sendable {
     /// Every file has changed since.
     private static let beforeAll = FileTime(seconds: 0)
 
+    /// - Parameter frames: what has been read of the stream already.
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
+        frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
@@ -36,8 +38,17 @@ final class TreePasses: Sendable {
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+            root, distrusting: distrusted, tolerant: true, over: stream, frames: frames,
+            progress: progress)
         memories.withLock { $0[volume]?.hasSentSnapshot = false }
+    }
+
+    /// The first pass was another one, with all that the volume was at a later moment than this.
+    func hasSent(_ volume: String, since moment: FileTime) {
+        memories.withLock { memories in
+            memories[volume, default: Memory()].firstPass = moment
+            memories[volume]?.hasSentSnapshot = false
+        }
     }
 
     /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
