@@ -43,6 +43,23 @@ package enum Directories {
         }
     }
 
+    /// Puts a symbolic link in the place of one that is there, or of none, in one step.
+    package static func relink(_ target: String, at path: String) throws {
+        let fresh = path + ".new"
+        guard unsafe unlink(fresh) == 0 || errno == ENOENT else {
+            throw GodwitError.kernel("remove \(fresh)")
+        }
+        try link(target, at: fresh)
+        guard unsafe Foundation.rename(fresh, path) == 0 else {
+            throw GodwitError.kernel("put \(fresh) in the place of \(path)")
+        }
+    }
+
+    /// Where a symbolic link leads; nil if there is none.
+    package static func target(ofLink path: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+    }
+
     /// Returns when names that were made in the directory, or went, are so on the disk.
     ///
     /// For a file: when its content is.

@@ -9,7 +9,7 @@ package enum Checks {
         PoolCheck(),
         SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
-        ClockCheck(), RsyncCheck(), BtrfsCheck(), PipeCheck(), ObstacleCheck(),
+        ClockCheck(), RsyncCheck(), BtrfsCheck(), LVMCheck(), PipeCheck(), ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.

@@ -43,6 +43,8 @@ package struct HostFacts: Codable, Equatable, Sendable {
     /// Named volumes that are here, of those that the offered instance mounts; nil from a host that
     /// does not tell.
     package var namedVolumes: Set<VolumeReference>?
+    /// LVM; nil where it is missing, and from a host that does not tell.
+    package var lvm: ToolFacts?
 
     package init(
         hostname: String,
@@ -69,8 +71,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil,
         parents: [String: ParentFacts]? = nil,
-        btrfs: ToolFacts? = nil
+        btrfs: ToolFacts? = nil,
+        lvm: ToolFacts? = nil
     ) {
+        self.lvm = lvm
         self.btrfs = btrfs
         self.parents = parents
         self.publishing = publishing
@@ -187,6 +191,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
     package static let checkPassed = "check"
     /// A runtime: built with checkpoint and restore.
     package static let checkpoint = "checkpoint"
+    /// LVM: thin-provisioning-tools are there as well.
+    package static let thinDump = "thin_dump"
 
     package init(name: String, version: Version, features: Set<String> = []) {
         self.name = name
@@ -328,6 +334,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
     case btrfs, rsync
+    case lvm
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

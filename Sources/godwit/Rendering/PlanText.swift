@@ -85,6 +85,7 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
         ("Runtimes", toolsText(facts.runtimes)),
         ("rsync", facts.rsync.map { "\($0.version)" } ?? "missing"),
         ("btrfs", facts.btrfs.map { "\($0.version)" } ?? "missing"),
+        ("LVM", facts.lvm.map { "\($0.version)" } ?? "missing"),
         (
             "Cgroups",
             "version \(facts.cgroup.version): \(controllers)"
