@@ -14,7 +14,8 @@ package struct PoolMaker: PoolMaking {
             guard definition.size == nil else { throw Self.unsizable(definition) }
             return try DirectoryPool.create(definition, at: path(of: definition))
         case .btrfs: return try await btrfs(definition).create()
-        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .lvm: return try await lvm(definition).create()
+        case .zfs, .overlay, .shared: throw Self.unknown(definition.kind)
         }
     }
 
@@ -22,13 +23,15 @@ package struct PoolMaker: PoolMaking {
         switch definition.kind {
         case .directory: try DirectoryPool.open(definition, at: path(of: definition))
         case .btrfs: try await btrfs(definition).open()
-        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .lvm: try await lvm(definition).open()
+        case .zfs, .overlay, .shared: throw Self.unknown(definition.kind)
         }
     }
 
     package func grow(
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
+        if definition.kind == .lvm { return try await lvm(definition).grow(to: size) }
         guard definition.kind == .btrfs else { throw Self.unsizable(definition) }
         return try await btrfs(definition).grow(to: size)
     }
@@ -39,7 +42,8 @@ package struct PoolMaker: PoolMaking {
             try DirectoryPool.destroy(
                 at: path(of: definition), isOurs: definition.source == nil)
         case .btrfs: try await btrfs(definition).destroy()
-        case .zfs, .lvm, .overlay, .shared: break
+        case .lvm: try await lvm(definition).destroy()
+        case .zfs, .overlay, .shared: break
         }
     }
 
@@ -49,6 +53,10 @@ package struct PoolMaker: PoolMaking {
 
     private func btrfs(_ definition: PoolDefinition) -> BtrfsMaker {
         BtrfsMaker(definition, below: pools)
+    }
+
+    private func lvm(_ definition: PoolDefinition) -> LVMMaker {
+        LVMMaker(definition, below: pools)
     }
 
     private var pools: String { "\(stateDirectory)/pools" }

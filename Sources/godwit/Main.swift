@@ -65,6 +65,7 @@ struct Godwit: AsyncParsableCommand {
             CheckCommand.self,
             RemoteCommand.self,
             TrustCommand.self,
+            VolumeCommand.self,
             VersionCommand.self,
             DaemonCommand.self,
             MonitorCommand.self,

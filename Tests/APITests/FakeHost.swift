@@ -17,6 +17,7 @@ final class FakeHost: HostControl {
         var bandwidths: [String] = []
         var forwards: [Forward] = []
         var pools: [PoolView] = []
+        var volumes: [VolumeView] = []
         var snapshots: [String: [SnapshotView]] = [:]
         var restored: [String] = []
         var copies: [CopyRequest] = []

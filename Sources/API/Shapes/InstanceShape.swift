@@ -149,6 +149,9 @@ func devices(of definition: InstanceDefinition) -> [String: [String: String]] {
     var devices = ["root": ["type": "disk", "path": "/", "pool": definition.pool]]
     for (number, mount) in definition.mounts.enumerated() {
         var device = ["type": "disk", "source": mount.hostPath, "path": mount.path]
+        if let volume = mount.volume {
+            (device["pool"], device["source"]) = (volume.pool, volume.name.text)
+        }
         if mount.isReadOnly { device["readonly"] = "true" }
         devices["mount\(number)"] = device
     }

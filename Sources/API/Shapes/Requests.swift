@@ -170,12 +170,16 @@ struct InstancePost: Codable, Sendable {
     /// Seconds.
     var forward: UInt32?
     var withoutSnapshots: Bool?
+    /// What becomes of mounts (`move`, `share`, `skip`, `refuse`, or a path of the target's), by
+    /// their places in the instance or by paths of the host.
+    var mounts: [String: MountTreatment]?
     /// Seconds for which a copy of the files is kept at the source; 0 for not at all, left out:
     /// a week.
     var keepCopy: UInt32?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
+        case mounts
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
         case withoutSnapshots = "without_snapshots"
@@ -200,6 +204,7 @@ struct InstancePost: Codable, Sendable {
         networks = request.networks
         forward = request.forwardSeconds
         withoutSnapshots = request.dropsSnapshots
+        mounts = request.mounts.isEmpty ? nil : request.mounts
         keepCopy = request.keepSeconds ?? 0
     }
 
@@ -215,6 +220,7 @@ struct InstancePost: Codable, Sendable {
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
             memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
             forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false,
+            mounts: mounts ?? [:],
             keepSeconds: keepCopy == 0 ? nil : keepCopy ?? Limit.usualKeptSeconds)
     }
 }

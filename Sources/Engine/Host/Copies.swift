@@ -35,6 +35,7 @@ extension HostService {
             guard try store.instance(request.newName) == nil, await !pool.hasVolume(volume) else {
                 throw GodwitError.taken(request.newName)
             }
+            try requireUsable(made.namedVolumes)
             let record = InstanceRecord(
                 definition: made, isWanted: false, isArriving: true, ownsVolume: true)
             try store.insert(record)

@@ -20,6 +20,7 @@ package actor HostService {
     /// Those of them that the daemon is changing by itself: whoever wants them waits.
     var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
+    var changingVolumes: Set<VolumeReference> = []
     /// Images that are being launched or exported, and how often.
     var imageUsers: [BlobDigest: Int] = [:]
     /// Images that are being taken in.
@@ -189,6 +190,7 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        try recoverVolumes(open: open)
         sweepImages()
         try recoverKept(open: Set(openSources.map(\.migration)))
         try recoverStates()

@@ -117,6 +117,7 @@ extension HostService {
         try requireNoState(record, for: "moves")
         guard request.bandwidth != .zero else { throw GodwitError.noBandwidth }
         let forward = try await forwarding(request, record.definition, mode)
+        let mounts = try record.definition.treatments(for: request.mounts)
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
@@ -128,7 +129,8 @@ extension HostService {
             holdsPackets: request.holdsPackets,
             networks: request.networks.flatMap { $0.isEmpty ? nil : $0 },
             forward: forward,
-            dropsSnapshots: request.dropsSnapshots ? true : nil
+            dropsSnapshots: request.dropsSnapshots ? true : nil,
+            mounts: mounts.isEmpty ? nil : mounts
         )
     }
 

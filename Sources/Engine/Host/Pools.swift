@@ -60,10 +60,11 @@ extension HostService {
                     remedy: "take it from the daemon's command line (`--pool`)")
             }
             let users = try users(of: name)
-            guard users.isEmpty else {
+            let volumes = try volumes(of: name).map { "the volume \($0)" }
+            guard users.isEmpty, volumes.isEmpty else {
                 throw GodwitError(
-                    .busy, "the pool \(name) holds \(users.joined(separator: ", "))",
-                    remedy: "move or delete the instances first")
+                    .busy, "the pool \(name) holds \((users + volumes).joined(separator: ", "))",
+                    remedy: "move or delete the instances and volumes first")
             }
             // From here on nothing new comes into it.
             equipment.pools.remove(name)
@@ -102,10 +103,15 @@ extension HostService {
         try store.instances().map(\.definition).filter { $0.pool == pool }.map(\.name.text)
     }
 
+    private func volumes(of pool: String) throws -> [String] {
+        try store.volumes().map(\.volume).filter { $0.pool == pool }.map(\.name.text)
+    }
+
     private func view(_ entry: PoolRegistry.Entry) async throws -> PoolView {
         var view = PoolView(
             definition: entry.definition, facts: nil,
             instances: try users(of: entry.definition.name),
+            volumes: try volumes(of: entry.definition.name),
             kept: try copies(in: entry.definition.name))
         do { view.facts = try await entry.pool.get().facts() } catch { view.fault = "\(error)" }
         return view

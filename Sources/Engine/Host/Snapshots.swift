@@ -45,7 +45,10 @@ extension HostService {
         let pool = try snapshotting(definition)
         let driver = try equipment.driver(definition.kind)
         let runs = try await driver.observe(definition).status == .running
-        if isStateful { try await requireSavable(definition, driver) }
+        if isStateful {
+            try requireOneMoment(definition)
+            try await requireSavable(definition, driver)
+        }
         var record = SnapshotRecord(
             snapshot: Snapshot(name: name, created: .now, isStateful: isStateful), of: definition,
             freezes: runs && (isStateful || !pool.snapshotsAtOnce),
@@ -67,6 +70,17 @@ extension HostService {
         return record
     }
 
+    /// - Throws: `refused` where processes would go on with files of another moment than their own.
+    private func requireOneMoment(_ definition: InstanceDefinition) throws {
+        let written = definition.mounts.first { $0.volume != nil && !$0.isReadOnly }
+        guard let volume = written?.volume else { return }
+        throw GodwitError(
+            .refused,
+            "a snapshot has the root volume only, and the processes of \(definition.name) write to "
+                + "the volume \(volume) as well",
+            remedy: "take it without --stateful, or use `godwit stop --stateful`")
+    }
+
     private func make(
         _ record: inout SnapshotRecord, _ pool: any VolumeSnapshotting,
         _ driver: any Checkpointable
@@ -82,8 +96,7 @@ extension HostService {
         do {
             try await driver.freeze(record.definition)
             record.snapshot.created = .now
-            let mapped = try await driver.writableMappings(
-                record.definition, root: pool.path(of: volume))
+            let mapped = try await equipment.writableMappings(record.definition, driver).inRoot
             if record.state != nil {
                 try await driver.dump(record.definition, options: MoveOptions())
             }

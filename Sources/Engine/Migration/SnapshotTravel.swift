@@ -79,7 +79,9 @@ extension TargetWork {
         // A pool that is not there is found by the checks.
         let pool = try? equipment.pool(offer.definition.pool)
         if pool is any VolumeSnapshotting { abilities.append(.snapshots) }
-        if pool is any VolumeIDChanging { abilities.append(.idMaps) }
+        let named = offer.options.movingVolumes(of: offer.definition)
+        let pools = [pool] + named.map { try? equipment.pool($0.pool) }
+        if pools.allSatisfy({ $0 is any VolumeIDChanging }) { abilities.append(.idMaps) }
         return abilities
     }
 
@@ -142,11 +144,12 @@ extension TargetWork {
         _ pool: any MigratingPool
     ) async throws -> String {
         let isBegun = travel.withLock { $0.start != .empty }
-        try await expectIDs()
+        let place = try equipment.rootPlace(of: definition)
+        try await expectIDs(in: place)
         return try await job.desk.take(.snapshot(name)) { stream in
             try await pool.receiveAfterCheckpoint(here, by: .rsync, from: stream)
             let digest = try await pool.digest(of: here, mapped: [])
-            try await settleIDs()
+            try await settleIDs(in: place)
             // One of that name that is another.
             if isBegun { try await keeping.deleteSnapshot(name, of: here) }
             try await keeping.createSnapshot(name, of: here)

@@ -10,12 +10,17 @@ extension SourceWork {
             try await persistently("letting the instance run again", logger) { try await letRun() }
         }
         await closeStreams()
-        let pool = try pool()
         try await persistently("cleaning up", logger) {
             try await removeCables()
-            try await pool.cleanUpAfterSending(volume)
+            try await forgetTransfers()
         }
-        await pool.forgetDigest(of: volume)
+    }
+
+    /// Removes what only the transfer of its volumes needed.
+    private func forgetTransfers() async throws {
+        for place in try equipment.movingPlaces(of: definition, options) {
+            try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
+        }
     }
 
     /// Whether the instance is still here and this migration's. After a restart it may be neither,
@@ -40,7 +45,8 @@ extension SourceWork {
         case .cold:
             guard try await driver.observe(definition).status == .stopped else { return }
             do {
-                try await driver.start(definition, root: pool().path(of: volume))
+                try await driver.start(
+                    equipment.placed(definition), root: pool().path(of: volume))
             } catch {
                 // It is whole and stands here; starting it again is the operator's to decide.
                 logger.error(
@@ -64,12 +70,23 @@ extension SourceWork {
             try await driver.end(definition)
             await pool.forgetDigest(of: volume)
             guard !options.keepsDefinition else {
-                try await pool.cleanUpAfterSending(volume)
+                try await forgetTransfers()
                 return try keep()
             }
             try await driver.remove(definition)
+            try await deleteNamed()
             if try await !keepCopy(in: pool) { try await delete(from: pool) }
             equipment.events(.instance(definition.name, .movedAway, at: .now))
+        }
+    }
+
+    /// Of those that have moved, nothing is kept.
+    private func deleteNamed() async throws {
+        for moved in options.movingVolumes(of: definition) {
+            guard let record = try equipment.store.volume(moved) else { continue }
+            let place = try equipment.place(of: moved)
+            try await place.pool.cleanUpAfterSending(place.name)
+            try await equipment.remove(record)
         }
     }
 
@@ -114,21 +131,25 @@ extension Equipment {
                 nil
             }
         let sending = pool as? any SnapshotSending
-        let facts = VolumeFacts(
+        let root = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
             methods: pool.methods,
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
+        var capabilities = await capabilities(of: driver, in: pool)
+        if options.mounts != nil || !definition.namedVolumes.isEmpty {
+            capabilities = capabilities.demanding(.mounts)
+        }
         return Offer(
-            capabilities: await capabilities(of: driver, in: pool),
+            capabilities: capabilities,
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
                 memory: observation.memory,
                 division: division,
                 processes: observation.processes,
-                volumes: [facts],
+                volumes: [root] + (try await facts(ofVolumesMoving: definition, options)),
                 obstacles: obstacles,
                 snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
                     .map(\.snapshot)
@@ -138,6 +159,21 @@ extension Equipment {
             isDryRun: isDryRun,
             keepSeconds: keepSeconds
         )
+    }
+
+    private func facts(
+        ofVolumesMoving definition: InstanceDefinition, _ options: MoveOptions
+    ) async throws -> [VolumeFacts] {
+        var facts: [VolumeFacts] = []
+        for volume in options.movingVolumes(of: definition) {
+            let place = try place(of: volume)
+            facts.append(
+                VolumeFacts(
+                    name: volume.key, used: try await place.pool.used(by: place.name),
+                    methods: place.pool.methods,
+                    users: try users(of: volume, but: definition.name).map(\.definition.name)))
+        }
+        return facts
     }
 
     private func capabilities(

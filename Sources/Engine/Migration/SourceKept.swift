@@ -20,7 +20,8 @@ extension SourceWork {
             let pool = try pool() as? any VolumeKeeping
         else { return }
         let known = try equipment.store.snapshots(of: definition.name).filter(\.isWhole)
-        for case .sendVolume(let volume, _) in acceptance.plan.steps {
+        for case .sendVolume(let volume, _) in acceptance.plan.steps
+        where volume == definition.name.text {
             let stream = try await open(.held(volume))
             let theirs = try await HeldMessages.hear(on: stream)
             var same = HeldMessages.Same()

@@ -61,6 +61,9 @@ struct Equipment: Sendable {
             for: definition
         )
         found.publishing?.ports = known.flatMap { $0.ports ?? [] }
+        found.namedVolumes = Set(
+            try (definition?.namedVolumes ?? []).prefix(Limit.mountsPerInstance)
+                .filter { try store.volume($0) != nil })
         return found
     }
 }

@@ -24,7 +24,11 @@ extension TargetWork {
         _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
         in pool: any MigratingPool
     ) async throws -> String {
-        let needed = DiskSpaceCheck.room(for: offer.instance, offer.options)
+        var instance = offer.instance
+        instance.volumes.removeAll {
+            offer.definition.pool(ofVolume: $0.name) != definition.pool
+        }
+        let needed = DiskSpaceCheck.room(for: instance, offer.options)
         if let (root, own) = try await takeKept(definition, offer, plan, in: pool) {
             let more = needed > own ? ByteCount(bytes: needed.bytes - own.bytes) : .zero
             try await equipment.makeRoom(more, in: definition.pool)
@@ -93,7 +97,7 @@ extension TargetWork {
         let definition = definition
         let here = definition.name.text
         let start = travel.withLock { $0.start }
-        for case .sendVolume(let volume, _) in plan.steps {
+        for case .sendVolume(let volume, _) in plan.steps where isRoot(volume) {
             var held = HeldMessages.Held(start)
             if start != .empty, let pool = try equipment.pool(definition.pool) as? any VolumeKeeping
             {
@@ -165,6 +169,7 @@ extension TargetWork {
     func adopt(_ receipt: Receipt) throws -> Bool {
         guard let record = try reservation() else { return false }
         let base = base(of: record.definition)
+        try equipment.store.adoptVolumes(lockedBy: job.id)
         return try equipment.store.adopt(
             record.definition.name, lockedBy: job.id, base: base
         ) { record in
@@ -209,6 +214,10 @@ extension TargetWork {
                 }
             }
             try await pool.cleanUpAfterReceiving(name.text)
+            for volume in movingVolumes {
+                let place = try equipment.place(of: volume)
+                try await place.forgetTransfer { try await $0.cleanUpAfterReceiving($1) }
+            }
         } catch {
             logger.warning(
                 "temporary files of the transfer remain", metadata: ["error": "\(error)"])

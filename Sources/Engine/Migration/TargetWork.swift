@@ -10,7 +10,7 @@ final class TargetWork: Sendable {
     let travel = Mutex(TargetTravel())
     private let known: Mutex<TargetContext>
     /// No page comes any more.
-    private let lastPage = Latch()
+    let lastPage = Latch()
 
     init(job: TargetJob, context: TargetContext, equipment: Equipment, logger: Logger) {
         self.job = job
@@ -73,6 +73,7 @@ final class TargetWork: Sendable {
         let (driver, pool) = (
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
+        job.ledger?.set(plan.mounts)
         if let ledger = job.ledger { try equipment.store.save(ledger.report) }
         if plan.options.forward != nil {
             // Its ends would have the names of those that come.
@@ -96,11 +97,37 @@ final class TargetWork: Sendable {
         // Written first: a volume that nobody owns would stay for ever.
         try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
         let root = try await makeVolume(definition, offer, plan, in: pool)
+        for volume in movingVolumes { try await makeNamed(volume) }
         guard plan.options.mode == .live else { return }
-        try await driver.prepareRestore(definition, root: root)
+        try await driver.prepareRestore(equipment.placed(definition), root: root)
         if plan.steps.contains(.holdPackets), let driver = driver as? any PacketHolding {
             try await driver.prepareHold(definition)
         }
+    }
+
+    /// Whether it is the root volume's name in the migration.
+    func isRoot(_ volume: String) -> Bool { volume == agreed.offer.definition.name.text }
+
+    /// Those that come with the instance.
+    var movingVolumes: [VolumeReference] {
+        let (offer, plan) = agreed
+        return plan.options.movingVolumes(of: offer.definition)
+    }
+
+    private func makeNamed(_ volume: VolumeReference) async throws {
+        let place = try equipment.place(of: volume)
+        guard await !place.pool.hasVolume(place.name) else { throw GodwitError.taken(volume) }
+        try equipment.store.insert(
+            VolumeRecord(
+                volume: volume, created: .now, lock: job.id, isOwned: true,
+                idMap: definition.idMap))
+        if volume.pool != definition.pool {
+            var instance = agreed.offer.instance
+            instance.volumes.removeAll { $0.name != volume.key }
+            let needed = DiskSpaceCheck.room(for: instance, agreed.plan.options)
+            try await equipment.makeRoom(needed, in: volume.pool)
+        }
+        _ = try await place.pool.createVolume(place.name)
     }
 
     func expectStreams() {
@@ -108,7 +135,7 @@ final class TargetWork: Sendable {
             switch step {
             case .sendSnapshots: snapshotStreams
             case .sendVolume(let volume, _):
-                [.volume(volume)] + (knowsKeptCopies ? [.held(volume)] : [])
+                [.volume(volume)] + (knowsKeptCopies && isRoot(volume) ? [.held(volume)] : [])
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
@@ -176,83 +203,8 @@ final class TargetWork: Sendable {
         }
     }
 
-    /// The digests of memory are compared on its streams, by the two drivers.
-    private func receiveMemory(_ plan: Plan) async throws {
-        for case .sendMemory(let streams) in plan.steps {
-            guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
-                throw GodwitError(.internalFault, "memory comes that this host cannot receive")
-            }
-            try await take((0..<streams).map { .memory($0) }, []) { [definition] streams in
-                try await driver.receiveMemory(definition, from: streams)
-            }
-        }
-    }
-
-    /// Has the pages come that were left for later; also after a restart, and over streams that the
-    /// source opens again.
-    ///
-    /// - Returns: nil if there are none.
-    func fetchMemory() async throws -> MemoryReport.Fetch? {
-        let definition = definition
-        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving,
-            try await driver.lacksMemory(definition)
-        else { return nil }
-        job.desk.expect(Self.pages)
-        return try await withThrowingTaskGroup(of: MemoryReport.Fetch?.self) { group in
-            for channel in 0..<StreamHello.Purpose.pageChannels {
-                group.addTask { [desk = job.desk] in
-                    await desk.takeEach(.pages(channel)) { stream in
-                        try await driver.fetchMemory(definition, channel: channel, over: stream)
-                    }
-                    return nil
-                }
-            }
-            group.addTask { try await driver.waitForMemory(definition) }
-            group.addTask { [lastPage] in
-                await lastPage.wait()
-                try await Task.sleep(for: Self.settling)
-                throw GodwitError.originalGone
-            }
-            defer { group.cancelAll() }
-            while let fetch = try await group.next() {
-                if let fetch { return fetch }
-            }
-            throw CancellationError()
-        }
-    }
-
-    /// Lets the fetch end with what has come.
-    func endFetch() { lastPage.open() }
-
-    /// In which pages that have come are all in their places.
-    private static let settling = Duration.seconds(2)
-
-    private static let pages = (0..<StreamHello.Purpose.pageChannels).map {
-        StreamHello.Purpose.pages($0)
-    }
-
-    /// Whether pages of what a restart finds restored were left for later.
-    func lacksMemory() async throws -> Bool {
-        let definition = definition
-        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
-            return false
-        }
-        return try await driver.lacksMemory(definition)
-    }
-
-    /// Takes all streams at once.
-    private func take(
-        _ purposes: [StreamHello.Purpose], _ taken: [any ByteStream],
-        _ body: @Sendable ([any ByteStream]) async throws -> Void
-    ) async throws {
-        guard let next = purposes.first else { return try await body(taken) }
-        try await job.desk.take(next) { stream in
-            try await take(Array(purposes.dropFirst()), taken + [stream], body)
-        }
-    }
-
     private func receiveCheckpoint() async throws -> String {
-        let (definition, options) = (definition, agreed.plan.options)
+        let (definition, options) = (try equipment.placed(definition), agreed.plan.options)
         let driver = try equipment.driver(definition.kind)
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
         return try await job.desk.take(.checkpoint) { [job] stream in
@@ -264,7 +216,7 @@ final class TargetWork: Sendable {
     }
 
     func restore() async throws -> Receipt {
-        let (definition, plan) = (definition, agreed.plan)
+        let (definition, plan) = (try equipment.placed(definition), agreed.plan)
         let (driver, pool) = (
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
@@ -343,6 +295,11 @@ extension TargetWork {
             guard let record = try reservation() else { return }
             let pool = try equipment.pool(record.definition.pool)
             let volume = record.definition.name
+            for named in try equipment.store.volumes(lockedBy: job.id) {
+                let place = try equipment.place(of: named.volume)
+                try await place.forgetTransfer { try await $0.cleanUpAfterReceiving($1) }
+                try await equipment.remove(named)
+            }
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
                 try await giveUp(volume, in: pool)

@@ -6,14 +6,24 @@ package struct DiskSpaceCheck: Check {
     static let leastMargin = ByteCount.mebibytes(64)
 
     package func findings(in comparison: Comparison) -> [Finding] {
-        guard let pool = comparison.target.pool(comparison.definition.pool) else { return [] }
-        let needed = Self.room(for: comparison.instance, comparison.options)
+        comparison.poolsOfVolumes.compactMap { comparison.target.pool($0) }
+            .flatMap { findings(about: $0, comparison) }
+    }
+
+    private func findings(about pool: PoolFacts, _ comparison: Comparison) -> [Finding] {
+        var instance = comparison.instance
+        instance.volumes.removeAll {
+            comparison.definition.pool(ofVolume: $0.name) != pool.name
+        }
+        let volumes = instance.volumes
+        let needed = Self.room(for: instance, comparison.options)
         guard pool.available + (pool.reclaimable ?? .zero) < needed else { return [] }
         return [
             Finding(
                 name,
                 cause: "the pool \(pool.name.prefix(80)) of the target has "
-                    + "\(sized(pool.available)) free; the volume needs \(sized(needed))",
+                    + "\(sized(pool.available)) free; the "
+                    + (volumes.count == 1 ? "volume needs " : "volumes need ") + sized(needed),
                 cure: "free space in the pool, or choose another target"
             )
         ]

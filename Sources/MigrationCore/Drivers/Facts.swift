@@ -40,6 +40,11 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var parents: [String: ParentFacts]?
     /// btrfs-progs; nil where it is missing, and from a host that does not tell.
     package var btrfs: ToolFacts?
+    /// Named volumes that are here, of those that the offered instance mounts; nil from a host that
+    /// does not tell.
+    package var namedVolumes: Set<VolumeReference>?
+    /// LVM; nil where it is missing, and from a host that does not tell.
+    package var lvm: ToolFacts?
 
     package init(
         hostname: String,
@@ -66,8 +71,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil,
         parents: [String: ParentFacts]? = nil,
-        btrfs: ToolFacts? = nil
+        btrfs: ToolFacts? = nil,
+        lvm: ToolFacts? = nil
     ) {
+        self.lvm = lvm
         self.btrfs = btrfs
         self.parents = parents
         self.publishing = publishing
@@ -184,6 +191,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
     package static let checkPassed = "check"
     /// A runtime: built with checkpoint and restore.
     package static let checkpoint = "checkpoint"
+    /// LVM: thin-provisioning-tools are there as well.
+    package static let thinDump = "thin_dump"
 
     package init(name: String, version: Version, features: Set<String> = []) {
         self.name = name
@@ -295,11 +304,14 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     package var methods: [VolumeMethod]
     /// What its snapshots may take besides, where nothing is shared between them.
     package var usedBySnapshots: ByteCount?
+    /// Other instances that have it; nil from versions that know no named volumes.
+    package var users: [InstanceName]?
 
     package init(
         name: String, used: ByteCount, methods: [VolumeMethod],
-        usedBySnapshots: ByteCount? = nil
+        usedBySnapshots: ByteCount? = nil, users: [InstanceName]? = nil
     ) {
+        self.users = users
         self.usedBySnapshots = usedBySnapshots
         self.name = name
         self.used = used
@@ -314,6 +326,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         methods = try container.decode([String].self, forKey: .methods)
             .compactMap { VolumeMethod(rawValue: $0) }
         usedBySnapshots = try container.decodeIfPresent(ByteCount.self, forKey: .usedBySnapshots)
+        users = try container.decodeIfPresent([InstanceName].self, forKey: .users)
     }
 }
 
@@ -321,6 +334,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
     case btrfs, rsync
+    case lvm
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

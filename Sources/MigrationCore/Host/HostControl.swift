@@ -1,5 +1,5 @@
 /// Everything that can be asked of a host: the engine fulfils it, the API offers it to clients.
-package protocol HostControl: Sendable {
+package protocol HostControl: VolumeControl {
     func information() async throws -> HostInformation
     /// What this host can and cannot do, as findings about itself.
     func check() async throws -> HostCheck
@@ -269,6 +269,9 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var forwardSeconds: UInt32?
     /// Its snapshots are deleted with the original.
     package var dropsSnapshots: Bool
+    /// What becomes of mounts, by their places in the instance or by paths of the host; of others
+    /// what is usual.
+    package var mounts: [String: MountTreatment]
     /// For how long the source keeps a copy of its files afterwards; nil: not at all.
     package var keepSeconds: UInt32?
 
@@ -287,8 +290,10 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         networks: [String: String]? = nil,
         forwardSeconds: UInt32? = nil,
         dropsSnapshots: Bool = false,
+        mounts: [String: MountTreatment] = [:],
         keepSeconds: UInt32? = nil
     ) {
+        self.mounts = mounts
         self.keepSeconds = keepSeconds
         self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds

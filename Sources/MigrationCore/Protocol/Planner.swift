@@ -28,6 +28,7 @@ package enum Planner {
             name: offer.options.newName ?? offer.definition.name,
             startsOnTarget: offer.instance.status == .running,
             warnings: findings.filter { $0.weight == .warning },
+            mounts: offer.options.treatments(of: offer.definition),
             idMap: idMap
         )
         return (findings, plan)
@@ -68,7 +69,7 @@ package enum Planner {
             can(.packetHold) && offer.options.holdsPackets
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         let snapshots: [Plan.Step] =
-            offer.wantsSnapshots ? volumes.map { .sendSnapshots($0.0) } : []
+            offer.wantsSnapshots ? volumes.prefix(1).map { .sendSnapshots($0.0) } : []
         return snapshots + volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
             + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
@@ -118,17 +119,19 @@ package enum Planner {
         changesIDs: Bool,
         canChangeIDs: Bool
     ) -> (volumes: [(String, VolumeMethod)], findings: [Finding]) {
-        guard let known = methods[offer.definition.pool] else {
-            return ([], [missingPool(offer.definition.pool)])
-        }
-        let usable = known.filter { !changesIDs || canChangeIDs && $0.changesIDs }
         var volumes: [(String, VolumeMethod)] = []
         var findings: [Finding] = []
         for volume in offer.instance.volumes {
+            let pool = offer.definition.pool(ofVolume: volume.name)
+            guard let known = methods[pool] else {
+                if !findings.contains(missingPool(pool)) { findings.append(missingPool(pool)) }
+                continue
+            }
+            let usable = known.filter { !changesIDs || canChangeIDs && $0.changesIDs }
             if let method = volume.methods.first(where: usable.contains) {
                 volumes.append((volume.name, method))
             } else if changesIDs {
-                findings.append(fixedIDs(offer.definition.pool))
+                findings.append(fixedIDs(pool))
             } else {
                 findings.append(
                     Finding(
@@ -186,11 +189,15 @@ package enum Planner {
                 Finding("mode", cause: "the instance does not run", cure: "move it with --cold")
             )
         }
-        if offer.instance.volumes.map(\.name) != [definition.name.text] {
+        let named = offer.options.movingVolumes(of: definition).map(\.key)
+        if offer.instance.volumes.map(\.name) != [definition.name.text] + named
+            || Set(named).count != named.count
+        {
             findings.append(
                 Finding(
                     "volume-name",
-                    cause: "the offered volumes are not the one named after the instance",
+                    cause:
+                        "the offered volumes are not the instance's own and those that it mounts",
                     cure: "run the same version of godwit on both hosts"
                 )
             )

@@ -77,6 +77,25 @@ package struct SnapshotName: CheckedText {
     }
 }
 
+/// The name of a named volume, unique within its pool: what `godwit volume attach` takes.
+///
+/// The rule of instances' names, so that it is a file name, and a name in every filesystem.
+package struct VolumeName: CheckedText {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        guard isLabel(text, limit: 63) else {
+            throw GodwitError(
+                .badRequest,
+                "the volume name \"\(text.prefix(80))\" is not usable",
+                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
+            )
+        }
+        self.text = text
+    }
+}
+
 /// The short name under which this host knows another one, without the colon.
 package struct RemoteName: CheckedText {
     package let text: String

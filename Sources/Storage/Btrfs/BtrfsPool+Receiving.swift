@@ -56,6 +56,7 @@ extension BtrfsPool: VolumeReceiving {
 
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
         memories.withLock { $0[volume] = nil }
         try await removePasses(of: volume)
     }

@@ -28,9 +28,13 @@ enum PassNote {
     }
 
     static func write(_ note: some Encodable, to stream: any ByteStream) async throws {
+        try await stream.write(try frame(note).encoded[...])
+    }
+
+    static func frame(_ note: some Encodable) throws -> SessionFrame {
         let bytes = Array(try JSONEncoder().encode(note))
         precondition(bytes.count <= Int(Limit.passNote.bytes), "a note of \(bytes.count) bytes")
-        try await stream.write(SessionFrame.note(bytes).encoded[...])
+        return .note(bytes)
     }
 
     static func readFromTarget(_ frames: inout SessionFrameReader) async throws -> FromTarget {
@@ -50,7 +54,7 @@ enum PassNote {
     }
 
     /// - Throws: what the peer says instead of a note.
-    private static func read<Note: Decodable>(
+    static func read<Note: Decodable>(
         _ frames: inout SessionFrameReader
     ) async throws -> Note {
         switch try await frames.next() {

@@ -65,9 +65,10 @@ extension DirectoryPool: VolumeReceiving {
             tolerant: false, from: stream)
     }
 
-    /// Nothing to do: rsync removes what it began, and the rest belongs to the volume.
+    /// rsync removes what it began, and the rest belongs to the volume.
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
     }
 }
 

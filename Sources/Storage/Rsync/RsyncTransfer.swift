@@ -5,23 +5,25 @@ package import MigrationCore
 package enum RsyncTransfer {
     /// Sends the tree.
     ///
-    /// - Parameter distrusted: paths below it whose content is compared although size and
-    ///   modification
-    ///   time may be equal.
+    /// - Parameters:
+    ///   - distrusted: paths below it whose content is compared although size and modification time
+    ///     may be equal.
+    ///   - frames: what has been read of the stream already.
     package static func send(
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
-        over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
+        over stream: any ByteStream, frames: SessionFrameReader? = nil,
+        progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let tool = try await telling(stream) {
             // With a tolerant pass, a tree that is gone would count as one whose files are.
             guard try FileStatus.of(root)?.kind == .directory else {
                 throw GodwitError(.notFound, "there is no volume at \(root)")
             }
-            for frame in frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
+            for frame in Self.frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
         }
         try await ToolSession(
-            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+            tool: tool, stream: stream, frames: frames ?? SessionFrameReader(stream),
             progress: { progress(TransferProgress(sent: $0)) },
             conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
         ).run()
@@ -29,10 +31,13 @@ package enum RsyncTransfer {
 
     /// Receives into the tree; only below it, whatever the other end says.
     ///
-    /// - Parameter view: of the tree, through which its files have the source's ids.
+    /// - Parameters:
+    ///   - view: of the tree, through which its files have the source's ids.
+    ///   - settle: what is left to be done here once rsync is content; the source learns of its
+    ///     failure, too.
     package static func receive(
         into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
-        from stream: any ByteStream
+        from stream: any ByteStream, settle: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
         let tool = try await telling(stream) {
             let held = Descriptor.path(ConversingTool.heldNumber)
@@ -43,7 +48,13 @@ package enum RsyncTransfer {
         try await ToolSession(
             tool: tool, stream: stream, frames: SessionFrameReader(stream),
             distrust: { try await TreeChanges.distrust($0, below: root) },
-            conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
+            conclude: { status, said in
+                if let failure = Rsync.failure(status, said: said, tolerant: tolerant) {
+                    return failure
+                }
+                do { try await settle() } catch { return .told(error) }
+                return nil
+            }
         ).run()
     }
 

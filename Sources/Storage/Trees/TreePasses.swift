@@ -33,8 +33,10 @@ final class TreePasses: Sendable {
         memories.withLock { $0[volume, default: Memory()].start = moment }
     }
 
+    /// - Parameter frames: what has been read of the stream already.
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
+        frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
@@ -50,10 +52,19 @@ final class TreePasses: Sendable {
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+            root, distrusting: distrusted, tolerant: true, over: stream, frames: frames,
+            progress: progress)
         memories.withLock { memories in
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
+        }
+    }
+
+    /// The first pass was another one, with all that the volume was at a later moment than this.
+    func hasSent(_ volume: String, since moment: FileTime) {
+        memories.withLock { memories in
+            memories[volume, default: Memory()].firstPass = moment
+            memories[volume]?.hasSentSnapshot = false
         }
     }
 

@@ -19,10 +19,14 @@ struct PoolCommand: AsyncParsableCommand {
                   btrfs      source=… is a directory of a mounted btrfs, or a block device that
                              is empty or has a btrfs; left out, a file below the state
                              directory, size=… large (a fifth of what is free, at most 30 GiB)
+                  lvm        source=… is a volume group, in which a thin pool is made (size=…, or
+                             all that is free), or an empty block device; left out, a file as
+                             with btrfs
 
                 Examples:
                   godwit pool create fast directory source=/srv/fast
                   godwit pool create quick btrfs size=20GiB
+                  godwit pool create thin lvm source=vg0 size=100GiB
                 """)
 
         @Argument(help: "The pool's name; moves go to the pool of the same name.")
@@ -82,9 +86,10 @@ struct PoolCommand: AsyncParsableCommand {
 
     struct Grow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a pool in a file more room.",
+            abstract: "Give a pool in a file, or in a volume group, more room.",
             discussion: """
-                For btrfs pools without a source; others have what their filesystem has.
+                For btrfs and lvm pools without a source, and lvm pools in a volume group; others
+                have what their filesystem or device has.
 
                 Example:
                   godwit pool grow quick 50GiB

@@ -39,7 +39,8 @@ package func infoText(_ view: InstanceView) -> String {
     lines.append(("User namespace", idMapText(definition.idMap)))
     lines.append(("Pool", definition.pool))
     lines += definition.mounts.map { mount in
-        ("Mount", "\(mount.path) from \(mount.hostPath)\(mount.isReadOnly ? ", read-only" : "")")
+        let source = mount.volume.map { "volume \($0)" } ?? mount.hostPath
+        return ("Mount", "\(mount.path) from \(source)\(mount.isReadOnly ? ", read-only" : "")")
     }
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
     lines += (definition.ports ?? []).map { ("Published", $0.description) }

@@ -29,6 +29,9 @@ package func poolText(_ pool: PoolView) -> String {
     }
     let instances = pool.instances.joined(separator: " ")
     lines.append(("Instances", instances.isEmpty ? "none" : instances))
+    if !pool.volumes.isEmpty {
+        lines.append(("Volumes", pool.volumes.joined(separator: " ")))
+    }
     if let fault = pool.fault { lines.append(("Unusable", fault)) }
     let kept = pool.kept ?? []
     lines.append(("Kept copies", kept.isEmpty ? "none" : "\(kept.count)"))

@@ -70,6 +70,10 @@ enum Read {
         try told { try SnapshotPath(text) }
     }
 
+    @Sendable static func volume(_ text: String) throws -> VolumeReference {
+        try told { try VolumeReference(text) }
+    }
+
     /// For how long traffic is forwarded.
     @Sendable static func duration(_ text: String) throws -> UInt32 {
         try seconds(text, atMost: Limit.forwardSeconds, "30 days")

@@ -127,6 +127,39 @@ struct MountSpecification: ExpressibleByArgument, Equatable {
     }
 }
 
+/// `[POOL/]NAME:PATH` or `[POOL/]NAME:PATH:ro`.
+struct VolumeSpecification: ExpressibleByArgument, Equatable {
+    let definition: MountDefinition
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+            .map(String.init)
+        guard (2...3).contains(parts.count), parts[1].hasPrefix("/"),
+            parts.count == 2 || parts[2] == "ro", let volume = try? VolumeReference(parts[0])
+        else { return nil }
+        definition = MountDefinition(
+            path: parts[1], isReadOnly: parts.count == 3, volume: volume)
+    }
+}
+
+/// `PATH=TREATMENT`: what becomes of a mount at a move. The first `=` counts that a word or a path
+/// follows.
+struct MountRule: ExpressibleByArgument, Equatable {
+    let path: String
+    let treatment: MountTreatment
+
+    init?(argument: String) {
+        let signs = argument.indices.lazy.filter { argument[$0] == "=" }
+        let halves = signs.compactMap { sign in
+            (try? MountTreatment(String(argument[argument.index(after: sign)...]))).map {
+                (String(argument[..<sign]), $0)
+            }
+        }
+        guard let (path, treatment) = halves.first, path.hasPrefix("/") else { return nil }
+        (self.path, self.treatment) = (path, treatment)
+    }
+}
+
 /// `REMOTE:` or `REMOTE:NEWNAME`.
 struct Destination: Equatable {
     let remote: RemoteName

@@ -12,6 +12,8 @@ final class FakePool: MigratingPool {
     /// By volume and name.
     let kept = Mutex<[String: [String: String]]>([:])
     let isAtOnce = Mutex(false)
+    /// The mapped files that the last delta of each volume was told of.
+    let mapped = Mutex<[String: Set<String>]>([:])
     let expected = Mutex<[String: IDChange]>([:])
     /// By the migration's id.
     let copies = Mutex<[String: FakeCopy]>([:])
@@ -77,6 +79,7 @@ final class FakePool: MigratingPool {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
+        self.mapped.withLock { $0[volume] = mapped }
         try await faults.pass("sendAfterCheckpoint")
         try await send(volume, stream, progress)
     }
@@ -184,6 +187,10 @@ struct FakeImporter: RootImporting {
 }
 
 extension FakeImporter {
+    func own(_ root: String, by idMap: IDMap?) async throws {
+        try await pool.faults.pass("own \(root) by \(idMap?.hostStart ?? 0)")
+    }
+
     /// Trees are called as `FakePool` does it.
     func copyTree(from tree: String, into root: String) async throws {
         try await pool.faults.pass("copyTree")

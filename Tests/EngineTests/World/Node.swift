@@ -82,7 +82,8 @@ final class Node: Sendable {
             importer: FakeImporter(pool: pool),
             imageStore: images,
             facts: FakeFacts(hostname: name, idRange: idMap),
-            checks: [NameCheck()],
+            checks: [NameCheck()]
+                + Checks.all.filter { ["mounts", "named-volumes"].contains($0.name) },
             dialer: FakeDialer(node: self),
             events: { [self] event in state.withLock { $0.events.append(event) } },
             logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() },

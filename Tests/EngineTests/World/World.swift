@@ -120,7 +120,10 @@ final class World: Sendable {
         for node in [a, b] {
             let known = try node.store().instances()
             #expect(known.count == (node === owner ? 1 : 0), comment)
-            #expect(node.pool.names == Set(known.map(\.definition.name.text)), comment)
+            let volumes = try node.store().volumes()
+            #expect(volumes.allSatisfy { $0.isWhole && $0.lock == nil }, comment)
+            let names = known.map(\.definition.name.text) + volumes.map(\.volume.stored)
+            #expect(node.pool.names == Set(names), comment)
             #expect(node.driver.state.withLock { $0.prepared.isEmpty } || node === owner, comment)
         }
         #expect(owner.driver.instances.values.first?.memory == "counted to 7", comment)

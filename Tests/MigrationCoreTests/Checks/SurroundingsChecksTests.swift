@@ -299,6 +299,28 @@ import Testing
         #expect(other?.mark == "rsync refusal")
     }
 
+    @Test func `LVM and what reads its metadata are needed where volumes travel by blocks`() throws
+    {
+        let lvm = ToolFacts(
+            name: "lvm", version: Version(2, 3, 16), features: [ToolFacts.thinDump])
+        let both = { (comparison: inout Comparison) in
+            comparison.instance.volumes[0].methods = [.lvm, .rsync]
+            comparison.source.pools[0].driver = "lvm"
+            comparison.target.pools[0].driver = "lvm"
+            (comparison.source.lvm, comparison.target.lvm) = (lvm, lvm)
+        }
+        #expect(try found { both(&$0) } == [])
+        for change: @Sendable (inout HostFacts) -> Void in [
+            { $0.lvm = nil }, { $0.lvm?.features = [] },
+        ] {
+            let finding = try only {
+                both(&$0)
+                change(&$0.target)
+            }
+            #expect(finding?.mark == "lvm refusal")
+        }
+    }
+
     @Test func `small pipes are a warning for a live move`() throws {
         #expect(try only { $0.target.pipeLimit = .kibibytes(64) }?.mark == "pipes warning")
         #expect(try found(.cold) { $0.target.pipeLimit = .zero } == [])

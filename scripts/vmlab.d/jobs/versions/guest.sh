@@ -3,7 +3,7 @@
 set -eu
 name=$1
 . ./hosts.sh
-instance=oracle address=10.77.0.10
+instance=oracle address=10.77.0.10 lab=/job/lab
 
 use_version_1() {
     local list
@@ -16,7 +16,7 @@ use_version_1() {
     done
 }
 if [ "$name" = a ]; then use_version_1; fi
-become_host
+host_up "$name"
 if [ "$name" = b ]; then
     serve
     exit 0
@@ -52,7 +52,8 @@ $godwit launch /job/root $instance --address $address/24 --bridge gwbr0 --memory
 within $patience "the instance is ready" is_ready
 here
 verify launched
-meet
+within $patience "machine b is up" b_is_up
+$godwit remote add host-b "$(on b "$godwit trust add host-a")"
 mkfifo /tmp/hold
 $lab witness $address 6379 </tmp/hold >/out/testimony.json &
 witness=$!

@@ -2,5 +2,6 @@
 machines="a b" seconds=900 memory=1536
 pack() {
     pack_hosts "$1"
+    pack_program "$1" lab
     "$built/lab" make-program oracle "$1/root"
 }
