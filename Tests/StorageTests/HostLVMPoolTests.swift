@@ -125,8 +125,12 @@ private struct ThinStage {
         try await shell("truncate -s 512M $1/f", scratch)
         try await withLoop("\(scratch)/f") { device in
             let group = "somebody-s"
+            // Without udev there is no device file of it that could be wiped.
             try await shell(
-                "lvm vgcreate $1 $2; lvm lvcreate --yes --size 32M --name other $1", group, device)
+                """
+                lvm vgcreate $1 $2
+                lvm lvcreate --zero n --wipesignatures n --size 32M --name other $1
+                """, group, device)
             let made = try await maker.create(definition(group))
             #expect(made == definition(group))
             let pool = try await maker.open(made)
