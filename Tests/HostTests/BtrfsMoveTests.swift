@@ -15,7 +15,7 @@ struct HostBtrfsMoveTests {
             for host in ["a", "b"] {
                 try await lab.check(host, ["pool", "create", "fast", "btrfs", "size=1GiB"])
             }
-            try await withRoot { root in
+            try await withRoot(RecordProgram.makeRoot) { root in
                 try await lab.check(
                     "a", ["launch", root, "web", "--pool", "fast", "--", RecordProgram.path])
             }
@@ -62,15 +62,6 @@ struct HostBtrfsMoveTests {
                 try await moving.whole(on: target, after: before)
             }
         }
-    }
-
-    private func withRoot(_ body: (String) async throws -> Void) async throws {
-        let path = NSTemporaryDirectory() + "godwit-records-\(UUID().uuidString.prefix(8))"
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try await RecordProgram.makeRoot(at: path)
-        try FileManager.default.createDirectory(
-            atPath: path + "/data", withIntermediateDirectories: true)
-        try await body(path)
     }
 
     /// For whoever reads the log.

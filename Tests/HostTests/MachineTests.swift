@@ -18,6 +18,12 @@ struct HostMachineTests {
         try await expectGood("lvm")
     }
 
+    @Test func `an instance moves between versions of control groups with its limits`()
+        async throws
+    {
+        try await expectGood("versions")
+    }
+
     @Test func `pools on LVM keep what a driver must`() async throws {
         let said = try await expectGood("pools")
         // On this machine these tests have no cases.

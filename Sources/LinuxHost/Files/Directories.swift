@@ -87,6 +87,13 @@ package enum Directories {
         }
     }
 
+    /// User and group alike.
+    package static func setOwner(_ id: UInt32, of path: String) throws {
+        guard unsafe lchown(path, id, id) == 0 else {
+            throw GodwitError.kernel("set the owner of \(path)")
+        }
+    }
+
     /// When it was changed; its access time stays.
     package static func setModified(_ time: FileTime, of path: String) throws {
         // UTIME_OMIT

@@ -5,7 +5,8 @@ package enum Checks {
     package static let all: [any Check] = [
         ArchitectureCheck(), ProcessorCheck(), KernelVersionCheck(), KernelFeatureCheck(),
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
-        MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
+        MountCheck(), NamedVolumeCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(),
+        PoolCheck(),
         SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
         ClockCheck(), RsyncCheck(), BtrfsCheck(), LVMCheck(), PipeCheck(), ObstacleCheck(),

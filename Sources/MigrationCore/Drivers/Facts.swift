@@ -40,6 +40,9 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var parents: [String: ParentFacts]?
     /// btrfs-progs; nil where it is missing, and from a host that does not tell.
     package var btrfs: ToolFacts?
+    /// Named volumes that are here, of those that the offered instance mounts; nil from a host that
+    /// does not tell.
+    package var namedVolumes: Set<VolumeReference>?
     /// LVM; nil where it is missing, and from a host that does not tell.
     package var lvm: ToolFacts?
 
@@ -233,8 +236,14 @@ package struct PoolFacts: Codable, Equatable, Sendable {
     package var driver: String
     package var filesystem: String
     package var available: ByteCount
+    /// What kept copies take, which make room for what comes; nil from a host that does not tell.
+    package var reclaimable: ByteCount?
 
-    package init(name: String, driver: String, filesystem: String, available: ByteCount) {
+    package init(
+        name: String, driver: String, filesystem: String, available: ByteCount,
+        reclaimable: ByteCount? = nil
+    ) {
+        self.reclaimable = reclaimable
         self.name = name
         self.driver = driver
         self.filesystem = filesystem
@@ -295,11 +304,14 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     package var methods: [VolumeMethod]
     /// What its snapshots may take besides, where nothing is shared between them.
     package var usedBySnapshots: ByteCount?
+    /// Other instances that have it; nil from versions that know no named volumes.
+    package var users: [InstanceName]?
 
     package init(
         name: String, used: ByteCount, methods: [VolumeMethod],
-        usedBySnapshots: ByteCount? = nil
+        usedBySnapshots: ByteCount? = nil, users: [InstanceName]? = nil
     ) {
+        self.users = users
         self.usedBySnapshots = usedBySnapshots
         self.name = name
         self.used = used
@@ -313,6 +325,8 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         used = try container.decode(ByteCount.self, forKey: .used)
         methods = try container.decode([String].self, forKey: .methods)
             .compactMap { VolumeMethod(rawValue: $0) }
+        usedBySnapshots = try container.decodeIfPresent(ByteCount.self, forKey: .usedBySnapshots)
+        users = try container.decodeIfPresent([InstanceName].self, forKey: .users)
     }
 }
 

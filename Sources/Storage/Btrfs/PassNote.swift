@@ -69,6 +69,8 @@ enum PassNote {
     }
 
     static let prefix = "pass-"
+    /// Of what is kept for the next move.
+    static let basePrefix = "base-"
 
     static func newName() -> String {
         prefix + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)

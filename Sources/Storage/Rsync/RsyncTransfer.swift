@@ -1,4 +1,4 @@
-import LinuxHost
+package import LinuxHost
 package import MigrationCore
 
 /// The two halves of a pass, between volumes that are directories on both hosts.
@@ -31,15 +31,19 @@ package enum RsyncTransfer {
 
     /// Receives into the tree; only below it, whatever the other end says.
     ///
-    /// - Parameter settle: what is left to be done here once rsync is content; the source learns of
-    ///   its failure, too.
+    /// - Parameters:
+    ///   - view: of the tree, through which its files have the source's ids.
+    ///   - settle: what is left to be done here once rsync is content; the source learns of its
+    ///     failure, too.
     package static func receive(
-        into root: String, tolerant: Bool, from stream: any ByteStream,
-        settle: @escaping @Sendable () async throws -> Void = {}
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
+        from stream: any ByteStream, settle: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
         let tool = try await telling(stream) {
-            let configuration = try Rsync.configuration(volume: root)
-            return try ConversingTool.start(Rsync.receive(), extra: configuration)
+            let held = Descriptor.path(ConversingTool.heldNumber)
+            let configuration = try Rsync.configuration(volume: view == nil ? root : held)
+            return try ConversingTool.start(
+                Rsync.receive(), extra: configuration, held: view?.descriptor)
         }
         try await ToolSession(
             tool: tool, stream: stream, frames: SessionFrameReader(stream),

@@ -5,7 +5,9 @@ import MigrationCore
 struct PoolCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pool", abstract: "Where the instances' files are kept.",
-        subcommands: [Create.self, List.self, Info.self, Grow.self, Delete.self])
+        subcommands: [
+            Create.self, List.self, Info.self, Grow.self, Prune.self, Delete.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -98,6 +100,26 @@ struct PoolCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws { try await connection.client.growPool(name, to: size) }
+    }
+
+    struct Prune: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove the copies that are kept of instances that have left.",
+            discussion: """
+                An instance of which there is none travels as a whole when it comes back.
+
+                Example:
+                  godwit pool prune default
+                """)
+
+        @Argument(help: "The pool's name.") var name: String
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: FormatOptions
+
+        func run() async throws {
+            let removed = try await connection.client.prunePool(name)
+            try output.say(removed, as: prunedText)
+        }
     }
 
     struct Delete: AsyncParsableCommand {

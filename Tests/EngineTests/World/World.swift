@@ -14,9 +14,10 @@ final class World: Sendable {
     /// Runs the body with both daemons up and one instance `web` running on a.
     static func run(
         hasInstance: Bool = true,
+        firstIDOfB: UInt32 = 5_000,
         _ body: (World) async throws -> Void
     ) async throws {
-        let world = World()
+        let world = World(firstIDOfB: firstIDOfB)
         defer { try? FileManager.default.removeItem(atPath: world.directory) }
         try await world.begin(hasInstance: hasInstance)
         do { try await body(world) } catch {
@@ -26,12 +27,12 @@ final class World: Sendable {
         await world.end()
     }
 
-    private init() {
+    private init(firstIDOfB: UInt32) {
         directory =
             FileManager.default.temporaryDirectory.path
             + "/godwit-engine-\(UUID().uuidString)"
         a = Node("a", in: directory, network)
-        b = Node("b", in: directory, network)
+        b = Node("b", in: directory, network, firstID: firstIDOfB)
         a.knows(b)
         b.knows(a)
     }
@@ -119,7 +120,10 @@ final class World: Sendable {
         for node in [a, b] {
             let known = try node.store().instances()
             #expect(known.count == (node === owner ? 1 : 0), comment)
-            #expect(node.pool.names == Set(known.map(\.definition.name.text)), comment)
+            let volumes = try node.store().volumes()
+            #expect(volumes.allSatisfy { $0.isWhole && $0.lock == nil }, comment)
+            let names = known.map(\.definition.name.text) + volumes.map(\.volume.stored)
+            #expect(node.pool.names == Set(names), comment)
             #expect(node.driver.state.withLock { $0.prepared.isEmpty } || node === owner, comment)
         }
         #expect(owner.driver.instances.values.first?.memory == "counted to 7", comment)
