@@ -7,7 +7,7 @@ import Testing
 /// What lvm pools stand on, and what their volumes keep.
 ///
 /// Most of it needs device-mapper, which the machines of the VM lab have (docs/vm-lab.md).
-@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(10)))
 struct HostLVMPoolTests {
     enum Story: String, CaseIterable, CustomTestStringConvertible {
         case file = "a pool in a file is made, found again, grown and removed"
@@ -125,8 +125,12 @@ private struct ThinStage {
         try await shell("truncate -s 512M $1/f", scratch)
         try await withLoop("\(scratch)/f") { device in
             let group = "somebody-s"
+            // Without udev there is no device file of it that could be wiped.
             try await shell(
-                "lvm vgcreate $1 $2; lvm lvcreate --yes --size 32M --name other $1", group, device)
+                """
+                lvm vgcreate $1 $2
+                lvm lvcreate --zero n --wipesignatures n --size 32M --name other $1
+                """, group, device)
             let made = try await maker.create(definition(group))
             #expect(made == definition(group))
             let pool = try await maker.open(made)
@@ -236,7 +240,7 @@ private struct ThinStage {
         let pair = try await PoolPair(pairing, scratch, target: "\(scratch)/b")
         #expect(pair.method == .lvm)
         try await shell(
-            "cd $1; head -c 24M /dev/urandom > r; head -c 48M /dev/zero > z; truncate -s 1G h",
+            "cd $1; head -c 24M /dev/urandom > r; head -c 48M /dev/zero > z; truncate -s 64M h",
             pair.here)
         let first = try await pair.firstPass()
         #expect((24 << 20...30 << 20).contains(first), "\(first) bytes")
