@@ -175,7 +175,7 @@ import Testing
             let copy = KeptCopy(
                 id: try MigrationID(String(repeating: "a", count: 32)), kind: .volume,
                 instance: try InstanceUUID(String(repeating: "b", count: 32)),
-                name: InstanceName("web"),
+                name: try InstanceName("web"),
                 pool: "fast", kept: Timestamp(milliseconds: 1), expires: Timestamp(milliseconds: 2),
                 used: .mebibytes(3))
             server.host.state.withLock { $0.pools[0].kept = [copy] }

@@ -35,7 +35,10 @@ struct HostBtrfsMoveTests {
                         + "\(moved.downtimeMilliseconds ?? 0) ms, \(moved.downtime), \(moved.bytes)"
                 )
                 let beside = "/var/lib/godwit/pools/fast/volumes"
-                #expect(try await lab.host(target).check(["ls", "\(beside)/web"]) == "rootfs\n")
+                // The way back builds upon the base; nothing else is left of the move.
+                let left = try await lab.host(target).check(["ls", "\(beside)/web"])
+                let names = left.split(separator: "\n").map { $0.prefix { $0 != "-" } }
+                #expect(names == ["arrival", "base", "rootfs"], "\(left)")
                 #expect(try await lab.host(source).check(["ls", beside]) == "")
             }
             // Found again by the next daemon, and removed with the last instance.

@@ -18,23 +18,11 @@ struct HostMachineTests {
         try await expectGood("lvm")
     }
 
-    @Test func `an instance moves between versions of control groups with its limits`()
-        async throws
-    {
-        try await expectGood("versions")
-    }
-
     @Test func `pools on LVM keep what a driver must`() async throws {
         let said = try await expectGood("pools")
         // On this machine these tests have no cases.
         let cases = said.firstMatch(of: /(\d+) cases/).flatMap { Int($0.1) } ?? 0
         #expect(cases >= 30, "\(cases) cases")
-    }
-
-    @Test func `an instance that writes moves between thin volumes without a record lost`()
-        async throws
-    {
-        try await expectGood("move-lvm")
     }
 
     @discardableResult

@@ -83,7 +83,8 @@ extension HostService {
 
     /// For how long a copy is kept here; nil for not at all.
     private func keeping(_ request: MoveRequest) throws -> UInt32? {
-        guard let seconds = request.keepSeconds else { return nil }
+        // An instance that stays has its files.
+        guard let seconds = request.keepSeconds, !request.keepsDefinition else { return nil }
         guard 1...Limit.keptSeconds ~= seconds else {
             throw GodwitError(
                 .badRequest, "a copy is kept for 1 to \(Limit.keptSeconds) s",
