@@ -14,7 +14,13 @@ package struct PoolMaker: PoolMaking {
             guard definition.size == nil else { throw Self.unsizable(definition) }
             return try DirectoryPool.create(definition, at: path(of: definition))
         case .btrfs: return try await btrfs(definition).create()
-        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .overlay:
+            guard definition.size == nil else { throw Self.unsizable(definition) }
+            return try await overlay(definition).create()
+        case .shared:
+            guard definition.size == nil else { throw Self.unsizable(definition) }
+            return try shared(definition).create()
+        case .zfs, .lvm: throw Self.unknown(definition.kind)
         }
     }
 
@@ -22,7 +28,9 @@ package struct PoolMaker: PoolMaking {
         switch definition.kind {
         case .directory: try DirectoryPool.open(definition, at: path(of: definition))
         case .btrfs: try await btrfs(definition).open()
-        case .zfs, .lvm, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .overlay: try await overlay(definition).open()
+        case .shared: try shared(definition).open()
+        case .zfs, .lvm: throw Self.unknown(definition.kind)
         }
     }
 
@@ -39,7 +47,10 @@ package struct PoolMaker: PoolMaking {
             try DirectoryPool.destroy(
                 at: path(of: definition), isOurs: definition.source == nil)
         case .btrfs: try await btrfs(definition).destroy()
-        case .zfs, .lvm, .overlay, .shared: break
+        case .overlay: try await overlay(definition).destroy()
+        // What is there may be other hosts'.
+        case .shared: break
+        case .zfs, .lvm: break
         }
     }
 
@@ -49,6 +60,14 @@ package struct PoolMaker: PoolMaking {
 
     private func btrfs(_ definition: PoolDefinition) -> BtrfsMaker {
         BtrfsMaker(definition, below: pools)
+    }
+
+    private func overlay(_ definition: PoolDefinition) -> OverlayMaker {
+        OverlayMaker(definition: definition, path: path(of: definition))
+    }
+
+    private func shared(_ definition: PoolDefinition) -> SharedMaker {
+        SharedMaker(definition: definition, markFile: "\(stateDirectory)/host-mark")
     }
 
     private var pools: String { "\(stateDirectory)/pools" }

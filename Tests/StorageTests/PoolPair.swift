@@ -14,6 +14,9 @@ struct Pairing: Sendable, CustomTestStringConvertible {
         Pairing(source: .directory, target: .directory),
         Pairing(source: .directory, target: .btrfs), Pairing(source: .btrfs, target: .directory),
         Pairing(source: .btrfs, target: .btrfs),
+        Pairing(source: .overlay, target: .overlay),
+        Pairing(source: .overlay, target: .directory),
+        Pairing(source: .directory, target: .overlay),
     ]
     static let alike = all.filter { $0.source == $0.target }
     static let byRsync = all.filter { $0.source == .directory || $0.target == .directory }
@@ -25,9 +28,10 @@ struct Pairing: Sendable, CustomTestStringConvertible {
 func makePool(
     _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1)
 ) async throws -> any VolumePool {
-    guard kind == .btrfs else { return DirectoryPool(name: name, path: path) }
+    guard kind != .directory else { return DirectoryPool(name: name, path: path) }
     let maker = PoolMaker(stateDirectory: path)
-    let definition = PoolDefinition(name: name, kind: kind, size: size)
+    let definition = PoolDefinition(
+        name: name, kind: kind, size: kind == .btrfs ? size : nil)
     return try await maker.open(maker.create(definition))
 }
 
@@ -39,6 +43,8 @@ struct PoolPair: Sendable {
     let there: String
     /// The best that both have.
     let method: VolumeMethod
+    /// What is beside the two trees, with them.
+    private let places: [[String]]
 
     static func with<Value>(
         _ pairing: Pairing, _ body: (PoolPair) async throws -> Value
@@ -58,6 +64,7 @@ struct PoolPair: Sendable {
         there = try await target.createVolume("v")
         method = source.methods.first(where: target.methods.contains) ?? .rsync
         (self.source, self.target) = (source, target)
+        places = try [here, there].map { try Directories.names(in: Directories.parent(of: $0)) }
     }
 
     @discardableResult
@@ -120,8 +127,8 @@ struct PoolPair: Sendable {
     func expectClean() async throws {
         try await source.cleanUpAfterSending("v")
         try await target.cleanUpAfterReceiving("v")
-        for path in [here, there] {
-            #expect(try Directories.names(in: Directories.parent(of: path)) == ["rootfs"])
+        for (path, place) in zip([here, there], places) {
+            #expect(try Directories.names(in: Directories.parent(of: path)) == place)
         }
     }
 }

@@ -12,6 +12,10 @@ extension SourceWork {
         await closeStreams()
         let pool = try pool()
         try await persistently("cleaning up", logger) {
+            // A target that has given custody back may have been its owner.
+            if let sharing = pool as? any VolumeSharing, await pool.hasVolume(volume) {
+                try await sharing.takeVolume(volume)
+            }
             try await removeCables()
             try await pool.cleanUpAfterSending(volume)
         }
@@ -66,10 +70,19 @@ extension SourceWork {
             guard !options.keepsDefinition else { return try keep() }
             try await driver.remove(definition)
             try await equipment.removeStates(ofSnapshotsOf: definition.name)
-            try await pool.deleteVolume(volume)
+            try await part(with: volume, in: pool)
             try equipment.store.remove(definition.name, lockedBy: job.id)
             equipment.events(.instance(definition.name, .movedAway, at: .now))
         }
+    }
+
+    /// What is left here of a volume that has travelled goes; one that both hosts share is the
+    /// target's.
+    private func part(with volume: String, in pool: any MigratingPool) async throws {
+        guard let sharing = pool as? any VolumeSharing else {
+            return try await pool.deleteVolume(volume)
+        }
+        try await sharing.leaveVolume(volume)
     }
 
     private func keep() throws {
@@ -109,6 +122,10 @@ extension Equipment {
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
         let capabilities = await capabilities(of: driver)
+        var host = try await hostFacts(for: definition)
+        if let sharing = pool as? any VolumeSharing {
+            host.note(try await sharing.makeToken(for: volume), inPool: definition.pool)
+        }
         return Offer(
             capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
             definition: definition,
@@ -122,7 +139,7 @@ extension Equipment {
                 snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
                     .map(\.snapshot)
             ),
-            host: try await hostFacts(for: definition),
+            host: host,
             options: options,
             isDryRun: isDryRun
         )

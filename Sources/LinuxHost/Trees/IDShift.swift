@@ -7,9 +7,16 @@ package import MigrationCore
 /// Not idempotent: a second run shifts again. For a fresh tree that nothing uses yet.
 package struct IDShift: Sendable {
     private let map: IDMap
+    private let leavesShifted: Bool
 
     /// - Throws: `badRequest` if the map leaves the range of ids.
-    package init(_ map: IDMap) throws {
+    package init(_ map: IDMap) throws { try self.init(map, leavesShifted: false) }
+
+    /// - Parameter leavesShifted: ids that an instance with the map has on the host stay as they
+    ///   are. Only for maps that lie above the ids that they are for.
+    /// - Throws: `badRequest` if the map leaves the range of ids.
+    package init(_ map: IDMap, leavesShifted: Bool) throws {
+        precondition(!leavesShifted || map.isAboveItself, "shifted ids cannot be told from others")
         let (end, overflow) = map.hostStart.addingReportingOverflow(map.count)
         guard !overflow, map.count > 0, end < UInt32.max else {
             throw GodwitError(
@@ -17,6 +24,7 @@ package struct IDShift: Sendable {
                 remedy: "choose a lower start or fewer ids in the host's id range")
         }
         self.map = map
+        self.leavesShifted = leavesShifted
     }
 
     /// Shifts owners, ACL entries and the root ids of file capabilities, once for each inode;
@@ -88,6 +96,7 @@ package struct IDShift: Sendable {
     }
 
     private func hostID(_ id: UInt32, _ what: String, _ entry: TreeEntry) throws -> UInt32 {
+        if leavesShifted, id >= map.hostStart, id - map.hostStart < map.count { return id }
         guard id < map.count else {
             throw GodwitError(
                 .badRequest,
@@ -96,4 +105,9 @@ package struct IDShift: Sendable {
         }
         return map.hostStart + id
     }
+}
+
+extension IDMap {
+    /// Whether no id of an instance is also one of its ids on the host.
+    package var isAboveItself: Bool { hostStart >= count }
 }

@@ -8,7 +8,7 @@ package enum Checks {
         MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
         SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
-        ClockCheck(), RsyncCheck(), BtrfsCheck(), PipeCheck(), ObstacleCheck(),
+        ClockCheck(), RsyncCheck(), BtrfsCheck(), SharedCheck(), PipeCheck(), ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.

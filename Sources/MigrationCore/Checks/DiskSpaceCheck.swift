@@ -5,7 +5,9 @@ struct DiskSpaceCheck: Check {
     static let leastMargin = ByteCount.mebibytes(64)
 
     func findings(in comparison: Comparison) -> [Finding] {
-        guard let pool = comparison.target.pool(comparison.definition.pool) else { return [] }
+        guard let pool = comparison.target.pool(comparison.definition.pool),
+            !comparison.volumesTravel(by: .shared)
+        else { return [] }
         let areLeft = comparison.options.dropsSnapshots == true
         let used = comparison.instance.volumes.reduce(ByteCount.zero) { sum, volume in
             sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)

@@ -62,7 +62,3 @@ struct PoolCheck: HostCheckable {
         ]
     }
 }
-
-extension HostFacts {
-    func pool(_ name: String) -> PoolFacts? { pools.first { $0.name == name } }
-}

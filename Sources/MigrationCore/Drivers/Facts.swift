@@ -96,6 +96,14 @@ package struct HostFacts: Codable, Equatable, Sendable {
     }
 }
 
+extension HostFacts {
+    package func pool(_ name: String) -> PoolFacts? { pools.first { $0.name == name } }
+
+    package mutating func note(_ token: SharedToken, inPool name: String) {
+        for index in pools.indices where pools[index].name == name { pools[index].token = token }
+    }
+}
+
 /// An interface of a host that may carry macvlans.
 package struct ParentFacts: Codable, Equatable, Sendable {
     package var isUp: Bool
@@ -227,12 +235,30 @@ package struct PoolFacts: Codable, Equatable, Sendable {
     package var driver: String
     package var filesystem: String
     package var available: ByteCount
+    /// Of a pool that other hosts may see: what the source has written to it for this move; on the
+    /// target only where it is there, too.
+    package var token: SharedToken?
 
-    package init(name: String, driver: String, filesystem: String, available: ByteCount) {
+    package init(
+        name: String, driver: String, filesystem: String, available: ByteCount,
+        token: SharedToken? = nil
+    ) {
+        self.token = token
         self.name = name
         self.driver = driver
         self.filesystem = filesystem
         self.available = available
+    }
+}
+
+/// What only those know who see the same directory: a file's name and content, made at random.
+package struct SharedToken: Codable, Hashable, Sendable {
+    package let name: String
+    package let value: String
+
+    package init(name: String, value: String) {
+        self.name = name
+        self.value = value
     }
 }
 
@@ -313,7 +339,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// How a volume's bytes travel. Each driver offers its methods best first; any two agree on
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
-    case btrfs, rsync
+    case btrfs, overlay, shared, rsync
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

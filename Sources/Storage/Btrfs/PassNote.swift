@@ -50,7 +50,7 @@ enum PassNote {
     }
 
     /// - Throws: what the peer says instead of a note.
-    private static func read<Note: Decodable>(
+    static func read<Note: Decodable>(
         _ frames: inout SessionFrameReader
     ) async throws -> Note {
         switch try await frames.next() {

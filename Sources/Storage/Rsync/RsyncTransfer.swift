@@ -12,17 +12,34 @@ package enum RsyncTransfer {
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
         over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
+        _ = try await sendPart(
+            root, distrusting: distrusted, tolerant: tolerant, over: stream,
+            after: SessionFrameReader(stream), isLast: true, progress: progress)
+    }
+
+    /// Sends one tree of several over one stream.
+    ///
+    /// - Parameters:
+    ///   - frames: what may have been read of the stream already.
+    ///   - isLast: whether the stream ends with it.
+    /// - Returns: what is to be read next.
+    static func sendPart(
+        _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
+        over stream: any ByteStream, after frames: SessionFrameReader, isLast: Bool,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {
             // With a tolerant pass, a tree that is gone would count as one whose files are.
             guard try FileStatus.of(root)?.kind == .directory else {
                 throw GodwitError(.notFound, "there is no volume at \(root)")
             }
-            for frame in frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
+            for frame in Self.frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
         }
-        try await ToolSession(
-            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+        return try await ToolSession(
+            tool: tool, stream: stream, frames: frames,
             progress: { progress(TransferProgress(sent: $0)) },
+            isLast: isLast,
             conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
         ).run()
     }
@@ -31,14 +48,35 @@ package enum RsyncTransfer {
     package static func receive(
         into root: String, tolerant: Bool, from stream: any ByteStream
     ) async throws {
+        _ = try await receivePart(
+            into: root, tolerant: tolerant, from: stream, after: SessionFrameReader(stream),
+            isLast: true, finished: {})
+    }
+
+    /// Receives one tree of several over one stream.
+    ///
+    /// - Parameter finished: what is to be done with the tree before the other end is told that all
+    ///   went well.
+    static func receivePart(
+        into root: String, tolerant: Bool, from stream: any ByteStream,
+        after frames: SessionFrameReader, isLast: Bool,
+        finished: @escaping @Sendable () async throws -> Void
+    ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {
             let configuration = try Rsync.configuration(volume: root)
             return try ConversingTool.start(Rsync.receive(), extra: configuration)
         }
-        try await ToolSession(
-            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+        return try await ToolSession(
+            tool: tool, stream: stream, frames: frames,
             distrust: { try await TreeChanges.distrust($0, below: root) },
-            conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
+            isLast: isLast,
+            conclude: { status, said in
+                if let failure = Rsync.failure(status, said: said, tolerant: tolerant) {
+                    return failure
+                }
+                do { try await finished() } catch { return .told(error) }
+                return nil
+            }
         ).run()
     }
 

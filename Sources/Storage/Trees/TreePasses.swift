@@ -20,8 +20,10 @@ final class TreePasses: Sendable {
     /// Every file has changed since.
     private static let beforeAll = FileTime(seconds: 0)
 
+    /// - Parameter frames: where something has been read of the stream already.
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
+        after frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
@@ -35,8 +37,9 @@ final class TreePasses: Sendable {
             return earlier
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
-        try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: true, over: stream, progress: progress)
+        _ = try await RsyncTransfer.sendPart(
+            root, distrusting: distrusted, tolerant: true, over: stream,
+            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress)
         memories.withLock { $0[volume]?.hasSentSnapshot = false }
     }
 
@@ -77,12 +80,16 @@ final class TreePasses: Sendable {
     /// the clock), and rsync would pass it over. Its inode's change time tells: such files are
     /// named to the target, which makes rsync compare their content. Without a first pass in
     /// memory, all files are.
+    ///
+    /// - Parameter changes: the part of the tree in which all is that can have changed.
     func sendAfterCheckpoint(
-        _ volume: String, at root: String, mapped: Set<String>, over stream: any ByteStream,
+        _ volume: String, at root: String, changes: String? = nil, mapped: Set<String>,
+        over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let start = memories.withLock { $0[volume]?.firstPass } ?? Self.beforeAll
-        let distrusted = try await suspects(below: root, since: start, mapped: mapped)
+        let distrusted = try await suspects(
+            below: changes ?? root, since: start, mapped: mapped)
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
     }

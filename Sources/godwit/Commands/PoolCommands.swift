@@ -17,10 +17,14 @@ struct PoolCommand: AsyncParsableCommand {
                   btrfs      source=… is a directory of a mounted btrfs, or a block device that
                              is empty or has a btrfs; left out, a file below the state
                              directory, size=… large (a fifth of what is free, at most 30 GiB)
+                  overlay    as directory; the layers of images are shared by their instances
+                  shared     source=… is a directory that other hosts see as well: moves to
+                             a pool of the same kind leave the files where they are
 
                 Examples:
                   godwit pool create fast directory source=/srv/fast
                   godwit pool create quick btrfs size=20GiB
+                  godwit pool create both shared source=/mnt/nfs/godwit
                 """)
 
         @Argument(help: "The pool's name; moves go to the pool of the same name.")

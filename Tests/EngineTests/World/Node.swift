@@ -20,6 +20,7 @@ final class Node: Sendable {
     let directory: String
     let driver = FakeDriver()
     let pool = FakePool()
+    private let shared: FakeSharedPool?
     let poolMaker = FakePoolMaker()
     let images: FakeImages
     let states = FakeStates()
@@ -27,7 +28,10 @@ final class Node: Sendable {
     let idMap = IDMap(hostStart: 5_000, count: 100)
     private let state = Mutex(State())
 
-    init(_ name: String, in directory: String, _ network: Network) {
+    init(
+        _ name: String, in directory: String, _ network: Network, _ ground: SharedGround? = nil
+    ) {
+        shared = ground.map { FakeSharedPool(host: name, ground: $0) }
         self.name = name
         self.directory = directory + "/" + name
         self.network = network
@@ -74,7 +78,7 @@ final class Node: Sendable {
             pools: PoolRegistry([
                 .init(
                     definition: PoolDefinition(name: "default", kind: .directory),
-                    pool: .success(pool), isGiven: true)
+                    pool: .success(shared.map { $0 as any MigratingPool } ?? pool), isGiven: true)
             ]),
             poolMaker: poolMaker,
             states: states,

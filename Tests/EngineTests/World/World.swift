@@ -12,11 +12,14 @@ final class World: Sendable {
     private let directory: String
 
     /// Runs the body with both daemons up and one instance `web` running on a.
+    ///
+    /// - Parameter ground: what both hosts see, where their pools share volumes.
     static func run(
         hasInstance: Bool = true,
+        ground: SharedGround? = nil,
         _ body: (World) async throws -> Void
     ) async throws {
-        let world = World()
+        let world = World(ground)
         defer { try? FileManager.default.removeItem(atPath: world.directory) }
         try await world.begin(hasInstance: hasInstance)
         do { try await body(world) } catch {
@@ -26,12 +29,12 @@ final class World: Sendable {
         await world.end()
     }
 
-    private init() {
+    private init(_ ground: SharedGround?) {
         directory =
             FileManager.default.temporaryDirectory.path
             + "/godwit-engine-\(UUID().uuidString)"
-        a = Node("a", in: directory, network)
-        b = Node("b", in: directory, network)
+        a = Node("a", in: directory, network, ground)
+        b = Node("b", in: directory, network, ground)
         a.knows(b)
         b.knows(a)
     }
