@@ -49,7 +49,7 @@ import Testing
         #expect(kept?.mark == "shared refusal")
         let renamed = try only {
             both(&$0)
-            $0.options.newName = try? InstanceName("other")
+            $0.options.newName = try? InstanceName("shop")
         }
         #expect(renamed?.mark == "shared refusal")
     }
