@@ -35,7 +35,7 @@ host: build
 # On kernels that this machine does not have, in virtual machines; needs root, no KVM. These jobs
 # are tests of `make test`, too. VMLAB adds to the command line, e.g. VMLAB="--kernel 6.12".
 vmlab: machines build
-	scripts/vmlab $(VMLAB) move lvm
+	scripts/vmlab $(VMLAB) move lvm pools
 
 # Every job.
 vmtest: machines build

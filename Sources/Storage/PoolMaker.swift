@@ -20,7 +20,8 @@ package struct PoolMaker: PoolMaking {
         case .shared:
             guard definition.size == nil else { throw Self.unsizable(definition) }
             return try shared(definition).create()
-        case .zfs, .lvm: throw Self.unknown(definition.kind)
+        case .lvm: return try await lvm(definition).create()
+        case .zfs: throw Self.unknown(definition.kind)
         }
     }
 
@@ -30,13 +31,15 @@ package struct PoolMaker: PoolMaking {
         case .btrfs: try await btrfs(definition).open()
         case .overlay: try await overlay(definition).open()
         case .shared: try shared(definition).open()
-        case .zfs, .lvm: throw Self.unknown(definition.kind)
+        case .lvm: try await lvm(definition).open()
+        case .zfs: throw Self.unknown(definition.kind)
         }
     }
 
     package func grow(
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
+        if definition.kind == .lvm { return try await lvm(definition).grow(to: size) }
         guard definition.kind == .btrfs else { throw Self.unsizable(definition) }
         return try await btrfs(definition).grow(to: size)
     }
@@ -50,7 +53,8 @@ package struct PoolMaker: PoolMaking {
         case .overlay: try await overlay(definition).destroy()
         // What is there may be other hosts'.
         case .shared: break
-        case .zfs, .lvm: break
+        case .lvm: try await lvm(definition).destroy()
+        case .zfs: break
         }
     }
 
@@ -68,6 +72,10 @@ package struct PoolMaker: PoolMaking {
 
     private func shared(_ definition: PoolDefinition) -> SharedMaker {
         SharedMaker(definition: definition, markFile: "\(stateDirectory)/host-mark")
+    }
+
+    private func lvm(_ definition: PoolDefinition) -> LVMMaker {
+        LVMMaker(definition, below: pools)
     }
 
     private var pools: String { "\(stateDirectory)/pools" }

@@ -11,7 +11,8 @@ enum TreeCopy {
     /// - Parameter path: what the tree is called then; nothing, or an empty directory, is there.
     /// - Throws: `noSpace` before anything is copied if it would not fit.
     static func make(of tree: String, at path: String) async throws {
-        try await requireRoom(for: tree, at: Directories.parent(of: path))
+        let isThere = try FileStatus.of(path) != nil
+        try await requireRoom(for: tree, at: isThere ? path : Directories.parent(of: path))
         let result = try await Cp.tree(tree, to: path).run()
         if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
     }

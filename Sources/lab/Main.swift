@@ -15,7 +15,8 @@ struct Main: AsyncParsableCommand {
             DownCommand.self, EnterCommand.self,
             WitnessCommand.self, SummaryCommand.self, OracleCommand.self, AskCommand.self,
             TrackersCommand.self, MakeProgramCommand.self, JudgeCommand.self,
-            NetworkCommand.self, ClientsCommand.self, LeaksCommand.self,
+            NetworkCommand.self, ClientsCommand.self, LeaksCommand.self, TutorialCommand.self,
+            StatesCommand.self, StorageCommand.self,
         ]
     )
 }

@@ -40,6 +40,23 @@ extension FakeHost {
         state.withLock { $0.restored.append("\(name)/\(snapshot)" + words) }
     }
 
+    func setExpiry(
+        _ expires: Timestamp?, of snapshot: SnapshotName, of name: InstanceName
+    ) async throws {
+        _ = try await self.snapshot(snapshot, of: name)
+        state.withLock { state in
+            for index in state.snapshots[name.text, default: []].indices
+            where state.snapshots[name.text]?[index].snapshot.name == snapshot {
+                state.snapshots[name.text]?[index].snapshot.expires = expires
+            }
+        }
+    }
+
+    func setSchedule(_ schedule: SnapshotSchedule?, of name: InstanceName) async throws {
+        _ = try await instance(name)
+        state.withLock { $0.instances[name.text]?.definition.snapshotSchedule = schedule }
+    }
+
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws {
         _ = try await self.snapshot(snapshot, of: name)
         state.withLock { $0.snapshots[name.text]?.removeAll { $0.snapshot.name == snapshot } }

@@ -17,6 +17,7 @@ final class FakeHost: HostControl {
         var bandwidths: [String] = []
         var forwards: [Forward] = []
         var pools: [PoolView] = []
+        var volumes: [VolumeView] = []
         var snapshots: [String: [SnapshotView]] = [:]
         var restored: [String] = []
         var copies: [CopyRequest] = []
@@ -222,6 +223,16 @@ final class FakeHost: HostControl {
                 state.pools[index].definition.size = size
             }
         }
+    }
+
+    func prunePool(_ name: String) async throws -> [KeptCopy] {
+        let pool = try await pool(name)
+        state.withLock { state in
+            for index in state.pools.indices where state.pools[index].definition.name == name {
+                state.pools[index].kept = []
+            }
+        }
+        return pool.kept ?? []
     }
 
     func deletePool(_ name: String) async throws {

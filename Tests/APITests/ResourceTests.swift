@@ -172,6 +172,16 @@ import Testing
             #expect(try await server.client.pools().map(\.definition) == [fast])
             try await server.client.growPool("fast", to: .gibibytes(2))
             #expect(try await server.client.pool("fast").definition.size == .gibibytes(2))
+            let copy = KeptCopy(
+                id: try MigrationID(String(repeating: "a", count: 32)), kind: .volume,
+                instance: try InstanceUUID(String(repeating: "b", count: 32)),
+                name: try InstanceName("web"),
+                pool: "fast", kept: Timestamp(milliseconds: 1), expires: Timestamp(milliseconds: 2),
+                used: .mebibytes(3))
+            server.host.state.withLock { $0.pools[0].kept = [copy] }
+            #expect(try await server.client.pool("fast").kept == [copy])
+            #expect(try await server.client.prunePool("fast") == [copy])
+            #expect(try await server.client.prunePool("fast") == [])
             try await server.client.deletePool("fast")
             #expect(try await server.client.pools() == [])
             #expect(await code { _ = try await server.client.pool("fast") } == .notFound)

@@ -61,6 +61,47 @@ import Testing
         }
     }
 
+    @Test func `an expiry is changed and taken back`() async throws {
+        try await withInstance { server, web in
+            let made = try await server.client.createSnapshot(SnapshotRequest(instance: web))
+            for expires in [Timestamp(milliseconds: 1_900_000_000_123), nil] {
+                try await server.client.setExpiry(expires, of: made.name, of: web)
+                let shown = try await server.client.snapshot(made.name, of: web)
+                #expect(shown.snapshot.expires == expires)
+            }
+            let none = try SnapshotName("none")
+            let missing = await code {
+                try await server.client.setExpiry(nil, of: none, of: web)
+            }
+            #expect(missing == .notFound)
+            let wrong = #"{"expires_at": "soon"}"#
+            let place = "/1.0/instances/web/snapshots/\(made.name)"
+            #expect(try await server.ask("PUT", place, wrong).status == 400)
+        }
+    }
+
+    @Test func `a schedule is set, shown and taken back`() async throws {
+        try await withInstance { server, web in
+            let schedule = SnapshotSchedule(
+                times: try CronTimes("30 3 * * 1-5"), keptSeconds: 3_600, isStateful: true)
+            try await server.client.setSchedule(schedule, of: web)
+            let view = try await server.client.instance(web)
+            #expect(view.definition.snapshotSchedule == schedule)
+            let (_, json) = try await server.ask("GET", "/1.0/instances/web")
+            let config = json["metadata"]?["config"]
+            #expect(config?["snapshots.schedule"]?.text == "30 3 * * 1-5")
+            #expect(config?["snapshots.expiry"]?.text == "3600S")
+            try await server.client.setSchedule(nil, of: web)
+            #expect(try await server.client.instance(web).definition.snapshotSchedule == nil)
+            for body in [
+                "{}", #"{"snapshots": {"times": "daily"}}"#,
+                #"{"snapshots": {"times": "@daily", "kept": -1}}"#,
+            ] {
+                #expect(try await server.ask("PATCH", "/1.0/instances/web", body).status == 400)
+            }
+        }
+    }
+
     @Test(arguments: [
         #"{"stateful": 1}"#, #"{"name": "../x"}"#, #"{"name": ""}"#,
         #"{"expires_at": "tomorrow"}"#, #"{"expires_at": "1969-12-31T23:59:59Z"}"#,

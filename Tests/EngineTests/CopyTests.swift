@@ -47,6 +47,27 @@ import Testing
         }
     }
 
+    @Test func `a copy for another host is there, stopped, and nothing of it is here`()
+        async throws
+    {
+        try await run { world, service in
+            _ = try await service.createSnapshot(SnapshotRequest(instance: web))
+            world.a.pool.write("later", to: "web")
+            var wish = try request("web/snap0")
+            wish.remote = try RemoteName("b")
+            try await service.copy(wish)
+            let there = try await world.b.service.instance(trial)
+            #expect(there.observation.status == .stopped && there.snapshots.isEmpty)
+            #expect(world.b.pool.content("trial") == "files of /image")
+            #expect(try await service.instances().map(\.definition.name) == [web])
+            // The name is taken there now.
+            await #expect(throws: GodwitError(.refused, "")) { try await service.copy(wish) }
+            #expect(try await service.instances().map(\.definition.name) == [web])
+            wish.remote = try RemoteName("nobody")
+            await #expect(throws: GodwitError(.notFound, "")) { try await service.copy(wish) }
+        }
+    }
+
     @Test func `a copy of a snapshot is as that was`() async throws {
         try await run { world, service in
             _ = try await service.createSnapshot(SnapshotRequest(instance: web))

@@ -235,6 +235,26 @@ import Testing
         }
     }
 
+    @Test func `an expiry can be changed while there is a snapshot`() async throws {
+        try await World.run { world in
+            let service = try world.a.service
+            let made = try await service.createSnapshot(SnapshotRequest(instance: web))
+            let soon = Timestamp(milliseconds: Timestamp.now.milliseconds + 99_000)
+            for expires in [soon, nil] {
+                try await service.setExpiry(expires, of: made.snapshot.name, of: web)
+                let known = try await service.snapshots(of: web)
+                #expect(known.map(\.snapshot.expires) == [expires])
+            }
+            await #expect(throws: GodwitError(.badRequest, "")) {
+                try await service.setExpiry(
+                    Timestamp(milliseconds: 1), of: made.snapshot.name, of: web)
+            }
+            await #expect(throws: GodwitError(.notFound, "")) {
+                try await service.setExpiry(nil, of: snapshot("none"), of: web)
+            }
+        }
+    }
+
     @Test func `an instance has so many snapshots and no more`() async throws {
         try await World.run { world in
             let service = try world.a.service

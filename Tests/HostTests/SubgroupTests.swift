@@ -54,7 +54,9 @@ struct HostSubgroupTests {
     func `groups that an instance has made move with their limits and whoever is in them`(
         kind: [String]
     ) async throws {
-        try await MoveLab.with { moving in
+        // Users have other numbers on the other host.
+        let words = ["b": ["--id-range", "3000000:65536"]]
+        try await MoveLab.with(daemonWords: words) { moving in
             let program = Self.threading + "\n" + MoveLab.counting
             let options = ["--delegate-cgroups", "--env", "PROGRAM=\(program)"] + kind
             try await moving.launch(options, ["sh", "-c", Self.dividing])

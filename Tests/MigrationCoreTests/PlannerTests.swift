@@ -149,6 +149,35 @@ import Testing
         #expect(mute.plan == nil)
     }
 
+    @Test func `an instance has the target's host ids where it cannot keep its own`() throws {
+        var offer = try offer()
+        offer.definition.idMap = IDMap(hostStart: 1_000, count: 100)
+        offer.instance.volumes[0].methods = [.btrfs, .rsync]
+        let plan = { (range: IDMap?, able: Bool, methods: [VolumeMethod]) in
+            Planner.plan(
+                offer, findings: [], abilities: able ? [.idMaps] : [],
+                methods: ["default": methods], idRange: range)
+        }
+        let apart = IDMap(hostStart: 5_000, count: 200)
+        let (findings, other) = plan(apart, true, [.btrfs, .rsync])
+        #expect(findings.isEmpty)
+        #expect(other?.idMap == IDMap(hostStart: 5_000, count: 100))
+        #expect(other?.arriving(offer.definition).idMap == other?.idMap)
+        #expect(other?.isAnswer(to: offer) == true)
+        // Snapshots of btrfs keep the ids that they have.
+        #expect(other?.steps.first == .sendVolume("web", .rsync))
+        #expect(plan(apart, false, [.rsync]).findings.map(\.check) == ["id-map"])
+        #expect(plan(apart, true, [.btrfs]).findings.map(\.check) == ["id-map"])
+        for range in [IDMap(hostStart: 900, count: 500), nil] {
+            let same = plan(range, false, [.btrfs]).plan
+            #expect(same?.idMap == nil)
+            #expect(same?.arriving(offer.definition).idMap == offer.definition.idMap)
+            #expect(same?.steps.first == .sendVolume("web", .btrfs))
+        }
+        offer.definition.idMap = nil
+        #expect(other?.isAnswer(to: offer) == false)
+    }
+
     @Test func `a live move of what does not run is refused`() throws {
         let offer = try offer(status: .stopped)
         let result = Planner.plan(offer, findings: [], methods: methods)

@@ -150,9 +150,20 @@ import godwit
             name: try InstanceName("db"), remote: try RemoteName("host-b"), mode: .cold,
             tcp: .close, newName: try InstanceName("cache"), bandwidth: .mebibytes(100),
             isPaused: true, keepsDefinition: true, timeoutSeconds: 9,
-            networks: ["br0": "lan", "br1": "dmz"])
+            networks: ["br0": "lan", "br1": "dmz"], keepSeconds: Limit.usualKeptSeconds)
         #expect(request == expected)
         #expect(!isDryRun)
+    }
+
+    @Test(arguments: [("none", nil), ("90s", 90), ("2h", 7_200), ("366d", Limit.keptSeconds)])
+    func `a copy is kept for as long as is said`(text: String, seconds: UInt32?) throws {
+        let (request, _) = try Reading.move(words("move db host-b: --keep-copy \(text)"))
+        #expect(request.keepSeconds == seconds)
+    }
+
+    @Test(arguments: ["0", "367d", "ever", ""])
+    func `what is no time for a copy is refused`(text: String) {
+        #expect(Reading.refusal(["move", "db", "host-b:", "--keep-copy", text]) != nil)
     }
 
     @Test(arguments: [("600", 600), ("90s", 90), ("10m", 600), ("2h", 7_200), ("30d", 2_592_000)])
@@ -205,6 +216,9 @@ import godwit
         ("snapshot db --expires 11000d", "ten years"), ("delete db/", "snapshot name"),
         ("restore db", "snapshot"), ("copy db", "new-name"), ("copy db a/b", "a letter first"),
         ("copy db a --no-address --keep-addresses", "exclude each other"),
+        ("copy db host-b:a:b", "host-b:web2"), ("expire db/snap0", "duration"),
+        ("expire db/snap0 soon", "7d"), ("schedule db", "times"),
+        ("schedule db daily", "@daily"),
         ("image import", "path"), ("image import a b/c", "64 letters"),
         ("image export a", "path"), ("image delete ..", "64 letters"), ("fly", "fly"),
     ])
@@ -225,7 +239,10 @@ import godwit
         "list --format json --socket /tmp/x", "snapshot db", "snapshot db mine --expires 7d",
         "restore db snap0", "delete db/snap0", "copy db db2", "cp db/snap0 db2 --no-address",
         "copy db db2 --address 10.0.0.9/24 --address fd00::9/64", "copy db db2 --keep-addresses",
-        "move db host-b: --without-snapshots",
+        "copy db host-b: --no-address", "copy db/snap0 host-b:db2 --no-address", "list db web",
+        "expire db/snap0 7d", "expire db/snap0 never", "schedule db none",
+        "schedule db @daily --expires 7d --stateful",
+        "move db host-b: --without-snapshots", "pool prune fast --format json",
     ])
     func `every other line is read`(line: String) {
         #expect(Reading.refusal(words(line)) == nil)

@@ -202,7 +202,7 @@ import godwit
     }
 
     @Test func `an instance is shown with all it has`() throws {
-        let definition = InstanceDefinition(
+        var definition = InstanceDefinition(
             name: try InstanceName("web"),
             process: ProcessDefinition(command: ["sh", "-c", "echo it's"]),
             limits: ResourceLimits(
@@ -220,6 +220,8 @@ import godwit
             image: InstanceImage(
                 digest: try BlobDigest("sha256:" + String(repeating: "5e", count: 32)),
                 name: try ImageName("redis")))
+        definition.snapshotSchedule = SnapshotSchedule(
+            times: try CronTimes("@daily"), keptSeconds: 604_800, isStateful: true)
         let observation = InstanceObservation(
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),
@@ -250,13 +252,14 @@ import godwit
                 Pool:            default
                 Mount:           /data from /srv, read-only
                 Interface:       eth0 on br0, 10:66:6a:34:e7:f9, 10.0.0.5/24 via 10.0.0.1
+                Schedule:        @daily, kept for 7d, stateful
                 Snapshot:        snap0 (taken at 2026-11-21 09:34:14 UTC) (stateless)
                 Snapshot:        mine (taken at 2026-11-21 09:34:14 UTC) (stateful) (expires at 2026-11-21 10:34:14 UTC)
                 """#)
         #expect(
             listText([view]) == """
-                NAME  STATUS   ADDRESSES    PROCESSES  MEMORY
-                web   running  10.0.0.5/24  2          12 MiB
+                NAME  STATUS   ADDRESSES    PROCESSES  MEMORY  SNAPSHOTS
+                web   running  10.0.0.5/24  2          12 MiB  2
                 """)
     }
 
@@ -322,6 +325,30 @@ import godwit
         let error = #expect(throws: GodwitError.self) { try parseSize(text) }
         #expect(error?.code == .badRequest)
         #expect(error?.remedy?.contains("100MiB") == true)
+    }
+
+    @Test func `a pool is shown with what it keeps`() throws {
+        let id = try MigrationID(String(repeating: "a", count: 32))
+        let copy = KeptCopy(
+            id: id, kind: .volume, instance: try InstanceUUID(id.text),
+            name: try InstanceName("web"), pool: "fast",
+            kept: Timestamp(milliseconds: 1_795_253_654_334),
+            expires: Timestamp(milliseconds: 1_795_257_254_334), used: .mebibytes(3))
+        var base = copy
+        (base.kind, base.used) = (.base, .zero)
+        var pool = PoolView(
+            definition: PoolDefinition(name: "fast", kind: .btrfs), facts: nil,
+            kept: [copy, base])
+        let kept = """
+            INSTANCE  KEPT  SIZE   SINCE (UTC)          UNTIL (UTC)
+            web       copy  3 MiB  2026-11-21 09:34:14  2026-11-21 10:34:14
+            web       base  -      2026-11-21 09:34:14  2026-11-21 10:34:14
+            """
+        #expect(poolText(pool).hasSuffix("Kept copies:  2\n\n\(kept)"))
+        #expect(prunedText([copy, base]) == "\(kept)\n\nremoved: 3 MiB")
+        pool.kept = nil
+        #expect(poolText(pool).hasSuffix("Kept copies:  none"))
+        #expect(prunedText([]) == "nothing was kept there")
     }
 
     @Test(

@@ -171,7 +171,10 @@ struct HostVolumeConformanceTests {
             #expect(error?.code == .noSpace)
             #expect(error?.remedy != nil)
             #expect(error?.cause?.contains("No space left") == true)
-            #expect(try Directories.names(in: pair.there) == [])
+            // By rsync into a thin pool it only shows once all is written out.
+            if pair.method != .rsync || pairing.target != .lvm {
+                #expect(try Directories.names(in: pair.there) == [])
+            }
             try await pair.target.deleteVolume("v")
             #expect(await !pair.target.hasVolume("v"))
         }
@@ -228,16 +231,31 @@ private func withFullTarget(
 ) async throws {
     try await withScratch { scratch in
         let small = "\(scratch)/small"
-        guard pairing.target == .btrfs else {
+        guard pairing.target != .directory else {
             return try await withTmpfs(at: small, size: "2m") {
                 try await body(try await PoolPair(pairing, scratch, target: "\(small)/b"))
             }
         }
         let pair = try await PoolPair(
             pairing, scratch, target: small, targetSize: Limit.smallestPool)
-        try await shell(
-            "cat /dev/zero > $1/filler 2>/dev/null || sync -f $1", pair.there + "/../..")
+        try await pair.fillTarget(pairing.target)
         try await body(pair)
+    }
+}
+
+extension PoolPair {
+    /// Leaves less than 8 MiB in the target's pool.
+    fileprivate func fillTarget(_ kind: PoolKind) async throws {
+        guard kind == .lvm else {
+            try await shell(
+                "cat /dev/zero > $1/filler 2>/dev/null || sync -f $1", there + "/../..")
+            return
+        }
+        let filler = try await target.createVolume("filler")
+        let left = try await target.facts().available.bytes >> 20
+        // A thin volume takes blocks for its journal and tables, too.
+        try await shell("head -c $2M /dev/zero > $1/f; sync -f $1", filler, "\(left - 7)")
+        #expect(try await target.facts().available < .mebibytes(8))
     }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import LinuxHost
 import MigrationCore
 import Storage
@@ -10,7 +11,9 @@ struct Pairing: Sendable, CustomTestStringConvertible {
     let source: PoolKind
     let target: PoolKind
 
-    static let all = [
+    static let all = onlyLVM ? lvm : everywhere + lvm
+
+    private static let everywhere = [
         Pairing(source: .directory, target: .directory),
         Pairing(source: .directory, target: .btrfs), Pairing(source: .btrfs, target: .directory),
         Pairing(source: .btrfs, target: .btrfs),
@@ -18,20 +21,38 @@ struct Pairing: Sendable, CustomTestStringConvertible {
         Pairing(source: .overlay, target: .directory),
         Pairing(source: .directory, target: .overlay),
     ]
+
+    /// Where the kernel has device-mapper: in the VM lab, which `HostMachineTests` starts.
+    private static let lvm =
+        hasThinPools
+        ? [
+            Pairing(source: .lvm, target: .lvm), Pairing(source: .directory, target: .lvm),
+            Pairing(source: .lvm, target: .directory),
+        ] : []
+
+    /// The others have been through the same on the machine that starts the lab's.
+    private static let onlyLVM = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"] == "lvm"
+
     static let alike = all.filter { $0.source == $0.target }
     static let byRsync = all.filter { $0.source == .directory || $0.target == .directory }
 
     var testDescription: String { "\(source.rawValue) to \(target.rawValue)" }
 }
 
-/// A pool below the path; on btrfs, in a file of its own.
+/// Whether the kernel has thin pools, and LVM is installed.
+let hasThinPools: Bool = {
+    let devices = (try? SmallFile.text("/proc/devices")) ?? ""
+    return devices.contains("device-mapper") && SmallFile.exists("/usr/sbin/lvm")
+}()
+
+/// A pool below the path; on btrfs and LVM, in a file of its own.
 func makePool(
     _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1)
 ) async throws -> any VolumePool {
     guard kind != .directory else { return DirectoryPool(name: name, path: path) }
     let maker = PoolMaker(stateDirectory: path)
     let definition = PoolDefinition(
-        name: name, kind: kind, size: kind == .btrfs ? size : nil)
+        name: name, kind: kind, size: [.btrfs, .lvm].contains(kind) ? size : nil)
     return try await maker.open(maker.create(definition))
 }
 

@@ -26,6 +26,23 @@ private func unmountAll(below path: String) async throws {
     for point in points.reversed() where point.hasPrefix(path + "/") {
         try await Command("umount", ["--lazy", point]).check()
     }
+    if hasThinPools { try await endThinPools(below: path) }
+}
+
+/// Takes away the volume groups in files, which would outlive these.
+private func endThinPools(below path: String) async throws {
+    try await shell(
+        """
+        losetup --list --noheadings --output NAME,BACK-FILE | while read -r loop file; do
+            case $file in "$1"/*) ;; *) continue ;; esac
+            for group in $(lvm vgs --noheadings --options vg_name --devices "$loop" 2>&1); do
+                case $group in
+                godwit-*) lvm vgremove --force --yes --devices "$loop" "$group" ;;
+                esac
+            done
+            losetup --detach "$loop"
+        done
+        """, path)
 }
 
 /// A small filesystem for one test.

@@ -2,6 +2,16 @@
 
 built=$top/.build/release
 
+# pack_hosts FOLDER: what machines need to be hosts between which instances move.
+pack_hosts() {
+    local criu=/usr/local/libexec/godwit
+    [ -d $criu/criu-root ] || fail "no CRIU with libraries of its own in $criu" \
+        "scripts/setup puts it there"
+    pack_program "$1" godwit libgodwit-criu.so
+    cp -a $criu "$1/criu"
+    cp "$parts/hosts.sh" "$1/"
+}
+
 # pack_program FOLDER NAME...: programs of the build, with all libraries that the guest may lack.
 pack_program() {
     local folder=$1 name library

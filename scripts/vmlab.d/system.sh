@@ -8,7 +8,7 @@
 # here find the same C library there. kmod serves the making of the system itself, too.
 guest_packages="base-files base-passwd bash dash coreutils mawk sed grep tar gzip findutils
 hostname mount util-linux iproute2 iputils-ping kmod procps runc rsync nftables iptables acl
-attr python3 libc-bin libstdc++6 libgcc-s1 lvm2 thin-provisioning-tools e2fsprogs"
+attr python3 libcap2-bin libc-bin libstdc++6 libgcc-s1 lvm2 thin-provisioning-tools e2fsprogs"
 
 # The suite that a kernel comes from. Cloud kernels have what matters here, at a third of the size.
 kernel_suite() {

@@ -27,6 +27,10 @@ extension HostClient {
             .PUT, "/1.0/storage-pools/\(try poolPath(name))", PoolPut(size: size))
     }
 
+    package func prunePool(_ name: String) async throws -> [KeptCopy] {
+        try await send(.DELETE, "/1.0/storage-pools/\(try poolPath(name))/kept", Nothing())
+    }
+
     package func deletePool(_ name: String) async throws {
         _ = try await answer(.DELETE, "/1.0/storage-pools/\(try poolPath(name))")
     }

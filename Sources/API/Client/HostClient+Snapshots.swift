@@ -35,6 +35,20 @@ extension HostClient {
         try await perform(.DELETE, "/1.0/instances/\(name)/snapshots/\(snapshot)", Nothing())
     }
 
+    package func setExpiry(
+        _ expires: Timestamp?, of snapshot: SnapshotName, of name: InstanceName
+    ) async throws {
+        let put = SnapshotPut(expiresAt: expires.map(rfc3339))
+        let _: Nothing = try await send(.PUT, "/1.0/instances/\(name)/snapshots/\(snapshot)", put)
+    }
+
+    package func setSchedule(
+        _ schedule: SnapshotSchedule?, of name: InstanceName
+    ) async throws {
+        let _: Nothing = try await send(
+            .PATCH, "/1.0/instances/\(name)", InstancePatch(schedule))
+    }
+
     package func copy(_ request: CopyRequest) async throws {
         try await perform(.POST, "/1.0/instances", InstancesPost(request))
     }

@@ -46,6 +46,7 @@ struct APIResponder: Sendable {
         PoolRoutes(control: control).add(to: router)
         SnapshotRoutes(control: control, operations: operations, events: events).add(to: router)
         TrustRoutes(control: control).add(to: router)
+        VolumeRoutes(control: control).add(to: router)
         routes = router.buildResponder()
     }
 

@@ -20,6 +20,9 @@ struct PoolRoutes: Sendable {
             try await control.growPool(context.poolName(), to: put.size)
             return try Response.sync(Nothing())
         }
+        router.delete("1.0/storage-pools/:name/kept") { _, context in
+            try Response.sync(await control.prunePool(context.poolName()))
+        }
         router.delete("1.0/storage-pools/:name") { _, context in
             try await control.deletePool(context.poolName())
             return try Response.sync(Nothing())

@@ -23,6 +23,18 @@ struct SnapshotRoutes: Sendable {
             let (name, snapshot) = try context.snapshotPath()
             return try Response.created(delete(snapshot, of: name))
         }
+        router.put("1.0/instances/:name/snapshots/:snapshot") { request, context in
+            let (name, snapshot) = try context.snapshotPath()
+            let expires = try await request.decoded(SnapshotPut.self).expires()
+            try await control.setExpiry(expires, of: snapshot, of: name)
+            return try Response.sync(Nothing())
+        }
+        router.patch("1.0/instances/:name") { request, context in
+            let name = try context.instanceName()
+            let schedule = try await request.decoded(InstancePatch.self).schedule()
+            try await control.setSchedule(schedule, of: name)
+            return try Response.sync(Nothing())
+        }
         router.put("1.0/instances/:name") { request, context in
             let put = try await request.decoded(InstancePut.self)
             let use: StateUse = put.stateful == false ? .never : .ifKept

@@ -134,6 +134,10 @@ func settings(of definition: InstanceDefinition) -> [String: String] {
         config["limits.processes"] = "\(processes)"
     }
     if let image = definition.image { config["volatile.base_image"] = image.digest.hexadecimal }
+    if let schedule = definition.snapshotSchedule {
+        config["snapshots.schedule"] = schedule.times.description
+        config["snapshots.expiry"] = schedule.keptSeconds.map { "\($0)S" }
+    }
     if let map = definition.idMap { config["volatile.idmap.base"] = "\(map.hostStart)" }
     for interface in definition.interfaces {
         config["volatile.\(interface.name).hwaddr"] = interface.hardwareAddress
@@ -145,6 +149,9 @@ func devices(of definition: InstanceDefinition) -> [String: [String: String]] {
     var devices = ["root": ["type": "disk", "path": "/", "pool": definition.pool]]
     for (number, mount) in definition.mounts.enumerated() {
         var device = ["type": "disk", "source": mount.hostPath, "path": mount.path]
+        if let volume = mount.volume {
+            (device["pool"], device["source"]) = (volume.pool, volume.name.text)
+        }
         if mount.isReadOnly { device["readonly"] = "true" }
         devices["mount\(number)"] = device
     }

@@ -26,7 +26,8 @@ struct PoolShape: Codable, Equatable, Sendable {
         config = [:]
         config["source"] = view.definition.source
         config["size"] = view.definition.size.map { "\($0.bytes)" }
-        usedBy = view.instances.map { "/1.0/instances/\($0)" }
+        let volumes = "/1.0/storage-pools/\(name)/volumes/custom/"
+        usedBy = view.instances.map { "/1.0/instances/\($0)" } + view.volumes.map { volumes + $0 }
         godwit = view
     }
 }

@@ -86,19 +86,21 @@ struct InstanceSource: Codable, Sendable {
     var source: String?
     var addresses: [String]?
     var keepAddresses: Bool?
+    /// Of a copy: the remote that gets it.
+    var target: RemoteName?
     /// Of an image of the host's store: one of its two names.
     var alias: ImageName?
     var fingerprint: ImageName?
 
     enum CodingKeys: String, CodingKey {
-        case type, source, addresses, alias, fingerprint
+        case type, source, addresses, target, alias, fingerprint
         case keepAddresses = "keep_addresses"
     }
 
     func request(_ newName: InstanceName) throws -> CopyRequest {
         CopyRequest(
             source: try SnapshotPath(source ?? ""), newName: newName, addresses: addresses,
-            keepsAddresses: keepAddresses ?? false)
+            keepsAddresses: keepAddresses ?? false, remote: target)
     }
 
     init(_ request: CopyRequest) {
@@ -106,6 +108,7 @@ struct InstanceSource: Codable, Sendable {
         source = request.path.description
         addresses = request.addresses
         keepAddresses = request.keepsAddresses
+        target = request.remote
     }
 
     init(image: ImageName) {
@@ -119,6 +122,32 @@ struct InstancePut: Codable, Sendable {
     /// The snapshot whose files it gets.
     var restore: SnapshotName
     var stateful: Bool?
+}
+
+/// `PATCH /1.0/instances/NAME`.
+struct InstancePatch: Codable, Sendable {
+    struct Schedule: Codable, Sendable {
+        /// As crontab(5) writes them; empty for none.
+        var times: String
+        /// Seconds; left out: for ever.
+        var kept: UInt32?
+        var stateful: Bool?
+    }
+
+    var snapshots: Schedule
+
+    init(_ schedule: SnapshotSchedule?) {
+        snapshots = Schedule(
+            times: schedule?.times.description ?? "", kept: schedule?.keptSeconds,
+            stateful: schedule?.isStateful)
+    }
+
+    func schedule() throws -> SnapshotSchedule? {
+        guard !snapshots.times.isEmpty else { return nil }
+        return SnapshotSchedule(
+            times: try CronTimes(snapshots.times), keptSeconds: snapshots.kept,
+            isStateful: snapshots.stateful ?? false)
+    }
 }
 
 /// `POST /1.0/instances/NAME`: a rename, or with `migration` a move to the remote `target`.
@@ -141,12 +170,20 @@ struct InstancePost: Codable, Sendable {
     /// Seconds.
     var forward: UInt32?
     var withoutSnapshots: Bool?
+    /// What becomes of mounts (`move`, `share`, `skip`, `refuse`, or a path of the target's), by
+    /// their places in the instance or by paths of the host.
+    var mounts: [String: MountTreatment]?
+    /// Seconds for which a copy of the files is kept at the source; 0 for not at all, left out:
+    /// a week.
+    var keepCopy: UInt32?
 
     enum CodingKeys: String, CodingKey {
         case name, migration, target, live, tcp, bandwidth, paused, memory, networks, forward
+        case mounts
         case keepDefinition = "keep_definition"
         case holdPackets = "hold_packets"
         case withoutSnapshots = "without_snapshots"
+        case keepCopy = "keep_copy"
         case timeout
     }
 
@@ -167,6 +204,8 @@ struct InstancePost: Codable, Sendable {
         networks = request.networks
         forward = request.forwardSeconds
         withoutSnapshots = request.dropsSnapshots
+        mounts = request.mounts.isEmpty ? nil : request.mounts
+        keepCopy = request.keepSeconds ?? 0
     }
 
     func moveRequest(of instance: InstanceName) throws -> MoveRequest {
@@ -180,7 +219,9 @@ struct InstancePost: Codable, Sendable {
             tcp: tcp ?? .keep, newName: name, bandwidth: bandwidth, isPaused: paused ?? false,
             keepsDefinition: keepDefinition ?? false, timeoutSeconds: timeout,
             memory: memory ?? .standard, holdsPackets: holdPackets ?? true, networks: networks,
-            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false)
+            forwardSeconds: forward, dropsSnapshots: withoutSnapshots ?? false,
+            mounts: mounts ?? [:],
+            keepSeconds: keepCopy == 0 ? nil : keepCopy ?? Limit.usualKeptSeconds)
     }
 }
 

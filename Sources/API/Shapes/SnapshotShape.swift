@@ -45,6 +45,22 @@ struct SnapshotShape: Codable, Equatable, Sendable {
     }
 }
 
+/// `PUT /1.0/instances/NAME/snapshots/SNAP`.
+struct SnapshotPut: Codable, Sendable {
+    /// RFC 3339; left out or empty: never.
+    var expiresAt: String?
+
+    enum CodingKeys: String, CodingKey {
+        case expiresAt = "expires_at"
+    }
+
+    init(expiresAt: String?) { self.expiresAt = expiresAt }
+
+    func expires() throws -> Timestamp? {
+        try expiresAt.flatMap { $0.isEmpty ? nil : $0 }.map(timestamp)
+    }
+}
+
 /// `POST /1.0/instances/NAME/snapshots`.
 struct SnapshotsPost: Codable, Sendable {
     var name: SnapshotName?
@@ -64,9 +80,8 @@ struct SnapshotsPost: Codable, Sendable {
     }
 
     func request(of instance: InstanceName) throws -> SnapshotRequest {
-        let moment = expiresAt.flatMap { $0.isEmpty ? nil : $0 }
+        let expires = try SnapshotPut(expiresAt: expiresAt).expires()
         return SnapshotRequest(
-            instance: instance, name: name, expires: try moment.map(timestamp),
-            isStateful: stateful ?? false)
+            instance: instance, name: name, expires: expires, isStateful: stateful ?? false)
     }
 }

@@ -9,6 +9,7 @@
 #include "clinux_btrfs.h"
 #include "clinux_facts.h"
 #include "clinux_files.h"
+#include "clinux_idmap.h"
 #include "clinux_inject.h"
 #include "clinux_instances.h"
 #include "clinux_mappings.h"

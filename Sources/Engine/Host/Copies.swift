@@ -1,8 +1,33 @@
+import Logging
 package import MigrationCore
 
 /// New instances that are made of those that are here.
 extension HostService {
+    /// A copy for another host is made here, under a name of its own, and moves there.
     package func copy(_ request: CopyRequest) async throws {
+        guard let remote = request.remote else { return try await copyHere(request) }
+        _ = try await KnownPeers(in: store).peer(named: remote)
+        var here = request
+        here.newName = try InstanceName("copy-\(MigrationID.random().text.prefix(12))")
+        try await copyHere(here)
+        let move = MoveRequest(
+            name: here.newName, remote: remote, mode: .cold, newName: request.newName)
+        do { _ = try await self.move(move, started: { _ in }, progress: { _ in }) } catch {
+            await discard(here.newName)
+            throw error
+        }
+    }
+
+    /// Removes a copy that has not moved, unless a migration still has it.
+    private func discard(_ copy: InstanceName) async {
+        do { try await delete(copy, force: false) } catch {
+            logger.error(
+                "a copy for another host is left here",
+                metadata: ["instance": "\(copy)", "error": "\(error)"])
+        }
+    }
+
+    private func copyHere(_ request: CopyRequest) async throws {
         try await exclusively(request.source) { source in
             let made = try copied(source, request)
             let pool = try equipment.pool(made.pool)
@@ -10,6 +35,7 @@ extension HostService {
             guard try store.instance(request.newName) == nil, await !pool.hasVolume(volume) else {
                 throw GodwitError.taken(request.newName)
             }
+            try requireUsable(made.namedVolumes)
             let record = InstanceRecord(
                 definition: made, isWanted: false, isArriving: true, ownsVolume: true)
             try store.insert(record)
@@ -42,6 +68,7 @@ extension HostService {
         made.pool = source.definition.pool
         made.idMap = source.definition.idMap
         made.created = .now
+        made.uuid = .random()
         for index in made.interfaces.indices {
             made.interfaces[index].hardwareAddress = randomHardwareAddress()
         }

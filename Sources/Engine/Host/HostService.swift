@@ -20,6 +20,7 @@ package actor HostService {
     /// Those of them that the daemon is changing by itself: whoever wants them waits.
     var tidying: Set<InstanceName> = []
     var changingPools: Set<String> = []
+    var changingVolumes: Set<VolumeReference> = []
     /// Images that are being launched or exported, and how often.
     var imageUsers: [BlobDigest: Int] = [:]
     /// Images that are being taken in.
@@ -87,7 +88,8 @@ package actor HostService {
         let jobs = jobs
         await withDiscardingTaskGroup { group in
             group.addTask { await self.endForwardsInTime() }
-            group.addTask { await self.removeSnapshotsInTime() }
+            group.addTask { await self.tendSnapshots() }
+            group.addTask { await self.removeCopiesInTime() }
             for await job in jobs { group.addTask { await job() } }
             if !Task.isCancelled { await leave() }
             group.cancelAll()
@@ -188,7 +190,9 @@ extension HostService {
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
         }
+        try recoverVolumes(open: open)
         sweepImages()
+        try recoverKept(open: Set(openSources.map(\.migration)))
         try recoverStates()
         for record in try store.snapshots() where !record.isWhole {
             try submit { await self.clear(record) }

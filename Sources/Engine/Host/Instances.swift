@@ -52,7 +52,7 @@ extension HostService {
     func start(_ record: InstanceRecord, _ driver: any InstanceDriver) async throws {
         let definition = record.definition
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
-        try await driver.start(definition, root: root)
+        try await driver.start(equipment.placed(definition), root: root)
         try store.change(definition.name, lockedBy: nil) { $0.isWanted = true }
     }
 
@@ -120,6 +120,9 @@ extension HostService {
             try await pool.deleteVolume(name.text)
             await pool.forgetDigest(of: name.text)
             try store.remove(name, lockedBy: nil)
+            if let instance = definition.uuid {
+                try store.removeBases(of: instance, in: definition.pool)
+            }
             if let state = record.state { try await states.remove(state.id) }
             tell(name, .deleted)
         }

@@ -39,6 +39,7 @@ extension HostService {
         var made = try definition(request)
         made.image = image
         try await requireNetwork(of: made)
+        try await give(made.namedVolumes, to: made)
         let pool = try equipment.pool(request.pool)
         let volume = request.name.text
         var record = InstanceRecord(
@@ -49,6 +50,7 @@ extension HostService {
         guard try store.instance(request.name) == nil, await !pool.hasVolume(volume) else {
             throw GodwitError.taken(request.name)
         }
+        try requireUsable(made.namedVolumes)
         record.ownsVolume = true
         try store.insert(record)
         do {
@@ -124,6 +126,7 @@ extension HostService {
     private func definition(_ request: LaunchRequest) throws -> InstanceDefinition {
         let definition = described(request)
         try requireUsable(definition.interfaces)
+        try definition.requireUsableMounts()
         return definition
     }
 
@@ -161,7 +164,8 @@ extension HostService {
             mounts: request.mounts,
             ports: request.ports.isEmpty ? nil : request.ports,
             pool: request.pool,
-            created: .now
+            created: .now,
+            uuid: .random()
         )
     }
 

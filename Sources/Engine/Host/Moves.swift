@@ -48,6 +48,7 @@ extension HostService {
         _ = try await KnownPeers(in: store).peer(named: request.remote)
         return try await exclusively(request.name) { record in
             let options = try await wishes(request, record)
+            let keepSeconds = try keeping(request)
             let driver = try equipment.driver(record.definition.kind)
             let status = try await driver.observe(record.definition).status
             guard sources.values.count(where: { !$0.isConcluded }) < Limit.migrationsAtOnce else {
@@ -61,7 +62,8 @@ extension HostService {
                 definition: record.definition,
                 remote: request.remote,
                 options: options,
-                wasRunning: status == .running
+                wasRunning: status == .running,
+                keepSeconds: keepSeconds
             )
             let report = Self.report(.random(), context)
             let job = SourceJob(
@@ -77,6 +79,18 @@ extension HostService {
             }
             return job
         }
+    }
+
+    /// For how long a copy is kept here; nil for not at all.
+    private func keeping(_ request: MoveRequest) throws -> UInt32? {
+        // An instance that stays has its files.
+        guard let seconds = request.keepSeconds, !request.keepsDefinition else { return nil }
+        guard 1...Limit.keptSeconds ~= seconds else {
+            throw GodwitError(
+                .badRequest, "a copy is kept for 1 to \(Limit.keptSeconds) s",
+                remedy: "give another time, or none")
+        }
+        return seconds
     }
 
     private func wishes(
@@ -103,6 +117,7 @@ extension HostService {
         try requireNoState(record, for: "moves")
         guard request.bandwidth != .zero else { throw GodwitError.noBandwidth }
         let forward = try await forwarding(request, record.definition, mode)
+        let mounts = try record.definition.treatments(for: request.mounts)
         return MoveOptions(
             mode: mode,
             tcp: request.tcp,
@@ -114,7 +129,8 @@ extension HostService {
             holdsPackets: request.holdsPackets,
             networks: request.networks.flatMap { $0.isEmpty ? nil : $0 },
             forward: forward,
-            dropsSnapshots: request.dropsSnapshots ? true : nil
+            dropsSnapshots: request.dropsSnapshots ? true : nil,
+            mounts: mounts.isEmpty ? nil : mounts
         )
     }
 

@@ -60,18 +60,21 @@ extension HostService {
                     remedy: "take it from the daemon's command line (`--pool`)")
             }
             let users = try users(of: name)
-            guard users.isEmpty else {
+            let volumes = try volumes(of: name).map { "the volume \($0)" }
+            guard users.isEmpty, volumes.isEmpty else {
                 throw GodwitError(
-                    .busy, "the pool \(name) holds \(users.joined(separator: ", "))",
-                    remedy: "move or delete the instances first")
+                    .busy, "the pool \(name) holds \((users + volumes).joined(separator: ", "))",
+                    remedy: "move or delete the instances and volumes first")
             }
             // From here on nothing new comes into it.
             equipment.pools.remove(name)
+            await dropCopies(in: name, entry)
             var record = PoolRecord(definition: entry.definition, isWhole: false)
             do {
                 try store.save(record)
                 try await poolMaker.destroy(entry.definition)
                 try store.removePool(name)
+                for record in try store.kept(in: name) { try store.removeKept(record.id) }
             } catch {
                 record.isWhole = true
                 try store.save(record)
@@ -89,14 +92,27 @@ extension HostService {
         return entry
     }
 
+    /// They go with their pool. Where one cannot be removed the pool will not be, either.
+    private func dropCopies(in name: String, _ entry: PoolRegistry.Entry) async {
+        for record in (try? store.kept(in: name)) ?? [] {
+            await equipment.drop(record, in: try? entry.pool.get())
+        }
+    }
+
     private func users(of pool: String) throws -> [String] {
         try store.instances().map(\.definition).filter { $0.pool == pool }.map(\.name.text)
+    }
+
+    private func volumes(of pool: String) throws -> [String] {
+        try store.volumes().map(\.volume).filter { $0.pool == pool }.map(\.name.text)
     }
 
     private func view(_ entry: PoolRegistry.Entry) async throws -> PoolView {
         var view = PoolView(
             definition: entry.definition, facts: nil,
-            instances: try users(of: entry.definition.name))
+            instances: try users(of: entry.definition.name),
+            volumes: try volumes(of: entry.definition.name),
+            kept: try copies(in: entry.definition.name))
         do { view.facts = try await entry.pool.get().facts() } catch { view.fault = "\(error)" }
         return view
     }

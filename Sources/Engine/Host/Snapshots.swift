@@ -16,13 +16,15 @@ extension HostService {
     }
 
     package func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView {
-        try await exclusively(request.instance) { instance in
-            let times = Timestamp.now...Timestamp.now(after: Limit.snapshotSeconds)
-            if let expires = request.expires, !times.contains(expires) {
-                throw GodwitError(
-                    .badRequest, "the snapshot would expire before it is made, or in many years",
-                    remedy: "give a time within ten years, or none")
-            }
+        try await createSnapshot(request, isTidying: false)
+    }
+
+    /// - Parameter isTidying: whoever wants the instance meanwhile waits.
+    func createSnapshot(
+        _ request: SnapshotRequest, isTidying: Bool
+    ) async throws -> SnapshotView {
+        try await exclusively(request.instance, isTidying: isTidying) { instance in
+            try requireUsable(expiry: request.expires)
             let known = try store.snapshots(of: request.instance).map(\.name)
             let name = request.name ?? .next(after: known)
             var record = try await take(name, of: instance, isStateful: request.isStateful)
@@ -43,7 +45,10 @@ extension HostService {
         let pool = try snapshotting(definition)
         let driver = try equipment.driver(definition.kind)
         let runs = try await driver.observe(definition).status == .running
-        if isStateful { try await requireSavable(definition, driver) }
+        if isStateful {
+            try requireOneMoment(definition)
+            try await requireSavable(definition, driver)
+        }
         var record = SnapshotRecord(
             snapshot: Snapshot(name: name, created: .now, isStateful: isStateful), of: definition,
             freezes: runs && (isStateful || !pool.snapshotsAtOnce),
@@ -65,6 +70,17 @@ extension HostService {
         return record
     }
 
+    /// - Throws: `refused` where processes would go on with files of another moment than their own.
+    private func requireOneMoment(_ definition: InstanceDefinition) throws {
+        let written = definition.mounts.first { $0.volume != nil && !$0.isReadOnly }
+        guard let volume = written?.volume else { return }
+        throw GodwitError(
+            .refused,
+            "a snapshot has the root volume only, and the processes of \(definition.name) write to "
+                + "the volume \(volume) as well",
+            remedy: "take it without --stateful, or use `godwit stop --stateful`")
+    }
+
     private func make(
         _ record: inout SnapshotRecord, _ pool: any VolumeSnapshotting,
         _ driver: any Checkpointable
@@ -80,8 +96,7 @@ extension HostService {
         do {
             try await driver.freeze(record.definition)
             record.snapshot.created = .now
-            let mapped = try await driver.writableMappings(
-                record.definition, root: pool.path(of: volume))
+            let mapped = try await equipment.writableMappings(record.definition, driver).inRoot
             if record.state != nil {
                 try await driver.dump(record.definition, options: MoveOptions())
             }
@@ -240,64 +255,8 @@ extension HostService {
     }
 }
 
-/// Snapshots that are kept for some time only.
-extension HostService {
-    /// Deletes what is due, for ever; a child of `run`.
-    func removeSnapshotsInTime() async {
-        while !Task.isCancelled {
-            var pause = Self.snapshotsAreLookedAt
-            do {
-                if let next = try await removeExpiredSnapshots() {
-                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
-                    pause = min(pause, .milliseconds(max(left, 0)))
-                }
-            } catch {
-                logger.warning(
-                    "expired snapshots could not be deleted yet", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: pause)
-        }
-    }
-
-    /// What has been made meanwhile is seen after this.
-    private static let snapshotsAreLookedAt = Duration.seconds(5)
-
-    /// - Returns: when the next is due; nil if none is.
-    package func removeExpiredSnapshots() async throws -> Timestamp? {
-        let now = Timestamp.now
-        let known = try store.snapshots().filter(\.isWhole)
-        for snapshot in known where snapshot.snapshot.expires.map({ $0 <= now }) ?? false {
-            let name = snapshot.instance
-            // One that a migration or an operation has now is looked at again.
-            guard try store.instance(name)?.lock == nil, !operating.contains(name),
-                !tidying.contains(name)
-            else { continue }
-            tidying.insert(name)
-            defer { tidying.remove(name) }
-            try await exclusively(name, isTidying: true) {
-                try await expire(snapshot.name, $0, now)
-            }
-        }
-        return known.compactMap(\.snapshot.expires).filter { $0 > now }.min()
-    }
-}
-
-extension HostService {
-    /// Others are not kept waiting by one that cannot be deleted.
-    private func expire(
-        _ snapshot: SnapshotName, _ instance: InstanceRecord, _ now: Timestamp
-    ) async throws {
-        let name = instance.definition.name
-        guard let record = try store.snapshot(snapshot, of: name),
-            record.snapshot.expires.map({ $0 <= now }) ?? false
-        else { return }
-        await undo(record, instance)
-        tell(name, .snapshotExpired)
-    }
-}
-
 extension GodwitError {
-    fileprivate static func unknown(
+    static func unknown(
         _ snapshot: SnapshotName, of name: InstanceName
     ) -> GodwitError {
         GodwitError(

@@ -56,6 +56,10 @@ extension HostService {
             try await driver.dump(definition, options: MoveOptions())
             let kept = try await keep(state, of: definition, driver)
             try await states.sync(root)
+            for volume in definition.namedVolumes {
+                let place = try equipment.place(of: volume)
+                try await states.sync(place.pool.path(of: place.name))
+            }
             try store.change(definition.name, lockedBy: nil) { record in
                 (record.state, record.isWanted) = (kept, false)
             }
@@ -124,6 +128,7 @@ extension HostService {
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
         let options = MoveOptions()
         let file = try await states.read(state.id)
+        let definition = try equipment.placed(definition)
         try await driver.prepareRestore(definition, root: root)
         let received = try await driver.receiveCheckpoint(
             definition, root: root, options: options, from: file, progress: { _ in })
@@ -176,7 +181,8 @@ extension HostService {
             }
         }
         let snapshots = try store.snapshots().filter(\.isWhole)
-        let kept = records.compactMap(\.state?.id) + snapshots.compactMap(\.state?.id)
+        let copies = try store.kept().flatMap(\.states.values).map(\.id)
+        let kept = records.compactMap(\.state?.id) + snapshots.compactMap(\.state?.id) + copies
         try states.removeAll(but: Set(kept))
     }
 

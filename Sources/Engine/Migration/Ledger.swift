@@ -11,6 +11,8 @@ final class Ledger: Sendable {
         var frozen: ContinuousClock.Instant?
         var stateSent: ContinuousClock.Instant?
         var isOver = false
+        /// Of each kind, by volume.
+        var sent: [String: [String: UInt64]] = [:]
 
         mutating func closePhase() {
             let now = ContinuousClock.now
@@ -81,7 +83,8 @@ final class Ledger: Sendable {
 
     func sent(_ transfer: TransferProgress, as kind: String, of volume: String) {
         let progress = book.withLock { book in
-            book.report.bytes[kind] = transfer.sent.bytes
+            book.sent[kind, default: [:]][volume] = transfer.sent.bytes
+            book.report.bytes[kind] = book.sent[kind]?.values.reduce(0, &+)
             if kind == "volume" {
                 book.progress.volumeSent = transfer.sent
                 book.progress.volumeTotal = transfer.total
@@ -132,8 +135,9 @@ final class Ledger: Sendable {
         try await timing("thaw", body)
     }
 
+    /// Parts that come once for each volume add up.
     func note(_ part: String, _ milliseconds: Double) {
-        book.withLock { $0.report.downtime[part] = milliseconds }
+        book.withLock { $0.report.downtime[part, default: 0] += milliseconds }
     }
 
     func freezeStarted() { book.withLock { $0.frozen = $0.frozen ?? .now } }
@@ -162,6 +166,8 @@ final class Ledger: Sendable {
         guard let fetch = receipt.fetched else { return }
         book.withLock { $0.report.memory?.fetch = fetch }
     }
+
+    func set(_ mounts: [String: MountTreatment]?) { book.withLock { $0.report.mounts = mounts } }
 
     func set(_ status: MigrationReport.Status) { book.withLock { $0.report.status = status } }
 

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import MigrationCore
+import Synchronization
 
 /// What both sides compare of a volume's snapshots.
 enum SnapshotDigests {
@@ -24,22 +25,35 @@ extension SourceWork {
             let known = try equipment.store.snapshots(of: definition.name).filter(\.isWhole)
             for snapshot in known {
                 let name = snapshot.name
-                job.ledger.begin("send snapshot \(name)")
-                let stream = try await open(.snapshot(name.text))
-                let before = ByteCount(bytes: job.ledger.report.bytes["snapshots"] ?? 0)
-                try await pool.sendSnapshot(name.text, of: volume, over: stream) { [job] in
-                    let all = TransferProgress(sent: before + $0.sent)
-                    job.ledger.sent(all, as: "snapshots", of: volume)
-                }
-                // The other side reads its own at the same time.
-                let files = try await pool.digest(ofSnapshot: name.text, of: volume)
+                let held = travel.withLock { $0.held[name.text] }
+                let files =
+                    if let held { held } else { try await send(name, of: volume, from: pool) }
                 digests.append("\(name) \(files)")
-                await settle(stream, .snapshot(name.text))
                 guard let state = snapshot.state else { continue }
-                digests.append("\(name) \(try await send(state, of: name))")
+                let heldState = travel.withLock { $0.heldStates[name.text] }
+                let sum =
+                    if let heldState { heldState } else { try await send(state, of: name) }
+                digests.append("\(name) \(sum)")
             }
             keep(snapshotDigest: SnapshotDigests.sum(digests), of: volume)
         }
+    }
+
+    /// - Returns: the digest of its files.
+    private func send(
+        _ name: SnapshotName, of volume: String, from pool: any SnapshotSending
+    ) async throws -> String {
+        job.ledger.begin("send snapshot \(name)")
+        let stream = try await open(.snapshot(name.text))
+        let before = ByteCount(bytes: job.ledger.report.bytes["snapshots"] ?? 0)
+        try await pool.sendSnapshot(name.text, of: volume, over: stream) { [job] in
+            let all = TransferProgress(sent: before + $0.sent)
+            job.ledger.sent(all, as: "snapshots", of: volume)
+        }
+        // The other side reads its own at the same time.
+        let files = try await pool.digest(ofSnapshot: name.text, of: volume)
+        await settle(stream, .snapshot(name.text))
+        return files
     }
 
     /// - Returns: the digest of what was sent.
@@ -61,10 +75,14 @@ extension SourceWork {
 extension TargetWork {
     /// What this host can do with the instance that is offered.
     func abilities(for offer: Offer) async throws -> [Capabilities.Feature] {
-        let abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
+        var abilities = await equipment.abilities(of: try equipment.driver(offer.definition.kind))
         // A pool that is not there is found by the checks.
         let pool = try? equipment.pool(offer.definition.pool)
-        return pool is any VolumeSnapshotting ? abilities + [.snapshots] : abilities
+        if pool is any VolumeSnapshotting { abilities.append(.snapshots) }
+        let named = offer.options.movingVolumes(of: offer.definition)
+        let pools = [pool] + named.map { try? equipment.pool($0.pool) }
+        if pools.allSatisfy({ $0 is any VolumeIDChanging }) { abilities.append(.idMaps) }
+        return abilities
     }
 
     /// As the source offers them, oldest first.
@@ -93,18 +111,24 @@ extension TargetWork {
             var digests: [String] = []
             for snapshot in snapshots {
                 let name = snapshot.name.text
-                let digest = try await job.desk.take(.snapshot(name)) { stream in
-                    try await pool.receiveAfterCheckpoint(here, by: .rsync, from: stream)
-                    try await keeping.createSnapshot(name, of: here)
-                    return try await pool.digest(of: here, mapped: [])
-                }
+                let held = travel.withLock { $0.held[name] }
+                let digest =
+                    if let held { held } else {
+                        try await receive(name, of: here, into: keeping, pool)
+                    }
                 digests.append("\(name) \(digest)")
                 // Nobody sees it before the instance is here, and it goes with its reservation.
                 var record = SnapshotRecord(snapshot: snapshot, of: definition, isWhole: true)
-                if snapshot.isStateful { record.state = newState(of: snapshot) }
+                let heldState = travel.withLock { travel in
+                    travel.heldStates[name].flatMap { sum in travel.states[name].map { ($0, sum) } }
+                }
+                if snapshot.isStateful { record.state = heldState?.0 ?? newState(of: snapshot) }
                 try equipment.store.save(record)
                 guard let state = record.state else { continue }
-                let (whole, sum) = try await receive(state, of: snapshot)
+                let (whole, sum) =
+                    if let heldState { heldState } else {
+                        try await receive(state, of: snapshot)
+                    }
                 digests.append("\(name) \(sum)")
                 record.state = whole
                 try equipment.store.save(record)
@@ -112,6 +136,25 @@ extension TargetWork {
             sums[SnapshotDigests.key(of: volume)] = SnapshotDigests.sum(digests)
         }
         return sums
+    }
+
+    /// - Returns: the digest of its files.
+    private func receive(
+        _ name: String, of here: String, into keeping: any VolumeSnapshotting,
+        _ pool: any MigratingPool
+    ) async throws -> String {
+        let isBegun = travel.withLock { $0.start != .empty }
+        let place = try equipment.rootPlace(of: definition)
+        try await expectIDs(in: place)
+        return try await job.desk.take(.snapshot(name)) { stream in
+            try await pool.receiveAfterCheckpoint(here, by: .rsync, from: stream)
+            let digest = try await pool.digest(of: here, mapped: [])
+            try await settleIDs(in: place)
+            // One of that name that is another.
+            if isBegun { try await keeping.deleteSnapshot(name, of: here) }
+            try await keeping.createSnapshot(name, of: here)
+            return digest
+        }
     }
 
     private func newState(of snapshot: Snapshot) -> SavedState {
@@ -180,9 +223,10 @@ extension TargetWork {
 
 extension Equipment {
     /// The snapshots themselves go with the volume, their records with the instance's.
+    /// States that a kept copy has, too, stay with that.
     func removeStates(ofSnapshotsOf name: InstanceName) async throws {
-        for state in try store.snapshots(of: name).compactMap(\.state) {
-            try await states.remove(state.id)
-        }
+        let kept = Set(try store.kept().flatMap(\.states.values).map(\.id))
+        for state in try store.snapshots(of: name).compactMap(\.state)
+        where !kept.contains(state.id) { try await states.remove(state.id) }
     }
 }

@@ -10,16 +10,22 @@ extension SourceWork {
             try await persistently("letting the instance run again", logger) { try await letRun() }
         }
         await closeStreams()
-        let pool = try pool()
         try await persistently("cleaning up", logger) {
             // A target that has given custody back may have been its owner.
+            let pool = try pool()
             if let sharing = pool as? any VolumeSharing, await pool.hasVolume(volume) {
                 try await sharing.takeVolume(volume)
             }
             try await removeCables()
-            try await pool.cleanUpAfterSending(volume)
+            try await forgetTransfers()
         }
-        await pool.forgetDigest(of: volume)
+    }
+
+    /// Removes what only the transfer of its volumes needed.
+    private func forgetTransfers() async throws {
+        for place in try equipment.movingPlaces(of: definition, options) {
+            try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
+        }
     }
 
     /// Whether the instance is still here and this migration's. After a restart it may be neither,
@@ -44,7 +50,8 @@ extension SourceWork {
         case .cold:
             guard try await driver.observe(definition).status == .stopped else { return }
             do {
-                try await driver.start(definition, root: pool().path(of: volume))
+                try await driver.start(
+                    equipment.placed(definition), root: pool().path(of: volume))
             } catch {
                 // It is whole and stands here; starting it again is the operator's to decide.
                 logger.error(
@@ -55,8 +62,9 @@ extension SourceWork {
         }
     }
 
-    /// Ends what the target runs now, and removes what belonged to it or keeps it stopped. The
-    /// record goes last: without it nothing of this has to be done again.
+    /// Ends what the target runs now, and removes what belonged to it, but for a copy of its
+    /// files, or keeps it stopped. The record goes last: without it nothing of this has to be done
+    /// again.
     func endOriginal() async throws {
         job.ledger.begin("end original")
         await closeStreams()
@@ -65,13 +73,14 @@ extension SourceWork {
             let (driver, pool) = (try driver(), try pool())
             try keepCables()
             try await driver.end(definition)
-            try await pool.cleanUpAfterSending(volume)
             await pool.forgetDigest(of: volume)
-            guard !options.keepsDefinition else { return try keep() }
+            guard !options.keepsDefinition else {
+                try await forgetTransfers()
+                return try keep()
+            }
             try await driver.remove(definition)
-            try await equipment.removeStates(ofSnapshotsOf: definition.name)
-            try await part(with: volume, in: pool)
-            try equipment.store.remove(definition.name, lockedBy: job.id)
+            try await deleteNamed()
+            if try await !keepCopy(in: pool) { try await delete(from: pool) }
             equipment.events(.instance(definition.name, .movedAway, at: .now))
         }
     }
@@ -83,6 +92,26 @@ extension SourceWork {
             return try await pool.deleteVolume(volume)
         }
         try await sharing.leaveVolume(volume)
+    }
+
+    /// Of those that have moved, nothing is kept.
+    private func deleteNamed() async throws {
+        for moved in options.movingVolumes(of: definition) {
+            guard let record = try equipment.store.volume(moved) else { continue }
+            let place = try equipment.place(of: moved)
+            try await place.pool.cleanUpAfterSending(place.name)
+            try await equipment.remove(record)
+        }
+    }
+
+    private func delete(from pool: any MigratingPool) async throws {
+        try await pool.cleanUpAfterSending(volume)
+        try await equipment.removeStates(ofSnapshotsOf: definition.name)
+        try await part(with: volume, in: pool)
+        if let instance = definition.uuid {
+            try equipment.store.removeBases(of: instance, in: definition.pool)
+        }
+        try equipment.store.remove(definition.name, lockedBy: job.id)
     }
 
     private func keep() throws {
@@ -99,7 +128,8 @@ extension Equipment {
     func offer(
         _ definition: InstanceDefinition,
         _ options: MoveOptions,
-        isDryRun: Bool = false
+        isDryRun: Bool = false,
+        keepSeconds: UInt32? = nil
     ) async throws -> Offer {
         let (driver, pool) = (try driver(definition.kind), try pool(definition.pool))
         let volume = definition.name.text
@@ -115,40 +145,63 @@ extension Equipment {
                 nil
             }
         let sending = pool as? any SnapshotSending
-        let facts = VolumeFacts(
+        let root = VolumeFacts(
             name: volume,
             used: try await pool.used(by: volume),
             methods: pool.methods,
             usedBySnapshots: try await sending?.used(bySnapshotsOf: volume)
         )
-        let capabilities = await capabilities(of: driver)
+        var capabilities = await capabilities(of: driver, in: pool)
+        if options.mounts != nil || !definition.namedVolumes.isEmpty {
+            capabilities = capabilities.demanding(.mounts)
+        }
         var host = try await hostFacts(for: definition)
         if let sharing = pool as? any VolumeSharing {
             host.note(try await sharing.makeToken(for: volume), inPool: definition.pool)
         }
         return Offer(
-            capabilities: sending == nil ? capabilities.without(.snapshots) : capabilities,
+            capabilities: capabilities,
             definition: definition,
             instance: InstanceFacts(
                 status: observation.status,
                 memory: observation.memory,
                 division: division,
                 processes: observation.processes,
-                volumes: [facts],
+                volumes: [root] + (try await facts(ofVolumesMoving: definition, options)),
                 obstacles: obstacles,
                 snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
                     .map(\.snapshot)
             ),
             host: host,
             options: options,
-            isDryRun: isDryRun
+            isDryRun: isDryRun,
+            keepSeconds: keepSeconds
         )
     }
 
-    private func capabilities(of driver: any Checkpointable) async -> Capabilities {
-        let abilities = await abilities(of: driver)
-        return [.memoryRounds, .postcopy, .packetHold].filter { !abilities.contains($0) }
-            .reduce(.own) { $0.without($1) }
+    private func facts(
+        ofVolumesMoving definition: InstanceDefinition, _ options: MoveOptions
+    ) async throws -> [VolumeFacts] {
+        var facts: [VolumeFacts] = []
+        for volume in options.movingVolumes(of: definition) {
+            let place = try place(of: volume)
+            facts.append(
+                VolumeFacts(
+                    name: volume.key, used: try await place.pool.used(by: place.name),
+                    methods: place.pool.methods,
+                    users: try users(of: volume, but: definition.name).map(\.definition.name)))
+        }
+        return facts
+    }
+
+    private func capabilities(
+        of driver: any Checkpointable, in pool: any MigratingPool
+    ) async -> Capabilities {
+        var abilities = await abilities(of: driver)
+        if pool is any SnapshotSending { abilities.append(.snapshots) }
+        if pool is any VolumeKeeping { abilities.append(.keptCopies) }
+        return [.memoryRounds, .postcopy, .packetHold, .snapshots, .keptCopies]
+            .filter { !abilities.contains($0) }.reduce(.own) { $0.without($1) }
     }
 
     /// What the driver can do beyond what every driver can. Asked once, at planning time, on both

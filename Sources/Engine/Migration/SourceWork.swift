@@ -7,6 +7,7 @@ final class SourceWork: Sendable {
     let job: SourceJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(SourceTravel())
     private let kept = Mutex(Kept())
 
     /// What earlier steps leave for later ones.
@@ -27,15 +28,21 @@ final class SourceWork: Sendable {
 
     var definition: InstanceDefinition { job.context.definition }
     var options: MoveOptions { job.context.options }
+    /// The root volume, and its pool.
     var volume: String { definition.name.text }
+    func pool() throws -> any MigratingPool { try equipment.pool(definition.pool) }
 
     func driver() throws -> any Checkpointable { try equipment.driver(definition.kind) }
-    func pool() throws -> any MigratingPool { try equipment.pool(definition.pool) }
+
+    private func place(of volume: String) throws -> VolumePlace {
+        try equipment.place(of: volume, in: definition, offeredAs: definition.name)
+    }
 
     /// Describes instance and host as they are now.
     func inspect() async throws -> Offer {
         job.ledger.begin("inspect")
-        return try await equipment.offer(definition, options)
+        return try await equipment.offer(
+            definition, options, keepSeconds: job.context.keepSeconds)
     }
 
     /// One try before custody is offered; for ever afterwards.
@@ -54,17 +61,11 @@ final class SourceWork: Sendable {
     /// frozen: digests are warm on both sides, and the streams for the state stand.
     func sendVolumes(_ acceptance: Acceptance) async throws {
         kept.withLock { $0.acceptance = acceptance }
-        let pool = try pool()
+        job.ledger.set(acceptance.plan.mounts)
+        try await hearHeld(acceptance)
         try await sendSnapshots(acceptance.plan)
         for case .sendVolume(let volume, let method) in acceptance.plan.steps {
-            job.ledger.begin("send volume \(volume)")
-            let stream = try await open(.volume(volume))
-            try await pool.sendWhileRunning(volume, by: method, over: stream) { [job] in
-                job.ledger.sent($0, as: "volume", of: volume)
-            }
-            let digest = try await pool.digest(of: volume, mapped: [])
-            kept.withLock { $0.firstDigests[volume] = digest }
-            await settle(stream, .volume(volume))
+            try await sendVolume(volume, by: method)
         }
         for step in acceptance.plan.steps {
             switch step {
@@ -91,6 +92,18 @@ final class SourceWork: Sendable {
         }
     }
 
+    private func sendVolume(_ volume: String, by method: VolumeMethod) async throws {
+        job.ledger.begin("send volume \(volume)")
+        let place = try place(of: volume)
+        let stream = try await open(.volume(volume))
+        try await place.pool.sendWhileRunning(place.name, by: method, over: stream) { [job] in
+            job.ledger.sent($0, as: "volume", of: volume)
+        }
+        let digest = try await place.pool.digest(of: place.name, mapped: [])
+        kept.withLock { $0.firstDigests[volume] = digest }
+        await settle(stream, .volume(volume))
+    }
+
     /// The instance stands still afterwards: frozen if it moves live, stopped if cold.
     func freeze() async throws {
         job.ledger.begin("freeze")
@@ -104,9 +117,7 @@ final class SourceWork: Sendable {
                 try await driver.stop(definition, grace: Self.grace)
             }
         }
-        if let stream = kept.withLock({ $0.streams[.packets] }) {
-            try await stream.write(PacketMessages.frozen[...])
-        }
+        if let stream = standingPackets { try await stream.write(PacketMessages.frozen[...]) }
     }
 
     /// How long a cold move waits for the first process to end by itself.
@@ -118,10 +129,9 @@ final class SourceWork: Sendable {
             preconditionFailure("state is sent before the target has accepted")
         }
         job.ledger.begin("send state")
-        let (driver, pool) = (try driver(), try pool())
         let mapped =
             options.mode == .live
-            ? try await driver.writableMappings(definition, root: pool.path(of: volume)) : []
+            ? try await equipment.writableMappings(definition, driver()) : .empty
         let memory = try await captureMemory()
         async let rest: Void = finishMemory()
         async let packets: Void = sendPackets()
@@ -136,16 +146,17 @@ final class SourceWork: Sendable {
             if isTouched || !isEarly {
                 let purpose: StreamHello.Purpose = isEarly ? .rest(volume) : .delta(volume)
                 let isSent = try await sendDelta(
-                    volume, by: method, mapped: mapped, on: purpose, acceptance)
+                    volume, by: method, mapped: mapped[volume], on: purpose, acceptance)
                 if isSent { changed.insert(volume) }
             }
             digests.volumes[volume] = try await digest(
-                of: volume, mapped: mapped, hasChanged: changed.contains(volume))
+                of: volume, mapped: mapped[volume], hasChanged: changed.contains(volume))
         }
         digests.checkpoint = try await images
         try await rest
         try await packets
         job.ledger.stateSent()
+        travel.withLock { [digests] in $0.digests = digests.volumes }
         return digests
     }
 
@@ -155,12 +166,12 @@ final class SourceWork: Sendable {
 
     /// - Returns: the volumes that had changed.
     private func sendDeltas(
-        _ acceptance: Acceptance, mapped: Set<String>, if isWanted: Bool
+        _ acceptance: Acceptance, mapped: VolumeMappings, if isWanted: Bool
     ) async throws -> Set<String> {
         var changed: Set<String> = []
         for case .sendDelta(let volume, let method) in acceptance.plan.steps where isWanted {
             let isSent = try await sendDelta(
-                volume, by: method, mapped: mapped, on: .delta(volume), acceptance)
+                volume, by: method, mapped: mapped[volume], on: .delta(volume), acceptance)
             if isSent { changed.insert(volume) }
         }
         return changed
@@ -174,14 +185,15 @@ final class SourceWork: Sendable {
         _ volume: String, by method: VolumeMethod, mapped: Set<String>,
         on purpose: StreamHello.Purpose, _ acceptance: Acceptance
     ) async throws -> Bool {
-        let pool = try pool()
+        let place = try place(of: volume)
+        let (pool, name) = (place.pool, place.name)
         let stream = try standing(purpose)
         let isSent = try await job.ledger.timing(purpose == .rest(volume) ? "rest" : "delta") {
             if knowsEarlyDelta(acceptance) {
-                guard try await pool.hasChanged(volume, mapped: mapped) else { return false }
+                guard try await pool.hasChanged(name, mapped: mapped) else { return false }
                 try await DeltaMessages.announce(on: stream)
             }
-            try await pool.sendAfterCheckpoint(volume, by: method, mapped: mapped, over: stream) {
+            try await pool.sendAfterCheckpoint(name, by: method, mapped: mapped, over: stream) {
                 [job] in job.ledger.sent($0, as: "delta", of: volume)
             }
             return true
@@ -200,9 +212,9 @@ final class SourceWork: Sendable {
         }
         let first = kept.withLock { $0.firstDigests[volume] }
         if let first, !hasChanged { return first }
-        let pool = try pool()
+        let place = try place(of: volume)
         return try await job.ledger.timing("digest") {
-            try await pool.digest(of: volume, mapped: mapped)
+            try await place.pool.digest(of: place.name, mapped: mapped)
         }
     }
 
@@ -232,6 +244,8 @@ extension SourceWork {
         kept.withLock { $0.streams[purpose] = stream }
         return stream
     }
+
+    var standingPackets: (any ByteStream)? { kept.withLock { $0.streams[.packets] } }
 
     private func standing(_ purpose: StreamHello.Purpose) throws -> any ByteStream {
         guard let stream = kept.withLock({ $0.streams[purpose] }) else {
@@ -351,28 +365,6 @@ extension SourceWork {
         }
         return try await driver.dump(definition, options: options, without: memory)
     }
-}
-
-/// The packets that arrive for the frozen instance.
-extension SourceWork {
-    private func packetDriver() throws -> (any PacketHolding)? {
-        try driver() as? any PacketHolding
-    }
-
-    /// By now the target has announced the addresses: what still came here is handed over.
-    private func sendPackets() async throws {
-        guard let stream = kept.withLock({ $0.streams[.packets] }),
-            let driver = try packetDriver()
-        else { return }
-        try await Task.sleep(for: Self.handOver)
-        for message in try await driver.takeHeld(definition) {
-            try await stream.write(PacketMessages.framed(message)[...])
-        }
-        await settle(stream, .packets)
-    }
-
-    /// For so long packets may still come to the source; other parts of the freeze take longer.
-    private static let handOver = Duration.milliseconds(30)
 }
 
 extension StreamHello.Purpose {

@@ -45,7 +45,12 @@ struct Equipment: Sendable {
     /// What this host is and has now, also to be offered or compared.
     func hostFacts(for definition: InstanceDefinition?) async throws -> HostFacts {
         var poolFacts: [PoolFacts] = []
-        for (_, pool) in pools.usable { poolFacts.append(try await pool.facts()) }
+        let reclaimable = try reclaimable()
+        for (name, pool) in pools.usable {
+            var facts = try await pool.facts()
+            facts.reclaimable = reclaimable[name]
+            poolFacts.append(facts)
+        }
         let known = try store.instances().map(\.definition)
         let addresses = known.flatMap(\.interfaces).flatMap(\.addresses)
             .compactMap { $0.split(separator: "/").first.map(String.init) }
@@ -56,6 +61,9 @@ struct Equipment: Sendable {
             for: definition
         )
         found.publishing?.ports = known.flatMap { $0.ports ?? [] }
+        found.namedVolumes = Set(
+            try (definition?.namedVolumes ?? []).prefix(Limit.mountsPerInstance)
+                .filter { try store.volume($0) != nil })
         return found
     }
 }

@@ -105,6 +105,7 @@ final class TargetRunner {
         case .message(let message, let number):
             guard number == link?.number else { return }
             if case .offer(let offer) = message, machine.state == .idle { open(offer) }
+            if case .abort(let reason) = message { work.heard(reason) }
             try await handle(.received(message), &group)
         case .linkEnded(let number):
             guard number == link?.number else { return }

@@ -14,8 +14,9 @@ extension TargetWork {
 
     /// One that both hosts share is the source's until custody: nothing is made here, and the record
     /// never says that there was something to be removed.
-    func makeVolume(
-        for definition: InstanceDefinition, _ plan: Plan, in pool: any MigratingPool
+    func place(
+        _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
+        in pool: any MigratingPool
     ) async throws -> String {
         let name = definition.name.text
         if plan.shares(name) { return pool.path(of: name) }
@@ -28,7 +29,7 @@ extension TargetWork {
         }
         // Written first: a volume that nobody owns would stay for ever.
         try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
-        return try await pool.createVolume(name)
+        return try await makeVolume(definition, offer, plan, in: pool)
     }
 
     /// With custody a volume that both hosts share is this host's; the source leaves it alone from

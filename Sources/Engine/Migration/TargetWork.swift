@@ -7,9 +7,10 @@ final class TargetWork: Sendable {
     let job: TargetJob
     let equipment: Equipment
     let logger: Logger
+    let travel = Mutex(TargetTravel())
     private let known: Mutex<TargetContext>
     /// No page comes any more.
-    private let lastPage = Latch()
+    let lastPage = Latch()
 
     init(job: TargetJob, context: TargetContext, equipment: Equipment, logger: Logger) {
         self.job = job
@@ -62,7 +63,8 @@ final class TargetWork: Sendable {
             offer,
             findings: equipment.checks.flatMap { $0.findings(in: comparison) },
             abilities: abilities,
-            methods: equipment.pools.methods
+            methods: equipment.pools.methods,
+            idRange: target.idRange
         )
     }
 
@@ -72,6 +74,7 @@ final class TargetWork: Sendable {
         let (driver, pool) = (
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
+        job.ledger?.set(plan.mounts)
         if let ledger = job.ledger { try equipment.store.save(ledger.report) }
         if plan.options.forward != nil {
             // Its ends would have the names of those that come.
@@ -85,19 +88,46 @@ final class TargetWork: Sendable {
                 isArriving: true
             )
         )
-        let root = try await makeVolume(for: definition, plan, in: pool)
+        let root = try await place(definition, offer, plan, in: pool)
+        for volume in movingVolumes { try await makeNamed(volume) }
         guard plan.options.mode == .live else { return }
-        try await driver.prepareRestore(definition, root: root)
+        try await driver.prepareRestore(equipment.placed(definition), root: root)
         if plan.steps.contains(.holdPackets), let driver = driver as? any PacketHolding {
             try await driver.prepareHold(definition)
         }
+    }
+
+    /// Whether it is the root volume's name in the migration.
+    func isRoot(_ volume: String) -> Bool { volume == agreed.offer.definition.name.text }
+
+    /// Those that come with the instance.
+    var movingVolumes: [VolumeReference] {
+        let (offer, plan) = agreed
+        return plan.options.movingVolumes(of: offer.definition)
+    }
+
+    private func makeNamed(_ volume: VolumeReference) async throws {
+        let place = try equipment.place(of: volume)
+        guard await !place.pool.hasVolume(place.name) else { throw GodwitError.taken(volume) }
+        try equipment.store.insert(
+            VolumeRecord(
+                volume: volume, created: .now, lock: job.id, isOwned: true,
+                idMap: definition.idMap))
+        if volume.pool != definition.pool {
+            var instance = agreed.offer.instance
+            instance.volumes.removeAll { $0.name != volume.key }
+            let needed = DiskSpaceCheck.room(for: instance, agreed.plan.options)
+            try await equipment.makeRoom(needed, in: volume.pool)
+        }
+        _ = try await place.pool.createVolume(place.name)
     }
 
     func expectStreams() {
         let purposes = agreed.plan.steps.flatMap { step -> [StreamHello.Purpose] in
             switch step {
             case .sendSnapshots: snapshotStreams
-            case .sendVolume(let volume, _): [.volume(volume)]
+            case .sendVolume(let volume, _):
+                [.volume(volume)] + (knowsKeptCopies && isRoot(volume) ? [.held(volume)] : [])
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
@@ -123,6 +153,7 @@ final class TargetWork: Sendable {
     }
 
     private func receiveFiles(_ plan: Plan) async throws -> Digests {
+        try await tellHeld(plan)
         var digests = Digests(volumes: try await receiveSnapshots(plan), checkpoint: nil)
         try await withThrowingTaskGroup(of: (String?, String).self) { group in
             for step in plan.steps {
@@ -147,33 +178,7 @@ final class TargetWork: Sendable {
         return digests
     }
 
-    private var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
-
-    private func receiveVolume(_ volume: String, by method: VolumeMethod) async throws -> String {
-        let definition = definition
-        let pool = try equipment.pool(definition.pool)
-        let here = definition.name.text
-        let first = try await job.desk.take(.volume(volume)) { stream in
-            try await pool.receiveWhileRunning(here, by: method, from: stream)
-            // The source waits for the end of this stream before it freezes, so that only what
-            // changes later is read again afterwards.
-            return try await pool.digest(of: here, mapped: [])
-        }
-        let later: [StreamHello.Purpose] =
-            [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
-        var hasChanged = false
-        for purpose in later {
-            let isSent = try await job.desk.take(purpose) { stream in
-                if knowsEarlyDelta {
-                    guard try await DeltaMessages.isAnnounced(on: stream) else { return false }
-                }
-                try await pool.receiveAfterCheckpoint(here, by: method, from: stream)
-                return true
-            }
-            hasChanged = hasChanged || isSent
-        }
-        return hasChanged ? try await pool.digest(of: here, mapped: []) : first
-    }
+    var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }
 
     /// The first message comes with the freeze: from then on packets are drawn here.
     private func receivePackets(_ plan: Plan) async throws {
@@ -190,83 +195,8 @@ final class TargetWork: Sendable {
         }
     }
 
-    /// The digests of memory are compared on its streams, by the two drivers.
-    private func receiveMemory(_ plan: Plan) async throws {
-        for case .sendMemory(let streams) in plan.steps {
-            guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
-                throw GodwitError(.internalFault, "memory comes that this host cannot receive")
-            }
-            try await take((0..<streams).map { .memory($0) }, []) { [definition] streams in
-                try await driver.receiveMemory(definition, from: streams)
-            }
-        }
-    }
-
-    /// Has the pages come that were left for later; also after a restart, and over streams that the
-    /// source opens again.
-    ///
-    /// - Returns: nil if there are none.
-    func fetchMemory() async throws -> MemoryReport.Fetch? {
-        let definition = definition
-        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving,
-            try await driver.lacksMemory(definition)
-        else { return nil }
-        job.desk.expect(Self.pages)
-        return try await withThrowingTaskGroup(of: MemoryReport.Fetch?.self) { group in
-            for channel in 0..<StreamHello.Purpose.pageChannels {
-                group.addTask { [desk = job.desk] in
-                    await desk.takeEach(.pages(channel)) { stream in
-                        try await driver.fetchMemory(definition, channel: channel, over: stream)
-                    }
-                    return nil
-                }
-            }
-            group.addTask { try await driver.waitForMemory(definition) }
-            group.addTask { [lastPage] in
-                await lastPage.wait()
-                try await Task.sleep(for: Self.settling)
-                throw GodwitError.originalGone
-            }
-            defer { group.cancelAll() }
-            while let fetch = try await group.next() {
-                if let fetch { return fetch }
-            }
-            throw CancellationError()
-        }
-    }
-
-    /// Lets the fetch end with what has come.
-    func endFetch() { lastPage.open() }
-
-    /// In which pages that have come are all in their places.
-    private static let settling = Duration.seconds(2)
-
-    private static let pages = (0..<StreamHello.Purpose.pageChannels).map {
-        StreamHello.Purpose.pages($0)
-    }
-
-    /// Whether pages of what a restart finds restored were left for later.
-    func lacksMemory() async throws -> Bool {
-        let definition = definition
-        guard let driver = try equipment.driver(definition.kind) as? any MemoryMoving else {
-            return false
-        }
-        return try await driver.lacksMemory(definition)
-    }
-
-    /// Takes all streams at once.
-    private func take(
-        _ purposes: [StreamHello.Purpose], _ taken: [any ByteStream],
-        _ body: @Sendable ([any ByteStream]) async throws -> Void
-    ) async throws {
-        guard let next = purposes.first else { return try await body(taken) }
-        try await job.desk.take(next) { stream in
-            try await take(Array(purposes.dropFirst()), taken + [stream], body)
-        }
-    }
-
     private func receiveCheckpoint() async throws -> String {
-        let (definition, options) = (definition, agreed.plan.options)
+        let (definition, options) = (try equipment.placed(definition), agreed.plan.options)
         let driver = try equipment.driver(definition.kind)
         let root = try equipment.pool(definition.pool).path(of: definition.name.text)
         return try await job.desk.take(.checkpoint) { [job] stream in
@@ -278,7 +208,7 @@ final class TargetWork: Sendable {
     }
 
     func restore() async throws -> Receipt {
-        let (definition, plan) = (definition, agreed.plan)
+        let (definition, plan) = (try equipment.placed(definition), agreed.plan)
         let (driver, pool) = (
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
@@ -313,7 +243,7 @@ extension TargetWork {
     var definition: InstanceDefinition { arriving(agreed.offer, agreed.plan) }
 
     private func arriving(_ offer: Offer, _ plan: Plan) -> InstanceDefinition {
-        plan.options.arriving(offer.definition)
+        plan.arriving(offer.definition)
     }
 
     /// The receipt, if a restart finds the instance as `restore` would have left it.
@@ -331,7 +261,7 @@ extension TargetWork {
 
     /// The name that this migration holds; nil if it never came so far, or has let go of it.
     /// Whatever has the name then is not ours to touch.
-    private func reservation() throws -> InstanceRecord? {
+    func reservation() throws -> InstanceRecord? {
         guard let record = try equipment.store.instance(lockedBy: job.id), record.isArriving else {
             return nil
         }
@@ -358,36 +288,17 @@ extension TargetWork {
             guard let record = try reservation() else { return }
             let pool = try equipment.pool(record.definition.pool)
             let volume = record.definition.name
+            for named in try equipment.store.volumes(lockedBy: job.id) {
+                let place = try equipment.place(of: named.volume)
+                try await place.forgetTransfer { try await $0.cleanUpAfterReceiving($1) }
+                try await equipment.remove(named)
+            }
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
+                try await giveUp(volume, in: pool)
                 await pool.forgetDigest(of: volume.text)
-                try await pool.deleteVolume(volume.text)
             }
             try await remove(volume)
         }
-    }
-
-    /// - Returns: false if that had been done before.
-    func adopt(_ receipt: Receipt) throws -> Bool {
-        guard let record = try reservation() else { return false }
-        return try equipment.store.change(record.definition.name, lockedBy: job.id) { record in
-            record.isArriving = false
-            record.ownsVolume = false
-            record.lock = nil
-            if let forward = agreed.plan.options.forward {
-                record.definition.endCables(at: .now(after: forward.seconds))
-            }
-            record.isWanted = receipt.isRunning || record.isWanted
-        }
-    }
-
-    /// Removes what only the transfer needed.
-    func tidy(_ name: InstanceName) async {
-        guard let pool = try? equipment.pool(definition.pool) else { return }
-        do { try await pool.cleanUpAfterReceiving(name.text) } catch {
-            logger.warning(
-                "temporary files of the transfer remain", metadata: ["error": "\(error)"])
-        }
-        await pool.forgetDigest(of: name.text)
     }
 }

@@ -125,7 +125,7 @@ extension StateStore {
         )
     }
 
-    private func delete(_ database: Database, _ name: InstanceName) throws {
+    func delete(_ database: Database, _ name: InstanceName) throws {
         try database.execute(sql: "DELETE FROM instances WHERE name = ?", arguments: [name.text])
     }
 

@@ -17,6 +17,8 @@ package struct SourceContext: Codable, Equatable, Sendable {
     package var options: MoveOptions
     /// Whether the instance ran when the migration began.
     package var wasRunning: Bool
+    /// For how long a copy of its files is kept here after the move; nil: not at all.
+    package var keepSeconds: UInt32?
 }
 
 /// What the target of a migration needs after a restart.

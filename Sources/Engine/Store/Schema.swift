@@ -10,8 +10,19 @@ enum Schema {
         migrator.registerMigration("images") { try $0.execute(sql: images) }
         migrator.registerMigration("states") { try $0.execute(sql: states) }
         migrator.registerMigration("snapshots") { try $0.execute(sql: snapshots) }
+        migrator.registerMigration("volumes") { try $0.execute(sql: volumes) }
+        migrator.registerMigration("kept") { try $0.execute(sql: kept) }
         return migrator
     }
+
+    private static let volumes = """
+        CREATE TABLE volumes (
+            pool TEXT NOT NULL,
+            name TEXT NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (pool, name)
+        ) STRICT;
+        """
 
     private static let states = "ALTER TABLE instances ADD COLUMN state BLOB;"
 
@@ -21,6 +32,13 @@ enum Schema {
             name TEXT NOT NULL,
             record BLOB NOT NULL,
             PRIMARY KEY (instance, name)
+        ) STRICT;
+        """
+
+    private static let kept = """
+        CREATE TABLE kept (
+            id TEXT PRIMARY KEY,
+            record BLOB NOT NULL
         ) STRICT;
         """
 

@@ -45,8 +45,7 @@ extension OCIDriver: Checkpointable {
         _ definition: InstanceDefinition, root: String
     ) async throws -> Set<String> {
         let processes = try cgroup(definition).processes()
-        let mounted =
-            definition.mounts.map(\.path) + OCISpecification.Mount.ofKernel.map(\.destination)
+        let places = MountedPlaces(definition, root: root)
         return try await blocking {
             var paths: Set<String> = []
             for process in processes {
@@ -54,10 +53,8 @@ extension OCIDriver: Checkpointable {
                 for map in (try? MemoryMap.read(of: process)) ?? []
                 where map.isShared && map.isNamedFile {
                     // One that is not writable now may have been before.
-                    let isElsewhere = mounted.contains {
-                        map.path.hasPrefix($0 + "/") || map.path == $0
-                    }
-                    if !isElsewhere, SmallFile.exists(root + map.path) { paths.insert(map.path) }
+                    guard let place = places.place(of: map.path) else { continue }
+                    if SmallFile.exists(place) { paths.insert(map.path) }
                 }
             }
             return paths

@@ -39,6 +39,7 @@ extension OCIDriver {
                     guard name == Runc.descriptors else { return }
                     keepers.prepareRestore(of: definition.name)
                 }, progress: progress)
+        try takeIDs(definition)
         return CheckpointResult(digest: received.digest, bytes: received.bytes, statistics: [:])
     }
 

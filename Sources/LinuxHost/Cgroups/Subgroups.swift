@@ -40,6 +40,16 @@ package struct Subgroups: Codable, Equatable, Sendable {
         self.groups = groups
     }
 
+    /// The same groups where the instance's users have other numbers.
+    package func changed(_ change: IDChange) -> Subgroups {
+        var changed = self
+        for index in groups.indices {
+            changed.groups[index].owner = change.onTarget(groups[index].owner)
+            changed.groups[index].owners = groups[index].owners.mapValues(change.onTarget)
+        }
+        return changed
+    }
+
     package var isEmpty: Bool { groups.allSatisfy(\.path.isEmpty) }
 
     /// - Throws: `limitExceeded` for too many groups, `badRequest` for what is no group of an

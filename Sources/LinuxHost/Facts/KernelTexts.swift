@@ -19,8 +19,17 @@ package enum KernelTexts {
 
     /// `MemAvailable` of /proc/meminfo; zero where there is none.
     package static func memoryAvailable(meminfo: String) -> ByteCount {
+        size(of: "MemAvailable:", in: meminfo)
+    }
+
+    /// What of files is still to be written to disks, on the whole host: `Dirty` and `Writeback`.
+    package static func unwritten(meminfo: String) -> ByteCount {
+        size(of: "Dirty:", in: meminfo) + size(of: "Writeback:", in: meminfo)
+    }
+
+    private static func size(of word: String, in meminfo: String) -> ByteCount {
         let line = meminfo.split(separator: "\n").lazy
-            .compactMap { value(of: "MemAvailable:", in: $0) }.first
+            .compactMap { value(of: word, in: $0) }.first
         let kibibytes = line?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0
         guard kibibytes <= .max >> 10 else { return ByteCount(bytes: .max) }
         return .kibibytes(kibibytes)

@@ -46,6 +46,15 @@ func btrfsFacts(_ btrfs: String) async -> ToolFacts? {
     return ToolFacts(name: "btrfs", version: version)
 }
 
+func lvmFacts(_ lvm: String) async -> ToolFacts? {
+    guard let text = await answer(to: Versions.lvmVersion(lvm))?.text,
+        let version = ToolTexts.lvmVersion(text)
+    else { return nil }
+    let readsMetadata = await isYes(Versions.thinDumpVersion)
+    return ToolFacts(
+        name: "lvm", version: version, features: readsMetadata ? [ToolFacts.thinDump] : [])
+}
+
 private func isYes(_ command: Command) async -> Bool {
     await answer(to: command)?.status.isSuccess ?? false
 }

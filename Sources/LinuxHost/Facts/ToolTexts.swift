@@ -26,6 +26,13 @@ package enum ToolTexts {
             .first.flatMap { Version(parsing: $0) }
     }
 
+    /// `  LVM version:     2.03.16(2) (2022-05-18)`, with more lines.
+    package static func lvmVersion(_ text: String) -> Version? {
+        text.split(separator: "\n").lazy
+            .compactMap { value(of: "LVM version:", in: $0.drop { $0 == " " }) }
+            .first.flatMap { Version(parsing: $0) }
+    }
+
     /// Whether the document of `runc features` or `crun features` promises checkpoints.
     package static func canCheckpoint(features document: String) -> Bool {
         struct Document: Decodable { let annotations: [String: String]? }

@@ -54,6 +54,23 @@ package enum Directories {
         }
     }
 
+    /// Puts a symbolic link in the place of one that is there, or of none, in one step.
+    package static func relink(_ target: String, at path: String) throws {
+        let fresh = path + ".new"
+        guard unsafe unlink(fresh) == 0 || errno == ENOENT else {
+            throw GodwitError.kernel("remove \(fresh)")
+        }
+        try link(target, at: fresh)
+        guard unsafe Foundation.rename(fresh, path) == 0 else {
+            throw GodwitError.kernel("put \(fresh) in the place of \(path)")
+        }
+    }
+
+    /// Where a symbolic link leads; nil if there is none.
+    package static func target(ofLink path: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+    }
+
     /// Returns when names that were made in the directory, or went, are so on the disk.
     ///
     /// For a file: when its content is.
@@ -90,6 +107,13 @@ package enum Directories {
             throw GodwitError.kernel("change the owner of \(path)")
         }
         try setMode(status.permissions, of: path)
+    }
+
+    /// User and group alike.
+    package static func setOwner(_ id: UInt32, of path: String) throws {
+        guard unsafe lchown(path, id, id) == 0 else {
+            throw GodwitError.kernel("set the owner of \(path)")
+        }
     }
 
     /// When it was changed; its access time stays.

@@ -23,9 +23,12 @@ package struct ConversingTool: Sendable {
 
     /// Starts the tool; whatever it leaves in its process group is killed when it ends.
     ///
-    /// - Parameter extra: read by the tool from descriptor 5, at most 64 KiB.
+    /// - Parameters:
+    ///   - extra: read by the tool from descriptor 5, at most 64 KiB.
+    ///   - held: open in the tool as descriptor 6.
     package static func start(
-        _ command: Command, ends: Ends = .standard, extra: [UInt8]? = nil
+        _ command: Command, ends: Ends = .standard, extra: [UInt8]? = nil,
+        held: Descriptor? = nil
     ) throws -> ConversingTool {
         let (inputRead, inputWrite) = try Descriptor.pipe()
         let (outputRead, outputWrite) = try Descriptor.pipe()
@@ -46,10 +49,13 @@ package struct ConversingTool: Sendable {
             try extraWrite.write(extra[...])
             descriptors.append((extraRead, 5))
         }
+        if let held { descriptors.append((held, heldNumber)) }
         let child = try ChildProcess.start(command, descriptors: descriptors, endsItsGroup: true)
         return ConversingTool(
             child: child, input: inputWrite, output: outputRead, messages: messagesRead)
     }
+
+    package static let heldNumber: Int32 = 6
 
     /// What the tool says until its end, cut at the limit. Has to be awaited while the tool runs.
     package func said(limit: ByteCount = Limit.toolOutput) async throws -> String {

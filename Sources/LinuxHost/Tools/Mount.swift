@@ -34,6 +34,17 @@ package enum Mount {
             directory: directory)
     }
 
+    /// Mounts the ext4 of a thin volume. Tables of inodes that are not in use yet are not written:
+    /// that would take room in the pool.
+    package static func thin(_ device: String, at point: String) -> Command {
+        Command("mount", ["--types", "ext4", "--options", "noinit_itable", device, point])
+    }
+
+    /// Mounts the ext4 of a thin snapshot, which needs no journal: its origin was frozen.
+    package static func thinSnapshot(_ device: String, at point: String) -> Command {
+        Command("mount", ["--types", "ext4", "--options", "ro,noload", device, point])
+    }
+
     package static func unmount(_ point: String) -> Command { Command("umount", [point]) }
 
     /// Also where somebody still uses it: then it is gone when they are done.

@@ -2,12 +2,17 @@ import CLinux
 import Foundation
 package import MigrationCore
 
-/// Gives a tree, owned as an image says, to the host ids under which an instance will see it so.
+/// Gives a tree, owned as an image or the source of a migration says, to the host ids under which
+/// the instance will see it so.
 ///
 /// Not idempotent: a second run shifts again. For a fresh tree that nothing uses yet.
 package struct IDShift: Sendable {
-    private let map: IDMap
-    private let leavesShifted: Bool
+    private enum Rule: Sendable {
+        case inward(IDMap, leavesShifted: Bool)
+        case change(IDChange)
+    }
+
+    private let rule: Rule
 
     /// - Throws: `badRequest` if the map leaves the range of ids.
     package init(_ map: IDMap) throws { try self.init(map, leavesShifted: false) }
@@ -23,14 +28,16 @@ package struct IDShift: Sendable {
                 .badRequest, "\(map.count) ids from \(map.hostStart) do not fit below 4294967295",
                 remedy: "choose a lower start or fewer ids in the host's id range")
         }
-        self.map = map
-        self.leavesShifted = leavesShifted
+        rule = .inward(map, leavesShifted: leavesShifted)
     }
+
+    /// From the source's ids to those of the target.
+    package init(_ change: IDChange) { rule = .change(change) }
 
     /// Shifts owners, ACL entries and the root ids of file capabilities, once for each inode;
     /// permission bits, set-user-id among them, stay as they are.
     ///
-    /// - Throws: `badRequest` with the path of a file whose id is outside of the map.
+    /// - Throws: `badRequest` with the path of a file whose id is outside of the image's.
     package func apply(to root: String) async throws {
         try await blocking { [self] in
             var seen: Set<FileKey> = []
@@ -96,7 +103,17 @@ package struct IDShift: Sendable {
     }
 
     private func hostID(_ id: UInt32, _ what: String, _ entry: TreeEntry) throws -> UInt32 {
-        if leavesShifted, id >= map.hostStart, id - map.hostStart < map.count { return id }
+        switch rule {
+        case .change(let change): return change.onTarget(id)
+        case .inward(let map, let leavesShifted):
+            if leavesShifted, id >= map.hostStart, id - map.hostStart < map.count { return id }
+            return try hostID(id, in: map, what, entry)
+        }
+    }
+
+    private func hostID(
+        _ id: UInt32, in map: IDMap, _ what: String, _ entry: TreeEntry
+    ) throws -> UInt32 {
         guard id < map.count else {
             throw GodwitError(
                 .badRequest,

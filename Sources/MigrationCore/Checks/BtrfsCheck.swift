@@ -23,8 +23,8 @@ struct BtrfsCheck: HostCheckable {
 extension Comparison {
     /// Whether a volume will travel so: by the best method that the target's pool has as well.
     func volumesTravel(by method: VolumeMethod) -> Bool {
-        let pool = target.pools.first { $0.name == definition.pool }
-        return instance.volumes.contains { volume in
+        instance.volumes.contains { volume in
+            let pool = target.pool(definition.pool(ofVolume: volume.name))
             let agreed = volume.methods.first { $0 == .rsync || $0.rawValue == pool?.driver }
             return agreed == method
         }

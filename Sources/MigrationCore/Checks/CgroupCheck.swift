@@ -1,4 +1,4 @@
-/// Limits are kept by cgroup controllers, and a checkpoint remembers the version of the hierarchy.
+/// Limits are kept by cgroup controllers, those of the target in its own version.
 struct CgroupCheck: HostCheckable {
     let name = "cgroup"
 
@@ -15,8 +15,6 @@ struct CgroupCheck: HostCheckable {
             + missing(wished, in: target, .target, .warning)
             + unable(limits, target)
             + (comparison.isLive && limits.delegatesCgroups ? lacking(source, target) : [])
-            + (comparison.isLive && source.version != target.version
-                ? [differs(source.version, target.version)] : [])
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {
@@ -46,9 +44,12 @@ struct CgroupCheck: HostCheckable {
         return findings
     }
 
-    /// Each hierarchy of version 1 is a mount in the instance, which must be there again.
+    /// The hierarchies are mounts in the instance, which must be there again.
     private func lacking(_ source: CgroupFacts, _ target: CgroupFacts) -> [Finding] {
-        guard source.version == 1, target.version == 1 else { return [] }
+        guard source.version == target.version else {
+            return [differs(source.version, target.version)]
+        }
+        guard source.version == 1 else { return [] }
         let kept: Set = ["devices", "freezer"]
         var here = source.controllers.subtracting(kept)
         var there = target.controllers
@@ -94,8 +95,10 @@ struct CgroupCheck: HostCheckable {
     private func differs(_ source: Int, _ target: Int) -> Finding {
         Finding(
             name,
-            cause: "the source has cgroup version \(source), the target version \(target)",
-            cure: "boot both hosts with the same version, or move with --cold"
+            cause: "the instance may divide its control groups, which are of version \(source) "
+                + "here and of version \(target) on the target",
+            cure: "boot both hosts with the same version, move it with --cold, or start it without "
+                + "--delegate-cgroups"
         )
     }
 }

@@ -5,10 +5,12 @@ package enum Checks {
     package static let all: [any Check] = [
         ArchitectureCheck(), ProcessorCheck(), KernelVersionCheck(), KernelFeatureCheck(),
         CRIUCheck(), CRIUFeatureCheck(), RuntimeCheck(), CgroupCheck(), FilesystemCheck(),
-        MountCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(), PoolCheck(),
+        MountCheck(), NamedVolumeCheck(), DeviceCheck(), ProcessorSetCheck(), NameCheck(),
+        PoolCheck(),
         SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
-        ClockCheck(), RsyncCheck(), BtrfsCheck(), SharedCheck(), PipeCheck(), ObstacleCheck(),
+        ClockCheck(), RsyncCheck(), BtrfsCheck(), LVMCheck(), SharedCheck(), PipeCheck(),
+        ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.

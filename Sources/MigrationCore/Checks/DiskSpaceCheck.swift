@@ -1,27 +1,44 @@
-/// The target's pool must hold the volumes and what they may grow by on the way.
-struct DiskSpaceCheck: Check {
-    let name = "disk-space"
+/// The target's pool must hold the volumes and what they may grow by on the way. Copies that are
+/// kept there make room for them.
+package struct DiskSpaceCheck: Check {
+    package let name = "disk-space"
 
     static let leastMargin = ByteCount.mebibytes(64)
 
-    func findings(in comparison: Comparison) -> [Finding] {
-        guard let pool = comparison.target.pool(comparison.definition.pool),
-            !comparison.volumesTravel(by: .shared)
-        else { return [] }
-        let areLeft = comparison.options.dropsSnapshots == true
-        let used = comparison.instance.volumes.reduce(ByteCount.zero) { sum, volume in
-            sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
+    package func findings(in comparison: Comparison) -> [Finding] {
+        comparison.poolsOfVolumes.compactMap { comparison.target.pool($0) }
+            .flatMap { findings(about: $0, comparison) }
+    }
+
+    private func findings(about pool: PoolFacts, _ comparison: Comparison) -> [Finding] {
+        let isShared =
+            pool.name == comparison.definition.pool && comparison.volumesTravel(by: .shared)
+        guard !isShared else { return [] }
+        var instance = comparison.instance
+        instance.volumes.removeAll {
+            comparison.definition.pool(ofVolume: $0.name) != pool.name
         }
-        let needed = used + Self.margin(for: used)
-        guard pool.available < needed else { return [] }
+        let volumes = instance.volumes
+        let needed = Self.room(for: instance, comparison.options)
+        guard pool.available + (pool.reclaimable ?? .zero) < needed else { return [] }
         return [
             Finding(
                 name,
                 cause: "the pool \(pool.name.prefix(80)) of the target has "
-                    + "\(sized(pool.available)) free; the volume needs \(sized(needed))",
+                    + "\(sized(pool.available)) free; the "
+                    + (volumes.count == 1 ? "volume needs " : "volumes need ") + sized(needed),
                 cure: "free space in the pool, or choose another target"
             )
         ]
+    }
+
+    /// What must be free in the target's pool.
+    package static func room(for instance: InstanceFacts, _ options: MoveOptions) -> ByteCount {
+        let areLeft = options.dropsSnapshots == true
+        let used = instance.volumes.reduce(ByteCount.zero) { sum, volume in
+            sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
+        }
+        return used + margin(for: used)
     }
 
     /// A sixteenth: blocks round up differently on two filesystems, and the instance goes on

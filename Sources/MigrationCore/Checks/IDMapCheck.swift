@@ -1,19 +1,12 @@
-/// The host ids of an instance must be among those that the target may give away.
+/// The target must have as many host ids to give away as the instance has.
 struct IDMapCheck: HostCheckable {
     let name = "id-map"
 
     func findings(in comparison: Comparison) -> [Finding] {
         guard let map = comparison.definition.idMap else { return [] }
         guard let range = comparison.target.idRange else { return [absent(.target, .refusal)] }
-        guard !range.contains(map) else { return [] }
-        return [
-            Finding(
-                name,
-                cause:
-                    "the instance's host ids \(map.text) are not within the target's \(range.text)",
-                cure: "let the daemons of both hosts give away the same range of host ids"
-            )
-        ]
+        guard let place = range.place(for: map) else { return [tooFew(range, for: map)] }
+        return place == map ? [] : strange(comparison.definition.mounts, map, place)
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {
@@ -28,15 +21,30 @@ struct IDMapCheck: HostCheckable {
             cure: "let the daemon there give away a range of host ids"
         )
     }
-}
 
-extension IDMap {
-    /// The first host id after the range; larger than any id can be for what a peer may say.
-    private var end: UInt64 { UInt64(hostStart) + UInt64(count) }
-
-    fileprivate func contains(_ other: IDMap) -> Bool {
-        hostStart <= other.hostStart && other.end <= end
+    private func tooFew(_ range: IDMap, for map: IDMap) -> Finding {
+        Finding(
+            name,
+            cause:
+                "the instance has the host ids \(map.text), and the target can give away "
+                + "\(range.text)",
+            cure: "let the daemon there give away as many: --id-range START:COUNT"
+        )
     }
 
-    fileprivate var text: String { count == 0 ? "(none)" : "\(hostStart) to \(end - 1)" }
+    /// Host paths do not travel, so that nobody changes whose the files in them are.
+    private func strange(_ mounts: [MountDefinition], _ map: IDMap, _ place: IDMap) -> [Finding] {
+        guard let mount = mounts.first else { return [] }
+        return [
+            Finding(
+                name, .warning,
+                cause:
+                    "the instance's host ids \(map.text) become \(place.text), while files below "
+                    + "\(mount.hostPath.prefix(200)) keep their owners",
+                cure:
+                    "give the files there to the new ids, or let the daemons of both hosts give "
+                    + "away the same range"
+            )
+        ]
+    }
 }

@@ -1,5 +1,4 @@
-/// The root volume goes into the pool of the same name, on a filesystem that keeps owners and
-/// modes.
+/// Each volume goes into the pool of the same name, on a filesystem that keeps owners and modes.
 struct PoolCheck: HostCheckable {
     let name = "pool"
 
@@ -8,7 +7,10 @@ struct PoolCheck: HostCheckable {
     static let volatile: Set<String> = ["tmpfs", "ramfs"]
 
     func findings(in comparison: Comparison) -> [Finding] {
-        let wanted = comparison.definition.pool
+        comparison.poolsOfVolumes.flatMap { findings(about: $0, comparison) }
+    }
+
+    private func findings(about wanted: String, _ comparison: Comparison) -> [Finding] {
         guard let pool = comparison.target.pool(wanted) else {
             return [
                 Finding(
@@ -60,5 +62,13 @@ struct PoolCheck: HostCheckable {
                 cure: "put the pool on a disk if the instance is to outlive the host's restart"
             )
         ]
+    }
+}
+
+extension Comparison {
+    /// The root volume's first.
+    var poolsOfVolumes: [String] {
+        let named = options.movingVolumes(of: definition).map(\.pool)
+        return [definition.pool] + Set(named).subtracting([definition.pool]).sorted()
     }
 }

@@ -6,7 +6,9 @@ struct RsyncCheck: HostCheckable {
     static let needed: Set<String> = ["ACLs", "xattrs"]
 
     func findings(in comparison: Comparison) -> [Finding] {
-        comparison.volumesTravel(by: .rsync) ? findings(aboutBoth: comparison) : []
+        // Between lvm pools what comes after the freeze travels by it.
+        [.rsync, .lvm].contains(where: comparison.volumesTravel)
+            ? findings(aboutBoth: comparison) : []
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {

@@ -20,6 +20,10 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
     package var created: Timestamp
     /// What it was launched from; nil if that was no image of the host's.
     package var image: InstanceImage?
+    /// Nil if snapshots are taken by hand alone.
+    package var snapshotSchedule: SnapshotSchedule?
+    /// Nil in definitions of versions that did not know it, until the daemon gives it one.
+    package var uuid: InstanceUUID?
 
     package init(
         name: InstanceName,
@@ -32,8 +36,10 @@ package struct InstanceDefinition: Codable, Equatable, Sendable {
         ports: [PortDefinition]? = nil,
         pool: String = "default",
         created: Timestamp,
-        image: InstanceImage? = nil
+        image: InstanceImage? = nil,
+        uuid: InstanceUUID? = nil
     ) {
+        self.uuid = uuid
         self.image = image
         self.ports = ports
         self.name = name
@@ -160,15 +166,33 @@ package struct RouteDefinition: Codable, Hashable, Sendable {
     }
 }
 
-/// A path of the host that the instance sees. It does not travel: the target must have it.
+/// Something of the host's that the instance sees: a path, or a named volume.
 package struct MountDefinition: Codable, Equatable, Sendable {
+    /// Of a volume: empty, except for an instance's driver, which is told where it is.
     package var hostPath: String
     package var path: String
     package var isReadOnly: Bool
+    /// Nil for a path of the host's.
+    package var volume: VolumeReference?
 
-    package init(hostPath: String, path: String, isReadOnly: Bool) {
+    package init(
+        hostPath: String = "", path: String, isReadOnly: Bool, volume: VolumeReference? = nil
+    ) {
         self.hostPath = hostPath
         self.path = path
         self.isReadOnly = isReadOnly
+        self.volume = volume
+    }
+
+    /// One of both may be left out.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        volume = try container.decodeIfPresent(VolumeReference.self, forKey: .volume)
+        hostPath =
+            volume == nil
+            ? try container.decode(String.self, forKey: .hostPath)
+            : try container.decodeIfPresent(String.self, forKey: .hostPath) ?? ""
+        path = try container.decode(String.self, forKey: .path)
+        isReadOnly = try container.decode(Bool.self, forKey: .isReadOnly)
     }
 }

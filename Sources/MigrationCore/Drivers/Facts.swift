@@ -40,6 +40,11 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var parents: [String: ParentFacts]?
     /// btrfs-progs; nil where it is missing, and from a host that does not tell.
     package var btrfs: ToolFacts?
+    /// Named volumes that are here, of those that the offered instance mounts; nil from a host that
+    /// does not tell.
+    package var namedVolumes: Set<VolumeReference>?
+    /// LVM; nil where it is missing, and from a host that does not tell.
+    package var lvm: ToolFacts?
 
     package init(
         hostname: String,
@@ -66,8 +71,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         pipeLimit: ByteCount,
         publishing: PublishingFacts? = nil,
         parents: [String: ParentFacts]? = nil,
-        btrfs: ToolFacts? = nil
+        btrfs: ToolFacts? = nil,
+        lvm: ToolFacts? = nil
     ) {
+        self.lvm = lvm
         self.btrfs = btrfs
         self.parents = parents
         self.publishing = publishing
@@ -93,14 +100,6 @@ package struct HostFacts: Codable, Equatable, Sendable {
         self.devices = devices
         self.processors = processors
         self.pipeLimit = pipeLimit
-    }
-}
-
-extension HostFacts {
-    package func pool(_ name: String) -> PoolFacts? { pools.first { $0.name == name } }
-
-    package mutating func note(_ token: SharedToken, inPool name: String) {
-        for index in pools.indices where pools[index].name == name { pools[index].token = token }
     }
 }
 
@@ -192,6 +191,8 @@ package struct ToolFacts: Codable, Equatable, Sendable {
     package static let checkPassed = "check"
     /// A runtime: built with checkpoint and restore.
     package static let checkpoint = "checkpoint"
+    /// LVM: thin-provisioning-tools are there as well.
+    package static let thinDump = "thin_dump"
 
     package init(name: String, version: Version, features: Set<String> = []) {
         self.name = name
@@ -235,30 +236,22 @@ package struct PoolFacts: Codable, Equatable, Sendable {
     package var driver: String
     package var filesystem: String
     package var available: ByteCount
+    /// What kept copies take, which make room for what comes; nil from a host that does not tell.
+    package var reclaimable: ByteCount?
     /// Of a pool that other hosts may see: what the source has written to it for this move; on the
     /// target only where it is there, too.
     package var token: SharedToken?
 
     package init(
         name: String, driver: String, filesystem: String, available: ByteCount,
-        token: SharedToken? = nil
+        reclaimable: ByteCount? = nil, token: SharedToken? = nil
     ) {
+        self.reclaimable = reclaimable
         self.token = token
         self.name = name
         self.driver = driver
         self.filesystem = filesystem
         self.available = available
-    }
-}
-
-/// What only those know who see the same directory: a file's name and content, made at random.
-package struct SharedToken: Codable, Hashable, Sendable {
-    package let name: String
-    package let value: String
-
-    package init(name: String, value: String) {
-        self.name = name
-        self.value = value
     }
 }
 
@@ -315,11 +308,14 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
     package var methods: [VolumeMethod]
     /// What its snapshots may take besides, where nothing is shared between them.
     package var usedBySnapshots: ByteCount?
+    /// Other instances that have it; nil from versions that know no named volumes.
+    package var users: [InstanceName]?
 
     package init(
         name: String, used: ByteCount, methods: [VolumeMethod],
-        usedBySnapshots: ByteCount? = nil
+        usedBySnapshots: ByteCount? = nil, users: [InstanceName]? = nil
     ) {
+        self.users = users
         self.usedBySnapshots = usedBySnapshots
         self.name = name
         self.used = used
@@ -333,6 +329,8 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
         used = try container.decode(ByteCount.self, forKey: .used)
         methods = try container.decode([String].self, forKey: .methods)
             .compactMap { VolumeMethod(rawValue: $0) }
+        usedBySnapshots = try container.decodeIfPresent(ByteCount.self, forKey: .usedBySnapshots)
+        users = try container.decodeIfPresent([InstanceName].self, forKey: .users)
     }
 }
 
@@ -340,6 +338,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
     case btrfs, overlay, shared, rsync
+    case lvm
 }
 
 /// One thing in a running instance that keeps it from being checkpointed.

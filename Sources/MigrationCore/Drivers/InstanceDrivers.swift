@@ -26,8 +26,9 @@ package protocol Checkpointable: InstanceDriver {
     func freeze(_ definition: InstanceDefinition) async throws
     /// Undoes `freeze`, and a checkpoint that followed it. Idempotent, and quick.
     func thaw(_ definition: InstanceDefinition) async throws
-    /// Paths below `root` (as `/a/b`) that the instance has mapped shared and writable: their
-    /// content can change without a trace in their times.
+    /// Paths (as the instance sees them, `/a/b`) of files in the volume at `root` and in its named
+    /// ones that it has mapped shared and writable: their content can change without a trace in
+    /// their times.
     func writableMappings(_ definition: InstanceDefinition, root: String) async throws
         -> Set<String>
     /// Dumps the frozen instance's state into memory-backed files; the instance stays frozen.

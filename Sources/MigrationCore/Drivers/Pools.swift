@@ -49,11 +49,18 @@ package struct PoolView: Codable, Equatable, Sendable {
     package var fault: String?
     /// The instances that live there, and those that arrive.
     package var instances: [String]
+    /// The named volumes that are there, and those that arrive.
+    package var volumes: [String]
+    /// What is kept there of instances that come and go, oldest first; nil from a version that
+    /// keeps nothing.
+    package var kept: [KeptCopy]?
 
     package init(
         definition: PoolDefinition, facts: PoolFacts?, fault: String? = nil,
-        instances: [String] = []
+        instances: [String] = [], volumes: [String] = [], kept: [KeptCopy]? = nil
     ) {
+        self.volumes = volumes
+        self.kept = kept
         self.definition = definition
         self.facts = facts
         self.fault = fault

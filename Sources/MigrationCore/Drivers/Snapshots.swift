@@ -55,6 +55,21 @@ package struct SnapshotRequest: Codable, Equatable, Sendable {
     }
 }
 
+/// When snapshots of an instance are taken by themselves: while it runs, by the clock of its host.
+package struct SnapshotSchedule: Codable, Equatable, Sendable {
+    package var times: CronTimes
+    /// For how long each is kept; nil for ever.
+    package var keptSeconds: UInt32?
+    /// With the state of its processes.
+    package var isStateful: Bool
+
+    package init(times: CronTimes, keptSeconds: UInt32? = nil, isStateful: Bool = false) {
+        self.times = times
+        self.keptSeconds = keptSeconds
+        self.isStateful = isStateful
+    }
+}
+
 /// A new instance that is made of one that is there.
 package struct CopyRequest: Codable, Equatable, Sendable {
     package var source: InstanceName
@@ -66,11 +81,14 @@ package struct CopyRequest: Codable, Equatable, Sendable {
     package var addresses: [String]?
     /// It has the addresses and published ports of the source, so that only one of both can run.
     package var keepsAddresses: Bool
+    /// The host that gets it; nil for this one.
+    package var remote: RemoteName?
 
     package init(
         source: SnapshotPath, newName: InstanceName, addresses: [String]? = nil,
-        keepsAddresses: Bool = false
+        keepsAddresses: Bool = false, remote: RemoteName? = nil
     ) {
+        self.remote = remote
         self.source = source.instance
         snapshot = source.snapshot
         self.newName = newName

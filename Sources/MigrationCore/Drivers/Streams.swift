@@ -27,6 +27,8 @@ package struct StreamHello: Codable, Hashable, Sendable {
         package static let pageChannels = 2
 
         case control
+        /// What the target has of a volume and its snapshots, before anything of them travels.
+        case held(String)
         /// A snapshot of the volume, before that itself.
         case snapshot(String)
         /// Its processes' state, where it has one: a line with the digest, then the bytes.

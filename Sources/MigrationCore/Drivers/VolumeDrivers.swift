@@ -172,6 +172,8 @@ package protocol RootImporting: Sendable {
         -> ImageDefaults
     /// Makes the empty volume what the tree is, to which nothing writes meanwhile.
     func copyTree(from tree: String, into root: String) async throws
+    /// Has an empty volume's root belong to the instance's root: the host's, without a map.
+    func own(_ root: String, by idMap: IDMap?) async throws
 }
 
 /// What an image says about the process to run in it; all empty for archives and directories.

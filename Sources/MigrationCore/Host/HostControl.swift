@@ -1,5 +1,5 @@
 /// Everything that can be asked of a host: the engine fulfils it, the API offers it to clients.
-package protocol HostControl: Sendable {
+package protocol HostControl: VolumeControl {
     func information() async throws -> HostInformation
     /// What this host can and cannot do, as findings about itself.
     func check() async throws -> HostCheck
@@ -32,6 +32,12 @@ package protocol HostControl: Sendable {
         _ snapshot: SnapshotName, of name: InstanceName, _ use: StateUse
     ) async throws
     func deleteSnapshot(_ snapshot: SnapshotName, of name: InstanceName) async throws
+    /// - Parameter expires: nil for never.
+    func setExpiry(
+        _ expires: Timestamp?, of snapshot: SnapshotName, of name: InstanceName
+    ) async throws
+    /// - Parameter schedule: nil for none.
+    func setSchedule(_ schedule: SnapshotSchedule?, of name: InstanceName) async throws
 
     func log(_ name: InstanceName, limit: ByteCount) async throws -> [UInt8]
     func execute(_ request: ExecuteRequest, in name: InstanceName) async throws -> Int32
@@ -68,8 +74,10 @@ package protocol HostControl: Sendable {
     /// Throws `nameTaken`, and whatever keeps it from being made.
     func createPool(_ definition: PoolDefinition) async throws
     func growPool(_ name: String, to size: ByteCount) async throws
-    /// Throws `busy` if instances are in it.
+    /// Throws `busy` if instances are in it. Copies that are kept there go with it.
     func deletePool(_ name: String) async throws
+    /// Removes what is kept there of instances that have left; returns what that was.
+    func prunePool(_ name: String) async throws -> [KeptCopy]
 
     /// By digest.
     func images() async throws -> [ImageView]
@@ -261,6 +269,11 @@ package struct MoveRequest: Codable, Equatable, Sendable {
     package var forwardSeconds: UInt32?
     /// Its snapshots are deleted with the original.
     package var dropsSnapshots: Bool
+    /// What becomes of mounts, by their places in the instance or by paths of the host; of others
+    /// what is usual.
+    package var mounts: [String: MountTreatment]
+    /// For how long the source keeps a copy of its files afterwards; nil: not at all.
+    package var keepSeconds: UInt32?
 
     package init(
         name: InstanceName,
@@ -276,8 +289,12 @@ package struct MoveRequest: Codable, Equatable, Sendable {
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
         forwardSeconds: UInt32? = nil,
-        dropsSnapshots: Bool = false
+        dropsSnapshots: Bool = false,
+        mounts: [String: MountTreatment] = [:],
+        keepSeconds: UInt32? = nil
     ) {
+        self.mounts = mounts
+        self.keepSeconds = keepSeconds
         self.dropsSnapshots = dropsSnapshots
         self.forwardSeconds = forwardSeconds
         self.networks = networks

@@ -38,6 +38,11 @@ extension Offer {
         try definition.checkBounds()
         try bounded(instance.volumes.count, by: Limit.volumesPerInstance, "volumes")
         try bounded(instance.volumes.map(\.name), "a volume's name")
+        for volume in instance.volumes {
+            try bounded(volume.users?.count ?? 0, by: Limit.instances, "users of a volume")
+        }
+        try bounded(options.mounts?.count ?? 0, by: Limit.mountsPerInstance, "treated mounts")
+        try bounded((options.mounts ?? [:]).map(\.key), "a mount's path")
         try bounded(instance.obstacles.count, by: Limit.findings, "obstacles")
         let snapshots = instance.snapshots ?? []
         try bounded(snapshots.count, by: Limit.snapshotsPerInstance, "snapshots")
@@ -62,6 +67,8 @@ extension InstanceDefinition {
         try bounded(mounts.count, by: Limit.mountsPerInstance, "mounts")
         try bounded(mounts.flatMap { [$0.hostPath, $0.path] }, "a mount's path")
         try limits.validate()
+        let kept = Int(snapshotSchedule?.keptSeconds ?? 0)
+        try bounded(kept, by: Int(Limit.snapshotSeconds), "seconds for which snapshots are kept")
     }
 }
 
@@ -70,6 +77,8 @@ extension Acceptance {
         try bounded(features.count, by: Limit.features, "features")
         try bounded(plan.steps.count, by: Limit.planSteps, "steps of the plan")
         try bounded(plan.warnings)
+        try bounded(plan.mounts?.count ?? 0, by: Limit.mountsPerInstance, "mounts of the plan")
+        try bounded((plan.mounts ?? [:]).map(\.key), "a mount's path")
     }
 }
 

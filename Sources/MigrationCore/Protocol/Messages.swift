@@ -92,6 +92,8 @@ package struct Offer: Codable, Equatable, Sendable {
     package var options: MoveOptions
     /// Nothing is prepared; the target answers with its plan or its findings and forgets.
     package var isDryRun: Bool
+    /// For how long the source keeps a copy of the files after the move; nil: not at all.
+    package var keepSeconds: UInt32?
 
     package init(
         capabilities: Capabilities = .own,
@@ -99,8 +101,10 @@ package struct Offer: Codable, Equatable, Sendable {
         instance: InstanceFacts,
         host: HostFacts,
         options: MoveOptions,
-        isDryRun: Bool = false
+        isDryRun: Bool = false,
+        keepSeconds: UInt32? = nil
     ) {
+        self.keepSeconds = keepSeconds
         self.capabilities = capabilities
         self.definition = definition
         self.instance = instance

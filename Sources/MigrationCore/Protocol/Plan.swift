@@ -22,6 +22,9 @@ package struct MoveOptions: Codable, Equatable, Sendable {
     package var forward: ForwardOptions?
     /// Its snapshots are deleted with the original; nil from versions that know none.
     package var dropsSnapshots: Bool?
+    /// What was asked for of mounts, by their places in the instance; nil where all is usual, and
+    /// from versions that know no other.
+    package var mounts: [String: MountTreatment]?
 
     package init(
         mode: Mode = .live,
@@ -34,8 +37,10 @@ package struct MoveOptions: Codable, Equatable, Sendable {
         holdsPackets: Bool = true,
         networks: [String: String]? = nil,
         forward: ForwardOptions? = nil,
-        dropsSnapshots: Bool? = nil
+        dropsSnapshots: Bool? = nil,
+        mounts: [String: MountTreatment]? = nil
     ) {
+        self.mounts = mounts
         self.dropsSnapshots = dropsSnapshots
         self.forward = forward
         self.holdsPackets = holdsPackets
@@ -63,6 +68,7 @@ package struct MoveOptions: Codable, Equatable, Sendable {
             interface.cableEnds = nil
             return interface
         }
+        arriving.mounts = self.arriving(definition.mounts)
         return arriving
     }
 }
@@ -103,19 +109,34 @@ package struct Plan: Codable, Equatable, Sendable {
     package let startsOnTarget: Bool
     /// What the checks wanted the operator to know; never a refusal.
     package let warnings: [Finding]
+    /// What becomes of each mount, by its place in the instance; nil without mounts.
+    package let mounts: [String: MountTreatment]?
+    /// The host ids that it will have on the target; nil if it keeps those that it has.
+    package let idMap: IDMap?
 
     package init(
         steps: [Step],
         options: MoveOptions,
         name: InstanceName,
         startsOnTarget: Bool,
-        warnings: [Finding]
+        warnings: [Finding],
+        mounts: [String: MountTreatment]? = nil,
+        idMap: IDMap? = nil
     ) {
+        self.mounts = mounts
+        self.idMap = idMap
         self.steps = steps
         self.options = options
         self.name = name
         self.startsOnTarget = startsOnTarget
         self.warnings = warnings
+    }
+
+    /// The instance as it is to be on the target.
+    package func arriving(_ definition: InstanceDefinition) -> InstanceDefinition {
+        var arriving = options.arriving(definition)
+        arriving.idMap = idMap ?? definition.idMap
+        return arriving
     }
 
     /// Whether memory may follow the instance.
@@ -150,7 +171,8 @@ package struct Plan: Codable, Equatable, Sendable {
         // None are lost because a target knows nothing of them.
         let areWanted = offer.wantsSnapshots
         let haveSnapshots = steps.contains { if case .sendSnapshots = $0 { true } else { false } }
-        return options == offer.options && self.name == name && areOffered
+        let hasIDs = idMap == nil || idMap?.count == offer.definition.idMap?.count
+        return options == offer.options && self.name == name && areOffered && hasIDs
             && areWanted == haveSnapshots
     }
 }
@@ -185,7 +207,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
-            .earlyDelta, .snapshots,
+            .earlyDelta, .snapshots, .mounts, .keptCopies,
         ]
     )
 
@@ -196,7 +218,14 @@ package struct Capabilities: Codable, Equatable, Sendable {
     /// Whether these are the other's versions and some of its features.
     package func isPart(of other: Capabilities) -> Bool {
         oldestVersion == other.oldestVersion && newestVersion == other.newestVersion
-            && features.allSatisfy(other.features.contains)
+            && features.allSatisfy(other.knows)
+    }
+
+    /// With the feature, which the peer must know.
+    package func demanding(_ feature: Feature) -> Capabilities {
+        var more = without(feature)
+        more.features.append(Feature(feature.name, isMandatory: true))
+        return more
     }
 
     /// Without the feature, if it is there.
@@ -212,6 +241,11 @@ extension Capabilities.Feature {
     package static let memoryRounds = Self("memory-rounds")
     /// A volume's snapshots travel before it.
     package static let snapshots = Self("snapshots")
+    /// Named volumes travel, and it can be said what becomes of each mount. Mandatory where an
+    /// instance has or asks for any of that.
+    package static let mounts = Self("mounts")
+    /// The target says what it has of a volume and its snapshots already.
+    package static let keptCopies = Self("kept-copies")
     /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
     package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.

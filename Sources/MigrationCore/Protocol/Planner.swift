@@ -6,15 +6,20 @@ package enum Planner {
     ///   - findings: of all checks; the warnings among them become the plan's.
     ///   - abilities: what the target can do besides.
     ///   - methods: the sending methods that each of the target's pools knows, by the pool's name.
+    ///   - idRange: the host ids that the target gives away.
     /// - Returns: all findings, with the planner's own, and the plan if none of them refuses.
     package static func plan(
         _ offer: Offer,
         findings: [Finding],
         abilities: [Capabilities.Feature] = [],
-        methods: [String: [VolumeMethod]]
+        methods: [String: [VolumeMethod]],
+        idRange: IDMap? = nil
     ) -> (findings: [Finding], plan: Plan?) {
         var findings = Array((findings + excess(of: offer)).prefix(Limit.findings))
-        let agreed = agree(offer, methods: methods)
+        let idMap = otherIDs(than: offer.definition.idMap, among: idRange)
+        let agreed = agree(
+            offer, methods: methods, changesIDs: idMap != nil,
+            canChangeIDs: abilities.contains(.idMaps))
         findings += agreed.findings + missingAbilities(offer, abilities)
         guard !findings.contains(where: { $0.weight == .refusal }) else { return (findings, nil) }
         let plan = Plan(
@@ -22,9 +27,30 @@ package enum Planner {
             options: offer.options,
             name: offer.options.newName ?? offer.definition.name,
             startsOnTarget: offer.instance.status == .running,
-            warnings: findings.filter { $0.weight == .warning }
+            warnings: findings.filter { $0.weight == .warning },
+            mounts: offer.options.treatments(of: offer.definition),
+            idMap: idMap
         )
         return (findings, plan)
+    }
+
+    /// Those that the target has for an instance which cannot keep its own there.
+    private static func otherIDs(than map: IDMap?, among range: IDMap?) -> IDMap? {
+        // A range that is too small is found by the checks.
+        guard let map, let place = range?.place(for: map), place != map else { return nil }
+        return place
+    }
+
+    private static func fixedIDs(_ pool: String) -> Finding {
+        Finding(
+            "id-map",
+            cause:
+                "the instance would have other host ids on the target, and the pool \(pool) there "
+                + "cannot give its files to them",
+            cure:
+                "let the daemons of both hosts give away the same range (--id-range), or use a "
+                + "pool of another kind on the target"
+        )
     }
 
     private static func steps(
@@ -43,7 +69,7 @@ package enum Planner {
             can(.packetHold) && offer.options.holdsPackets
                 && !offer.definition.interfaces.isEmpty ? [.holdPackets] : []
         let snapshots: [Plan.Step] =
-            offer.wantsSnapshots ? volumes.map { .sendSnapshots($0.0) } : []
+            offer.wantsSnapshots ? volumes.prefix(1).map { .sendSnapshots($0.0) } : []
         return snapshots + volumes.map { .sendVolume($0.0, $0.1) } + packets + memory + [.freeze]
             + volumes.map { .sendDelta($0.0, $0.1) } + checkpoint
             + [.handOver] + (offer.options.wantsPostcopy ? [.fetchMemory] : [])
@@ -89,16 +115,23 @@ package enum Planner {
     /// The first method that the source offers and the target's pool knows, for each volume.
     private static func agree(
         _ offer: Offer,
-        methods: [String: [VolumeMethod]]
+        methods: [String: [VolumeMethod]],
+        changesIDs: Bool,
+        canChangeIDs: Bool
     ) -> (volumes: [(String, VolumeMethod)], findings: [Finding]) {
-        guard let known = methods[offer.definition.pool] else {
-            return ([], [missingPool(offer.definition.pool)])
-        }
         var volumes: [(String, VolumeMethod)] = []
         var findings: [Finding] = []
         for volume in offer.instance.volumes {
-            if let method = volume.methods.first(where: known.contains) {
+            let pool = offer.definition.pool(ofVolume: volume.name)
+            guard let known = methods[pool] else {
+                if !findings.contains(missingPool(pool)) { findings.append(missingPool(pool)) }
+                continue
+            }
+            let usable = known.filter { !changesIDs || canChangeIDs && $0.changesIDs }
+            if let method = volume.methods.first(where: usable.contains) {
                 volumes.append((volume.name, method))
+            } else if changesIDs {
+                findings.append(fixedIDs(pool))
             } else {
                 findings.append(
                     Finding(
@@ -156,11 +189,15 @@ package enum Planner {
                 Finding("mode", cause: "the instance does not run", cure: "move it with --cold")
             )
         }
-        if offer.instance.volumes.map(\.name) != [definition.name.text] {
+        let named = offer.options.movingVolumes(of: definition).map(\.key)
+        if offer.instance.volumes.map(\.name) != [definition.name.text] + named
+            || Set(named).count != named.count
+        {
             findings.append(
                 Finding(
                     "volume-name",
-                    cause: "the offered volumes are not the one named after the instance",
+                    cause:
+                        "the offered volumes are not the instance's own and those that it mounts",
                     cure: "run the same version of godwit on both hosts"
                 )
             )

@@ -29,6 +29,9 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     package var statistics: [String: Double]
     /// How the memory travelled, if it went ahead of the freeze.
     package var memory: MemoryReport?
+    /// What became of each mount, by its place in the instance; nil without mounts, and until that
+    /// was agreed.
+    package var mounts: [String: MountTreatment]?
     package var error: GodwitError?
 
     package init(

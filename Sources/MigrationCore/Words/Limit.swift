@@ -34,9 +34,16 @@ package enum Limit {
     /// Names in one archive that becomes an image.
     package static let archiveMembers = 10_000_000
     package static let volumesPerInstance = 16
+    /// Named volumes of a host.
+    package static let volumes = 1_000
     package static let snapshotsPerInstance = 512
     /// For which a snapshot may be kept before it expires: ten years.
     package static let snapshotSeconds: UInt32 = 10 * 366 * 24 * 3_600
+    /// For which a copy is kept of what has moved away: a year, and a week if nothing is said.
+    package static let keptSeconds: UInt32 = 366 * 24 * 3_600
+    package static let usualKeptSeconds: UInt32 = 7 * 24 * 3_600
+    /// Copies that a host keeps of what has moved away.
+    package static let keptCopies = 1_000
     package static let interfacesPerInstance = 16
     package static let mountsPerInstance = 64
     /// For which traffic may be forwarded to an instance that has left: 30 days.
@@ -66,6 +73,9 @@ package enum Limit {
     package static let passNote = ByteCount.kibibytes(256)
     /// Snapshots of a volume that may serve as parents, and those that may be kept.
     package static let snapshotsPerVolume = 1_024
+    /// Runs of blocks that a thin pool keeps for one volume, at 24 bytes each: no fewer than those
+    /// of a volume of 1 TiB can be.
+    package static let thinRuns = 1 << 24
     /// Subvolumes that an instance has made in its volume.
     package static let nestedSubvolumes = 65_536
     /// Layers below one volume of an overlay: the kernel takes one page of options for a mount.

@@ -77,6 +77,25 @@ package struct SnapshotName: CheckedText {
     }
 }
 
+/// The name of a named volume, unique within its pool: what `godwit volume attach` takes.
+///
+/// The rule of instances' names, so that it is a file name, and a name in every filesystem.
+package struct VolumeName: CheckedText {
+    package let text: String
+    package var description: String { text }
+
+    package init(_ text: String) throws(GodwitError) {
+        guard isLabel(text, limit: 63) else {
+            throw GodwitError(
+                .badRequest,
+                "the volume name \"\(text.prefix(80))\" is not usable",
+                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
+            )
+        }
+        self.text = text
+    }
+}
+
 /// The short name under which this host knows another one, without the colon.
 package struct RemoteName: CheckedText {
     package let text: String
@@ -100,10 +119,7 @@ package struct MigrationID: CheckedText {
     package var description: String { text }
 
     package init(_ text: String) throws(GodwitError) {
-        let digits = text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-        }
-        guard text.utf8.count == 32, digits else {
+        guard isHexadecimal(text, digits: 32) else {
             throw GodwitError(
                 .badRequest,
                 "\"\(text.prefix(80))\" is not a migration's id",
@@ -112,6 +128,14 @@ package struct MigrationID: CheckedText {
         }
         self.text = text
     }
+}
+
+/// In lower case.
+func isHexadecimal(_ text: String, digits: Int) -> Bool {
+    text.utf8.count == digits
+        && text.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x61...0x66).contains($0)
+        }
 }
 
 private func isAlphanumeric(_ byte: UInt8) -> Bool {

@@ -114,11 +114,13 @@ package final class PageStore: PageSink {
         return runs
     }
 
+    /// Old content is forgotten and its memory kept: the new one will be written there, and giving
+    /// single pages back takes the kernel microseconds each, while the instance stands still.
     package func owe(_ runs: [PageRun], of task: TaskID) throws {
         for run in runs {
             for part in chunks(of: task, at: run.address, count: run.count) {
                 withChunk(part.key) { chunk in
-                    forget(PageSet(part.pages), of: &chunk)
+                    forget(PageSet(part.pages), of: &chunk, emptying: false)
                     chunk.zeros.remove(part.pages)
                     chunk.owed.insert(part.pages)
                 }

@@ -62,14 +62,7 @@ struct BtrfsMaker: Sendable {
 
     func grow(to size: ByteCount) async throws -> PoolDefinition {
         guard case .file = try ground() else { throw unsizable }
-        let now = try FileStatus.of(file).map { ByteCount(bytes: UInt64($0.size)) } ?? .zero
-        // As large already: an earlier call may have ended in between.
-        guard size >= max(now, definition.size ?? .zero) else {
-            throw GodwitError(
-                .badRequest, "the pool \(name) is larger already",
-                remedy: "give a size above \(shown(now))")
-        }
-        try check(size, more: ByteCount(bytes: size.bytes - now.bytes))
+        try poolFile.requireGrowth(to: size, from: definition.size)
         try await mount()
         guard let mounted = try MountedFilesystem.at(mountPoint) else {
             throw GodwitError(.notFound, "nothing is mounted at \(mountPoint)")
@@ -93,7 +86,7 @@ struct BtrfsMaker: Sendable {
             try await Mount.unmount(mountPoint).check()
         }
         if definition.source == nil {
-            for path in [file, unfinished] where SmallFile.exists(path) {
+            for path in [file, poolFile.unfinished] where SmallFile.exists(path) {
                 try SmallFile.remove(path)
             }
         }
@@ -139,38 +132,17 @@ struct BtrfsMaker: Sendable {
             ? path : nearestDirectory(of: Directories.parent(of: path))
     }
 
-    private var unfinished: String { "\(file).new" }
+    private var poolFile: PoolFile { PoolFile(path: file, pool: name) }
 
-    /// A file that has the final name holds a whole filesystem.
     private func makeFile() async throws -> ByteCount {
-        if let status = try FileStatus.of(file) { return ByteCount(bytes: UInt64(status.size)) }
-        let parent = Directories.parent(of: file)
-        try Directories.make(parent, mode: 0o711)
-        let free = try FilesystemFacts.of(parent).available
-        let fifth = ByteCount.mebibytes((free.bytes / 5) >> 20)
-        let size = definition.size ?? min(max(fifth, Limit.smallestPool), Limit.defaultPool)
-        try check(size, more: size)
+        if let size = try poolFile.size() { return size }
+        let size = try poolFile.newSize(definition.size)
+        let unfinished = poolFile.unfinished
         if SmallFile.exists(unfinished) { try SmallFile.remove(unfinished) }
         try SparseFile.setSize(size, of: unfinished)
         try await makeFilesystem(on: unfinished)
         try Directories.rename(unfinished, to: file)
         return size
-    }
-
-    private func check(_ size: ByteCount, more: ByteCount) throws {
-        guard (Limit.smallestPool...Limit.largestPool).contains(size) else {
-            throw GodwitError(
-                .limitExceeded,
-                "a pool of \(shown(size)) is not from \(shown(Limit.smallestPool)) to "
-                    + shown(Limit.largestPool),
-                remedy: "give another size")
-        }
-        let free = try FilesystemFacts.of(Directories.parent(of: file)).available
-        guard more <= free else {
-            throw GodwitError(
-                .noSpace, "\(shown(free)) are free for the pool \(name), not \(shown(more))",
-                remedy: "give a smaller size, or free space below \(Directories.parent(of: file))")
-        }
     }
 
     private func makeFilesystem(on path: String) async throws {
@@ -221,5 +193,3 @@ struct BtrfsMaker: Sendable {
             remedy: "leave the size out: it takes what its filesystem has")
     }
 }
-
-private func shown(_ size: ByteCount) -> String { "\(size.bytes >> 20) MiB" }

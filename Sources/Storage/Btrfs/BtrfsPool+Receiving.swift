@@ -8,7 +8,8 @@ extension BtrfsPool: VolumeReceiving {
     ) async throws {
         let root = try layout.usablePath(of: volume)
         guard method == .btrfs else {
-            return try await RsyncTransfer.receive(into: root, tolerant: true, from: stream)
+            return try await RsyncTransfer.receive(
+                into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream)
         }
         let place = layout.place(of: volume)
         let (frames, note, tool) = try await telling(stream) {
@@ -43,7 +44,8 @@ extension BtrfsPool: VolumeReceiving {
     ) async throws {
         let root = try layout.usablePath(of: volume)
         guard method == .btrfs else {
-            return try await RsyncTransfer.receive(into: root, tolerant: false, from: stream)
+            return try await RsyncTransfer.receive(
+                into: root, through: passes.ids.view(of: volume), tolerant: false, from: stream)
         }
         try await DeltaSession(stream: stream) { [self] note in
             try await blocking { [self] in try applier(for: note, of: volume) }
@@ -54,6 +56,7 @@ extension BtrfsPool: VolumeReceiving {
 
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
         memories.withLock { $0[volume] = nil }
         try await removePasses(of: volume)
     }
@@ -68,6 +71,7 @@ extension BtrfsPool: VolumeReceiving {
         memories.withLock { memories in
             memories[volume, default: PassMemory()].current = note.uuid
             memories[volume]?.bases[note.uuid] = path
+            memories[volume]?.arrived = path
         }
     }
 
@@ -105,4 +109,14 @@ extension BtrfsPool: VolumeDigesting {
     }
 
     package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}
+
+extension BtrfsPool: VolumeIDChanging {
+    package func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await passes.ids.expect(change, in: volume, at: layout.usablePath(of: volume))
+    }
+
+    package func settleIDs(of volume: String) async throws {
+        try await passes.ids.settle(volume, at: layout.usablePath(of: volume))
+    }
 }

@@ -24,6 +24,7 @@ extension BtrfsPool: VolumeSending {
                 snapshot: snapshot, parent: base, isCompressed: streams >= 2, frames: frames)
         }
         try await send(pass, of: volume, over: stream, progress: progress)
+        memories.withLock { $0[volume]?.first = pass.snapshot.path }
     }
 
     /// What a first pass by btrfs has taken is compared with a new snapshot, which is then sent:
@@ -135,12 +136,16 @@ extension BtrfsPool {
     /// Snapshots of the volume that are whole: those of moves, and those that are kept.
     func snapshots(heldOf volume: String) throws -> [PassSnapshot] {
         let place = layout.place(of: volume)
-        let passes = try Directories.names(in: place).filter { $0.hasPrefix(PassNote.prefix) }
+        let passes = try Directories.names(in: place).filter {
+            $0.hasPrefix(PassNote.prefix) || $0.hasPrefix(PassNote.basePrefix)
+        }
         let kept = try Directories.names(in: layout.shelf(of: volume)).map { "snapshots/\($0)" }
         return try (passes + kept).prefix(Limit.snapshotsPerVolume).compactMap { name in
-            guard let subvolume = try Subvolume.at("\(place)/\(name)"), subvolume.isReadOnly
+            let path = "\(place)/\(name)"
+            guard let subvolume = try Subvolume.at(path), subvolume.isReadOnly,
+                try subvolume.isAsMade(at: path)
             else { return nil }
-            return PassSnapshot(name: name, path: "\(place)/\(name)", subvolume: subvolume)
+            return PassSnapshot(name: name, path: path, subvolume: subvolume)
         }
     }
 }
@@ -160,5 +165,15 @@ private struct BtrfsPass: Sendable {
             name: snapshot.name, uuid: snapshot.subvolume.origin,
             parent: parent?.subvolume.origin, seconds: root.modified.seconds,
             nanoseconds: root.modified.nanoseconds)
+    }
+}
+
+extension Subvolume {
+    /// Whether it is what it was when it was made, however long ago: a base that somebody has
+    /// written to in between would make a false volume. Of what was received only its own
+    /// checksums tell, as its content is younger than itself.
+    fileprivate func isAsMade(at path: String) throws -> Bool {
+        guard received == nil else { return true }
+        return try !Subvolume.hasChanged(path, since: made)
     }
 }

@@ -6,6 +6,7 @@ import Synchronization
 ///
 ///     ROOT 0711 / volumes 0711 / NAME 0711 / rootfs          the subvolume
 ///                                          / pass-HEX        read-only, of a move under way
+///                                          / base-HEX        read-only, for the next move
 ///                                          / snapshots 0700 / SNAPSHOT
 package final class BtrfsPool: PoolDriver {
     package let driver = "btrfs"
@@ -114,7 +115,7 @@ package final class BtrfsPool: PoolDriver {
         for path in try layout.leftovers() { try await Self.remove(place: path) }
     }
 
-    private static func remove(place: String) async throws {
+    static func remove(place: String) async throws {
         try await blocking {
             for directory in [place, "\(place)/snapshots"] {
                 for name in try Directories.names(in: directory) {
@@ -135,6 +136,10 @@ struct PassSnapshot: Sendable {
 
 /// What a pool remembers of a volume between the passes by btrfs.
 struct PassMemory: Sendable {
+    /// Where the snapshot of the last first pass is that the target has, whole.
+    var first: String?
+    /// Where the snapshot of the last first pass is that has arrived here.
+    var arrived: String?
     /// The latest snapshot that the target has, whole.
     var sent: PassSnapshot?
     /// Made to see whether anything has changed, and not sent yet.

@@ -28,9 +28,13 @@ enum PassNote {
     }
 
     static func write(_ note: some Encodable, to stream: any ByteStream) async throws {
+        try await stream.write(try frame(note).encoded[...])
+    }
+
+    static func frame(_ note: some Encodable) throws -> SessionFrame {
         let bytes = Array(try JSONEncoder().encode(note))
         precondition(bytes.count <= Int(Limit.passNote.bytes), "a note of \(bytes.count) bytes")
-        try await stream.write(SessionFrame.note(bytes).encoded[...])
+        return .note(bytes)
     }
 
     static func readFromTarget(_ frames: inout SessionFrameReader) async throws -> FromTarget {
@@ -65,6 +69,8 @@ enum PassNote {
     }
 
     static let prefix = "pass-"
+    /// Of what is kept for the next move.
+    static let basePrefix = "base-"
 
     static func newName() -> String {
         prefix + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)

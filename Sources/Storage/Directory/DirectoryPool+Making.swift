@@ -37,13 +37,13 @@ extension DirectoryPool {
     static func destroy(at path: String, isOurs: Bool) throws {
         guard try FileStatus.of(path)?.kind == .directory else { return }
         let volumes = "\(path)/volumes"
-        let left = try Directories.names(in: volumes)
+        let left = try Directories.names(in: volumes) + Directories.names(in: "\(path)/kept")
         guard left.isEmpty else {
             throw GodwitError(
                 .busy, "\(volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
                 remedy: "see whether it is still wanted, and remove it")
         }
-        try Directories.removeEmpty(volumes)
+        for directory in [volumes, "\(path)/kept"] { try Directories.removeEmpty(directory) }
         if isOurs { try Directories.removeEmpty(path) }
     }
 }

@@ -53,19 +53,22 @@ extension DirectoryPool: VolumeReceiving {
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: layout.usablePath(of: volume), tolerant: true, from: stream)
+            into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
+            tolerant: true, from: stream)
     }
 
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: layout.usablePath(of: volume), tolerant: false, from: stream)
+            into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
+            tolerant: false, from: stream)
     }
 
-    /// Nothing to do: rsync removes what it began, and the rest belongs to the volume.
+    /// rsync removes what it began, and the rest belongs to the volume.
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
     }
 }
 
@@ -76,4 +79,14 @@ extension DirectoryPool: VolumeDigesting {
     }
 
     package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}
+
+extension DirectoryPool: VolumeIDChanging {
+    package func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await passes.ids.expect(change, in: volume, at: layout.usablePath(of: volume))
+    }
+
+    package func settleIDs(of volume: String) async throws {
+        try await passes.ids.settle(volume, at: layout.usablePath(of: volume))
+    }
 }

@@ -28,6 +28,10 @@ package struct RootImporter: RootImporting {
         try await TreeCopy.make(of: tree, at: root)
         try await FilesystemFacts.flush(at: root)
     }
+
+    package func own(_ root: String, by idMap: IDMap?) async throws {
+        try Directories.setOwner(idMap?.hostStart ?? 0, of: root)
+    }
 }
 
 /// A volume that is to be filled.

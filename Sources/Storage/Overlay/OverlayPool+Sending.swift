@@ -25,7 +25,7 @@ extension OverlayPool: VolumeSending {
                 after: frames, isLast: false, progress: total.next())
         }
         try await passes.sendWhileRunning(
-            volume, at: changes(of: volume).upper, over: stream, after: frames,
+            volume, at: changes(of: volume).upper, over: stream, frames: frames,
             progress: total.next())
     }
 

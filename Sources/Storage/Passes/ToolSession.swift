@@ -155,7 +155,7 @@ struct ToolSession: Sendable {
 /// Bytes taken from a tool at a time.
 private let chunk = 256 << 10
 
-private final class Flag: Sendable {
+final class Flag: Sendable {
     private let raised = Atomic(false)
     var isRaised: Bool { raised.load(ordering: .acquiring) }
     func raise() { raised.store(true, ordering: .releasing) }

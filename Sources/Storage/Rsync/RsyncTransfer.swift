@@ -1,20 +1,22 @@
-import LinuxHost
+package import LinuxHost
 package import MigrationCore
 
 /// The two halves of a pass, between volumes that are directories on both hosts.
 package enum RsyncTransfer {
     /// Sends the tree.
     ///
-    /// - Parameter distrusted: paths below it whose content is compared although size and
-    ///   modification
-    ///   time may be equal.
+    /// - Parameters:
+    ///   - distrusted: paths below it whose content is compared although size and modification time
+    ///     may be equal.
+    ///   - frames: what has been read of the stream already.
     package static func send(
         _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
-        over stream: any ByteStream, progress: @escaping @Sendable (TransferProgress) -> Void
+        over stream: any ByteStream, frames: SessionFrameReader? = nil,
+        progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         _ = try await sendPart(
             root, distrusting: distrusted, tolerant: tolerant, over: stream,
-            after: SessionFrameReader(stream), isLast: true, progress: progress)
+            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress)
     }
 
     /// Sends one tree of several over one stream.
@@ -45,12 +47,18 @@ package enum RsyncTransfer {
     }
 
     /// Receives into the tree; only below it, whatever the other end says.
+    ///
+    /// - Parameters:
+    ///   - view: of the tree, through which its files have the source's ids.
+    ///   - settle: what is left to be done here once rsync is content; the source learns of its
+    ///     failure, too.
     package static func receive(
-        into root: String, tolerant: Bool, from stream: any ByteStream
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
+        from stream: any ByteStream, settle: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
         _ = try await receivePart(
-            into: root, tolerant: tolerant, from: stream, after: SessionFrameReader(stream),
-            isLast: true, finished: {})
+            into: root, through: view, tolerant: tolerant, from: stream,
+            after: SessionFrameReader(stream), isLast: true, finished: settle)
     }
 
     /// Receives one tree of several over one stream.
@@ -58,13 +66,15 @@ package enum RsyncTransfer {
     /// - Parameter finished: what is to be done with the tree before the other end is told that all
     ///   went well.
     static func receivePart(
-        into root: String, tolerant: Bool, from stream: any ByteStream,
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool, from stream: any ByteStream,
         after frames: SessionFrameReader, isLast: Bool,
         finished: @escaping @Sendable () async throws -> Void
     ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {
-            let configuration = try Rsync.configuration(volume: root)
-            return try ConversingTool.start(Rsync.receive(), extra: configuration)
+            let held = Descriptor.path(ConversingTool.heldNumber)
+            let configuration = try Rsync.configuration(volume: view == nil ? root : held)
+            return try ConversingTool.start(
+                Rsync.receive(), extra: configuration, held: view?.descriptor)
         }
         return try await ToolSession(
             tool: tool, stream: stream, frames: frames,

@@ -7,6 +7,8 @@ import Synchronization
 ///
 /// What is remembered between the passes may be lost and only costs time.
 final class TreePasses: Sendable {
+    /// Of volumes that arrive here.
+    let ids = ArrivingIDs()
     private let memories = Mutex<[String: Memory]>([:])
 
     private struct Memory: Sendable {
@@ -15,42 +17,66 @@ final class TreePasses: Sendable {
         var digest: TreeDigest?
         /// The other half has the files of a snapshot of it: sizes and times prove nothing.
         var hasSentSnapshot = false
+        /// The other half has a tree already, in which sizes and times prove nothing of files that
+        /// have changed here since.
+        var start: FileTime?
     }
 
     /// Every file has changed since.
-    private static let beforeAll = FileTime(seconds: 0)
+    static let beforeAll = FileTime(seconds: 0)
 
-    /// - Parameter frames: where something has been read of the stream already.
+    /// Says what the other half has, before the next pass.
+    ///
+    /// - Parameter moment: files that have not changed here since are the same there, if their
+    ///   sizes and times are; nil if it has none at all.
+    func begin(_ volume: String, since moment: FileTime?) {
+        memories.withLock { $0[volume, default: Memory()].start = moment }
+    }
+
+    /// - Parameter frames: what has been read of the stream already.
     func sendWhileRunning(
         _ volume: String, at root: String, over stream: any ByteStream,
-        after frames: SessionFrameReader? = nil,
+        frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
         let earlier = memories.withLock { memories in
-            let hasSentSnapshot = memories[volume]?.hasSentSnapshot ?? false
-            let earlier = hasSentSnapshot ? Self.beforeAll : memories[volume]?.firstPass
+            let memory = memories[volume] ?? Memory()
+            let hasSentSnapshot = memory.hasSentSnapshot
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: Memory()].firstPass =
-                hasSentSnapshot ? start : min(earlier ?? start, start)
-            return earlier
+                hasSentSnapshot ? start : min(memory.firstPass ?? start, start)
+            return hasSentSnapshot
+                ? Self.beforeAll : [memory.firstPass, memory.start].compactMap(\.self).min()
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
-        _ = try await RsyncTransfer.sendPart(
-            root, distrusting: distrusted, tolerant: true, over: stream,
-            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress)
-        memories.withLock { $0[volume]?.hasSentSnapshot = false }
+        try await RsyncTransfer.send(
+            root, distrusting: distrusted, tolerant: true, over: stream, frames: frames,
+            progress: progress)
+        memories.withLock { memories in
+            memories[volume]?.hasSentSnapshot = false
+            memories[volume]?.start = nil
+        }
+    }
+
+    /// The first pass was another one, with all that the volume was at a later moment than this.
+    func hasSent(_ volume: String, since moment: FileTime) {
+        memories.withLock { memories in
+            memories[volume, default: Memory()].firstPass = moment
+            memories[volume]?.hasSentSnapshot = false
+        }
     }
 
     /// The copies' inodes do not tell which file is as it was in the snapshot before: every file's
-    /// content is compared, but for the first.
+    /// content is compared, but for the first that comes into an empty tree.
     func sendSnapshot(
         of volume: String, at tree: String, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let isFirst = memories.withLock { memories in
-            let isFirst = memories[volume]?.hasSentSnapshot != true
+            let isFirst =
+                memories[volume]?.hasSentSnapshot != true && memories[volume]?.start == nil
             memories[volume, default: Memory()].hasSentSnapshot = true
             return isFirst
         }
@@ -98,6 +124,7 @@ final class TreePasses: Sendable {
         memories.withLock { memories in
             memories[volume]?.firstPass = nil
             memories[volume]?.hasSentSnapshot = false
+            memories[volume]?.start = nil
         }
     }
 
@@ -107,11 +134,17 @@ final class TreePasses: Sendable {
             memories[volume, default: Memory()].digest = digest
             return digest
         }
-        return try await digest.digest(of: root, mapped: mapped)
+        let view = ids.view(of: volume)
+        defer { withExtendedLifetime(view) {} }
+        return try await digest.digest(of: view?.path ?? root, mapped: mapped)
     }
 
     func forgetDigest(of volume: String) { memories.withLock { $0[volume]?.digest = nil } }
-    func forget(_ volume: String) { memories.withLock { _ = $0.removeValue(forKey: volume) } }
+
+    func forget(_ volume: String) {
+        ids.forget(volume)
+        memories.withLock { _ = $0.removeValue(forKey: volume) }
+    }
 
     func rename(_ volume: String, to newName: String) {
         memories.withLock { $0[newName] = $0.removeValue(forKey: volume) }

@@ -6,7 +6,10 @@ import MigrationCore
 ///     ROOT 0711 / volumes 0711 / NAME 0711 / rootfs 0755
 ///
 /// Everyone may pass through, so that the shifted ids of an instance reach its root; nobody may
-/// list.
+/// list. Copies of volumes that have left are beside them, with all that was in their places, and
+/// are only root's:
+///
+///     ROOT / kept 0700 / COPY / rootfs
 struct VolumeLayout: Sendable {
     let pool: String
     let root: String
@@ -50,7 +53,7 @@ struct VolumeLayout: Sendable {
         return place(of: snapshot, in: volume)
     }
 
-    private static func require(_ name: String, toName what: String) throws {
+    static func require(_ name: String, toName what: String) throws {
         guard isUsable(name) else {
             throw GodwitError(
                 .badRequest, "\"\(name.prefix(80))\" is no name for \(what)",
@@ -108,7 +111,7 @@ struct VolumeLayout: Sendable {
             available: filesystem.available)
     }
 
-    private static let doomedPrefix = ".deleting-"
+    static let doomedPrefix = ".deleting-"
 
     static func isUsable(_ name: String) -> Bool {
         let isPlain = name.utf8.allSatisfy { byte in

@@ -8,15 +8,21 @@ struct ListCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               godwit list
+              godwit list db web
               godwit list --format json
             """,
         aliases: ["ls"])
 
+    @Argument(
+        help: "Those alone; left out: all.", completion: Completion.instances,
+        transform: Read.instance)
+    var names: [InstanceName] = []
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
 
     func run() async throws {
-        let instances = try await connection.client.instances()
+        let all = try await connection.client.instances()
+        let instances = names.isEmpty ? all : all.filter { names.contains($0.definition.name) }
         try output.say(instances, as: listText)
     }
 }

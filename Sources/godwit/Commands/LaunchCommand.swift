@@ -58,9 +58,15 @@ struct LaunchCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "A path of the host that it sees; the target of a move must have it too.",
+            "A path of the host that it sees; a move says what becomes of it (--mount there).",
             valueName: "host:path[:ro]"))
     var mount: [MountSpecification] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "A volume that it sees (`godwit volume create`); repeatable.",
+            valueName: "[pool/]name:path[:ro]"))
+    var volume: [VolumeSpecification] = []
     @Option(help: "The pool for its root volume.") var pool = "default"
     @Flag(name: .customLong("no-start"), help: "Only make it.") var noStart = false
     @OptionGroup var connection: ConnectionOptions
@@ -94,6 +100,8 @@ struct LaunchCommand: AsyncParsableCommand {
         }
     }
 
+    private var mounts: [MountDefinition] { mount.map(\.definition) + volume.map(\.definition) }
+
     func request(from root: RootSource) -> LaunchRequest {
         var interfaces = network.compactMap(\.request)
         if let bridge {
@@ -104,7 +112,7 @@ struct LaunchCommand: AsyncParsableCommand {
             name: name, root: root, command: command, environment: env,
             workingDirectory: workdir, userID: user?.user, groupID: user?.group,
             limits: limiting.limits,
-            isPrivileged: privileged, interfaces: interfaces, mounts: mount.map(\.definition),
+            isPrivileged: privileged, interfaces: interfaces, mounts: mounts,
             ports: publish.map(\.definition), pool: pool, starts: !noStart)
     }
 

@@ -18,6 +18,8 @@ struct MoveCommand: AsyncParsableCommand {
               godwit move db host-b:cache --dry-run
               godwit move db host-b: --bandwidth 100MiB --timeout 60
               godwit move db host-b: --cold --keep-definition
+              godwit move db host-b: --mount /srv/db=/mnt/db --mount /cache=share
+              godwit move db host-b: --keep-copy none
             """)
 
     enum TCP: String, CaseIterable, ExpressibleByArgument { case keep, close }
@@ -71,6 +73,21 @@ struct MoveCommand: AsyncParsableCommand {
         name: .customLong("without-snapshots"),
         help: "Leave its snapshots behind: they are deleted after the move.")
     var dropsSnapshots = false
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "What becomes of a mount (by its path inside, or the host's): move, share, skip, "
+                + "refuse, or another path of the host there; repeatable.",
+            valueName: "path=treatment"))
+    var mount: [MountRule] = []
+    @Option(
+        name: .customLong("keep-copy"),
+        help: ArgumentHelp(
+            "For how long a copy of its files is kept here, so that only what differs has to "
+                + "travel when it comes back; none: they are deleted at once.",
+            valueName: "duration|none"),
+        transform: Read.keeping)
+    var keepCopy = KeptTime(seconds: Limit.usualKeptSeconds)
     @OptionGroup(title: "Memory") var memory: MemoryArguments
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: FormatOptions
@@ -85,6 +102,9 @@ struct MoveCommand: AsyncParsableCommand {
         if let old = network.map(\.old).repeated {
             throw ValidationError("--network gives the bridge \(old) two names")
         }
+        if let path = mount.map(\.path).repeated {
+            throw ValidationError("--mount says two things of \(path)")
+        }
         _ = try memory.options
     }
 
@@ -97,7 +117,9 @@ struct MoveCommand: AsyncParsableCommand {
             memory: try memory.options, holdsPackets: !dropsPackets,
             networks: network.isEmpty
                 ? nil : Dictionary(network.map { ($0.old, $0.new) }, uniquingKeysWith: { $1 }),
-            forwardSeconds: forward, dropsSnapshots: dropsSnapshots)
+            forwardSeconds: forward, dropsSnapshots: dropsSnapshots,
+            mounts: Dictionary(mount.map { ($0.path, $0.treatment) }, uniquingKeysWith: { $1 }),
+            keepSeconds: keepCopy.seconds)
     }
 
     func run() async throws {

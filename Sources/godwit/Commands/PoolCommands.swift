@@ -5,7 +5,9 @@ import MigrationCore
 struct PoolCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pool", abstract: "Where the instances' files are kept.",
-        subcommands: [Create.self, List.self, Info.self, Grow.self, Delete.self])
+        subcommands: [
+            Create.self, List.self, Info.self, Grow.self, Prune.self, Delete.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,11 +22,15 @@ struct PoolCommand: AsyncParsableCommand {
                   overlay    as directory; the layers of images are shared by their instances
                   shared     source=… is a directory that other hosts see as well: moves to
                              a pool of the same kind leave the files where they are
+                  lvm        source=… is a volume group, in which a thin pool is made (size=…, or
+                             all that is free), or an empty block device; left out, a file as
+                             with btrfs
 
                 Examples:
                   godwit pool create fast directory source=/srv/fast
                   godwit pool create quick btrfs size=20GiB
                   godwit pool create both shared source=/mnt/nfs/godwit
+                  godwit pool create thin lvm source=vg0 size=100GiB
                 """)
 
         @Argument(help: "The pool's name; moves go to the pool of the same name.")
@@ -84,9 +90,10 @@ struct PoolCommand: AsyncParsableCommand {
 
     struct Grow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a pool in a file more room.",
+            abstract: "Give a pool in a file, or in a volume group, more room.",
             discussion: """
-                For btrfs pools without a source; others have what their filesystem has.
+                For btrfs and lvm pools without a source, and lvm pools in a volume group; others
+                have what their filesystem or device has.
 
                 Example:
                   godwit pool grow quick 50GiB
@@ -97,6 +104,26 @@ struct PoolCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws { try await connection.client.growPool(name, to: size) }
+    }
+
+    struct Prune: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove the copies that are kept of instances that have left.",
+            discussion: """
+                An instance of which there is none travels as a whole when it comes back.
+
+                Example:
+                  godwit pool prune default
+                """)
+
+        @Argument(help: "The pool's name.") var name: String
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: FormatOptions
+
+        func run() async throws {
+            let removed = try await connection.client.prunePool(name)
+            try output.say(removed, as: prunedText)
+        }
     }
 
     struct Delete: AsyncParsableCommand {

@@ -31,15 +31,84 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let moment = expires.map { seconds in
-            Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 + Double(seconds)) * 1000))
-        }
         let request = SnapshotRequest(
-            instance: target.name, name: snapshot, expires: moment, isStateful: stateful)
+            instance: target.name, name: snapshot, expires: expires.map(moment(after:)),
+            isStateful: stateful)
         let made = try await connection.client.createSnapshot(request)
         let pause = made.pauseMilliseconds.map { "; it stood still for \(millisecondsText($0))" }
         Output.say("\(target.name)/\(made.name) is made\(pause ?? "")")
     }
+}
+
+struct ExpireCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "expire", abstract: "Say until when a snapshot is kept.",
+        discussion: """
+            Examples:
+              godwit expire db/before-upgrade 7d
+              godwit expire db/before-upgrade never
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The snapshot.", valueName: "name/snap"),
+        transform: Read.snapshotPath)
+    var path: SnapshotPath
+    @Argument(
+        help: ArgumentHelp("600, 10m, 2h or 7d from now, or never.", valueName: "duration"),
+        transform: Read.expiration)
+    var keeping: Keeping
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        guard let snapshot = path.snapshot else {
+            throw ValidationError("write the snapshot as NAME/SNAP, see `godwit info \(path)`")
+        }
+        try await connection.client.setExpiry(
+            keeping.seconds.map(moment(after:)), of: snapshot, of: path.instance)
+    }
+}
+
+struct ScheduleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schedule", abstract: "Have snapshots of an instance taken by themselves.",
+        discussion: """
+            While it runs, by its host's clock. The times are those of crontab: minute, hour, day
+            of month, month, day of week. The schedule goes along with a move; `godwit info` shows
+            it.
+
+            Examples:
+              godwit schedule db @daily --expires 7d
+              godwit schedule db "*/30 8-18 * * 1-5" --expires 2d
+              godwit schedule db none
+            """)
+
+    @OptionGroup var target: InstanceArgument
+    @Argument(
+        help: "Times as crontab has them, @hourly, @daily, @weekly, @monthly, @yearly, or none.",
+        transform: Read.times)
+    var times: ScheduledTimes
+    @Option(
+        help: ArgumentHelp(
+            "For how long each is kept: 600, 10m, 2h or 7d.", valueName: "duration"),
+        transform: Read.expiry)
+    var expires: UInt32?
+    @Flag(help: "With the state of its processes.") var stateful = false
+    @OptionGroup var connection: ConnectionOptions
+
+    var schedule: SnapshotSchedule? {
+        times.times.map {
+            SnapshotSchedule(times: $0, keptSeconds: expires, isStateful: stateful)
+        }
+    }
+
+    func run() async throws {
+        try await connection.client.setSchedule(schedule, of: target.name)
+    }
+}
+
+/// So many seconds from now.
+private func moment(after seconds: UInt32) -> Timestamp {
+    Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 + Double(seconds)) * 1000))
 }
 
 struct RestoreCommand: AsyncParsableCommand {
@@ -76,6 +145,7 @@ struct CopyCommand: AsyncParsableCommand {
             Examples:
               godwit copy db db2 --address 10.0.0.21/24
               godwit copy db/snap0 trial --no-address
+              godwit copy db host-b:db2 --address 10.0.0.21/24
             """,
         aliases: ["cp"])
 
@@ -83,7 +153,12 @@ struct CopyCommand: AsyncParsableCommand {
         help: ArgumentHelp("The instance, or one of its snapshots.", valueName: "name[/snap]"),
         completion: Completion.instances, transform: Read.snapshotPath)
     var source: SnapshotPath
-    @Argument(help: "The new instance's name.", transform: Read.instance) var newName: InstanceName
+    @Argument(
+        help: ArgumentHelp(
+            "The new instance's name, after a remote and a colon for one that gets it.",
+            valueName: "[remote:]new-name"),
+        transform: CopyDestination.init)
+    var destination: CopyDestination
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
@@ -106,12 +181,14 @@ struct CopyCommand: AsyncParsableCommand {
 
     var request: CopyRequest {
         CopyRequest(
-            source: source, newName: newName,
-            addresses: address.isEmpty && !hasNone ? nil : address, keepsAddresses: keepsAddresses)
+            source: source, newName: destination.newName ?? source.instance,
+            addresses: address.isEmpty && !hasNone ? nil : address, keepsAddresses: keepsAddresses,
+            remote: destination.remote)
     }
 
     func run() async throws {
         try await connection.client.copy(request)
-        Output.say("\(newName) is made")
+        let place = destination.remote.map { " on \($0)" } ?? ""
+        Output.say("\(request.newName) is made\(place)")
     }
 }

@@ -8,10 +8,11 @@ package func listText(_ views: [InstanceView]) -> String {
             view.definition.interfaces.flatMap(\.addresses).joined(separator: " "),
             view.observation.status == .stopped ? "" : "\(view.observation.processes)",
             view.observation.status == .stopped ? "" : sizeText(view.observation.memory),
+            "\(view.snapshots.count)",
         ]
     }
     return table(
-        ["NAME", "STATUS", "ADDRESSES", "PROCESSES", "MEMORY"], rows,
+        ["NAME", "STATUS", "ADDRESSES", "PROCESSES", "MEMORY", "SNAPSHOTS"], rows,
         empty: "no instances; make one with `godwit launch IMAGE NAME`")
 }
 
@@ -38,10 +39,14 @@ package func infoText(_ view: InstanceView) -> String {
     lines.append(("User namespace", idMapText(definition.idMap)))
     lines.append(("Pool", definition.pool))
     lines += definition.mounts.map { mount in
-        ("Mount", "\(mount.path) from \(mount.hostPath)\(mount.isReadOnly ? ", read-only" : "")")
+        let source = mount.volume.map { "volume \($0)" } ?? mount.hostPath
+        return ("Mount", "\(mount.path) from \(source)\(mount.isReadOnly ? ", read-only" : "")")
     }
     lines += definition.interfaces.map { ("Interface", interfaceText($0)) }
     lines += (definition.ports ?? []).map { ("Published", $0.description) }
+    if let schedule = definition.snapshotSchedule {
+        lines.append(("Schedule", scheduleText(schedule)))
+    }
     lines += view.snapshots.map { ("Snapshot", snapshotText($0)) }
     return pairs(lines)
 }
@@ -49,6 +54,18 @@ package func infoText(_ view: InstanceView) -> String {
 private func stateText(_ state: SavedState) -> String {
     let text = "\(sizeText(state.bytes)) of \(momentText(state.created)) UTC"
     return state.phase == .kept ? text : text + ", going on from it was cut off"
+}
+
+private func scheduleText(_ schedule: SnapshotSchedule) -> String {
+    let kept = schedule.keptSeconds.map { "kept for \(durationText($0))" } ?? "kept"
+    return "\(schedule.times), \(kept)\(schedule.isStateful ? ", stateful" : "")"
+}
+
+/// As a command takes it.
+private func durationText(_ seconds: UInt32) -> String {
+    for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "m")] as [(UInt32, String)]
+    where seconds.isMultiple(of: size) { return "\(seconds / size)\(unit)" }
+    return "\(seconds)s"
 }
 
 /// In the words of LXD: `snap0 (taken at 2026-11-27 10:00:00 UTC) (stateless)`.

@@ -36,6 +36,7 @@ package func detailText(
     for tracker in report.memory?.trackers ?? [] {
         lines.append("  tracked \(tracker.tasks) by \(tracker.name): \(tracker.reason)")
     }
+    lines += mountLines(report.mounts).map { "  mount " + $0 }
     let statistics = report.statistics.sorted { $0.key < $1.key }.map { name, value in
         "\(name) \(decimal(value, places: 1))"
     }

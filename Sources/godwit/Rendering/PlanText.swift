@@ -6,6 +6,7 @@ package func previewText(_ preview: MovePreview, request: MoveRequest, style: St
     if let plan = preview.plan {
         lines.append(planHead(plan, request, style))
         lines += plan.steps.enumerated().map { "  \($0.offset + 1). \(stepText($0.element))" }
+        lines += mountLines(plan.mounts).map { "  mount " + $0 }
     } else {
         lines.append(
             style.bad("\(request.name) would not move to \(request.remote)") + ": see below")
@@ -23,6 +24,7 @@ private func planHead(_ plan: Plan, _ request: MoveRequest, _ style: Style) -> S
         parts.append("at most \(sizeText(bandwidth))/s")
     }
     if plan.options.isPaused { parts.append("held frozen there") }
+    if let map = plan.idMap { parts.append("host ids \(map.text) there") }
     if plan.options.keepsDefinition { parts.append("definition kept here") }
     if !plan.startsOnTarget { parts.append("stopped there") }
     let head = "\(request.name) would move to \(request.remote)"
@@ -50,6 +52,19 @@ package func stepText(_ step: Plan.Step) -> String {
     }
 }
 
+/// What becomes of each mount, by place: `/data: move (it travels with the instance)`.
+package func mountLines(_ mounts: [String: MountTreatment]?) -> [String] {
+    (mounts ?? [:]).sorted { $0.key < $1.key }.map { path, treatment in
+        switch treatment {
+        case .move: "\(path): move (the volume travels with the instance)"
+        case .share: "\(path): share (the target has the same)"
+        case .remap(let other): "\(path): remap (\(other) of the target)"
+        case .skip: "\(path): skip (it is not there on the target)"
+        case .refuse: "\(path): refuse"
+        }
+    }
+}
+
 /// Findings with cause and cure, refusals first.
 package func findingsText(_ findings: [Finding], style: Style) -> String {
     let refusals = findings.filter { $0.weight == .refusal }
@@ -73,6 +88,7 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
         ("Runtimes", toolsText(facts.runtimes)),
         ("rsync", facts.rsync.map { "\($0.version)" } ?? "missing"),
         ("btrfs", facts.btrfs.map { "\($0.version)" } ?? "missing"),
+        ("LVM", facts.lvm.map { "\($0.version)" } ?? "missing"),
         (
             "Cgroups",
             "version \(facts.cgroup.version): \(controllers)"

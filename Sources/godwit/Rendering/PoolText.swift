@@ -29,6 +29,33 @@ package func poolText(_ pool: PoolView) -> String {
     }
     let instances = pool.instances.joined(separator: " ")
     lines.append(("Instances", instances.isEmpty ? "none" : instances))
+    if !pool.volumes.isEmpty {
+        lines.append(("Volumes", pool.volumes.joined(separator: " ")))
+    }
     if let fault = pool.fault { lines.append(("Unusable", fault)) }
-    return pairs(lines)
+    let kept = pool.kept ?? []
+    lines.append(("Kept copies", kept.isEmpty ? "none" : "\(kept.count)"))
+    return kept.isEmpty ? pairs(lines) : pairs(lines) + "\n\n" + keptText(kept)
+}
+
+/// What `godwit pool prune` says it has removed.
+package func prunedText(_ kept: [KeptCopy]) -> String {
+    guard !kept.isEmpty else { return "nothing was kept there" }
+    let room = sizeText(kept.reduce(ByteCount.zero) { $0 + $1.used })
+    return keptText(kept) + "\n\nremoved: \(room)"
+}
+
+private func keptText(_ kept: [KeptCopy]) -> String {
+    table(
+        ["INSTANCE", "KEPT", "SIZE", "SINCE (UTC)", "UNTIL (UTC)"],
+        kept.map { copy in
+            switch copy.kind {
+            case .volume: [copy.name.text, "copy", sizeText(copy.used)] + times(copy)
+            case .base: [copy.name.text, "base", ""] + times(copy)
+            }
+        }, empty: "")
+}
+
+private func times(_ copy: KeptCopy) -> [String] {
+    [momentText(copy.kept), momentText(copy.expires)]
 }

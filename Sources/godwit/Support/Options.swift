@@ -70,6 +70,10 @@ enum Read {
         try told { try SnapshotPath(text) }
     }
 
+    @Sendable static func volume(_ text: String) throws -> VolumeReference {
+        try told { try VolumeReference(text) }
+    }
+
     /// For how long traffic is forwarded.
     @Sendable static func duration(_ text: String) throws -> UInt32 {
         try seconds(text, atMost: Limit.forwardSeconds, "30 days")
@@ -78,6 +82,21 @@ enum Read {
     /// After how long a snapshot expires.
     @Sendable static func expiry(_ text: String) throws -> UInt32 {
         try seconds(text, atMost: Limit.snapshotSeconds, "ten years")
+    }
+
+    @Sendable static func expiration(_ text: String) throws -> Keeping {
+        Keeping(seconds: text == "never" ? nil : try expiry(text))
+    }
+
+    @Sendable static func times(_ text: String) throws -> ScheduledTimes {
+        ScheduledTimes(times: text == "none" ? nil : try told { try CronTimes(text) })
+    }
+
+    /// For how long a copy is kept.
+    @Sendable static func keeping(_ text: String) throws -> KeptTime {
+        KeptTime(
+            seconds: text == "none"
+                ? nil : try seconds(text, atMost: Limit.keptSeconds, "a year"))
     }
 
     /// Seconds, or a number with `s`, `m`, `h` or `d`.
@@ -107,6 +126,27 @@ enum Read {
 /// Bytes a second at most; nil for no limit.
 struct Bandwidth: Sendable {
     let limit: ByteCount?
+}
+
+/// For how long a snapshot is kept; nil for ever.
+struct Keeping: Sendable {
+    let seconds: UInt32?
+}
+
+/// When snapshots are taken; nil for never.
+struct ScheduledTimes: Sendable {
+    let times: CronTimes?
+}
+
+/// For how long a copy is kept; nil for not at all.
+struct KeptTime: Sendable, CustomStringConvertible {
+    let seconds: UInt32?
+
+    /// As a person writes it.
+    var description: String {
+        guard let seconds else { return "none" }
+        return seconds.isMultiple(of: 86_400) ? "\(seconds / 86_400)d" : "\(seconds)s"
+    }
 }
 
 /// What the shell offers for the names that this host knows.

@@ -127,6 +127,39 @@ struct MountSpecification: ExpressibleByArgument, Equatable {
     }
 }
 
+/// `[POOL/]NAME:PATH` or `[POOL/]NAME:PATH:ro`.
+struct VolumeSpecification: ExpressibleByArgument, Equatable {
+    let definition: MountDefinition
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+            .map(String.init)
+        guard (2...3).contains(parts.count), parts[1].hasPrefix("/"),
+            parts.count == 2 || parts[2] == "ro", let volume = try? VolumeReference(parts[0])
+        else { return nil }
+        definition = MountDefinition(
+            path: parts[1], isReadOnly: parts.count == 3, volume: volume)
+    }
+}
+
+/// `PATH=TREATMENT`: what becomes of a mount at a move. The first `=` counts that a word or a path
+/// follows.
+struct MountRule: ExpressibleByArgument, Equatable {
+    let path: String
+    let treatment: MountTreatment
+
+    init?(argument: String) {
+        let signs = argument.indices.lazy.filter { argument[$0] == "=" }
+        let halves = signs.compactMap { sign in
+            (try? MountTreatment(String(argument[argument.index(after: sign)...]))).map {
+                (String(argument[..<sign]), $0)
+            }
+        }
+        guard let (path, treatment) = halves.first, path.hasPrefix("/") else { return nil }
+        (self.path, self.treatment) = (path, treatment)
+    }
+}
+
 /// `REMOTE:` or `REMOTE:NEWNAME`.
 struct Destination: Equatable {
     let remote: RemoteName
@@ -139,6 +172,21 @@ struct Destination: Equatable {
         }
         remote = try Read.remote(parts[0])
         newName = parts[1].isEmpty ? nil : try Read.instance(parts[1])
+    }
+}
+
+/// `NEWNAME`, `REMOTE:` or `REMOTE:NEWNAME`.
+struct CopyDestination {
+    let remote: RemoteName?
+    let newName: InstanceName?
+
+    init(_ text: String) throws {
+        guard text.contains(":") else {
+            (remote, newName) = (nil, try Read.instance(text))
+            return
+        }
+        let destination = try Destination(text)
+        (remote, newName) = (destination.remote, destination.newName)
     }
 }
 

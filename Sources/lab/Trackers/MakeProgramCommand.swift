@@ -10,6 +10,8 @@ struct MakeProgramCommand: AsyncParsableCommand {
         case storm, writer
         /// A root filesystem with the oracle and timers in it.
         case oracle
+        /// One with a program that writes records, and a directory for them.
+        case records
     }
 
     @Argument var program: Program
@@ -22,6 +24,7 @@ struct MakeProgramCommand: AsyncParsableCommand {
         case .oracle:
             try await Oracle.makeRoot(at: path)
             try await TimerProgram.build(into: path)
+        case .records: try await RecordProgram.makeRoot(at: path)
         }
     }
 }

@@ -63,6 +63,9 @@ final class FakeDriver: Checkpointable {
         var dumpsTouchFiles = false
         /// Instances whose networks lead to another host.
         var cabled: Set<InstanceName> = []
+        /// What each has mounted since it was started or restored.
+        var mounts: [InstanceName: [MountDefinition]] = [:]
+        var mapped: Set<String> = ["/mapped"]
     }
 
     let kind = InstanceKind.oci
@@ -77,6 +80,7 @@ final class FakeDriver: Checkpointable {
 
     func start(_ definition: InstanceDefinition, root: String) async throws {
         try await faults.pass("start")
+        state.withLock { $0.mounts[definition.name] = definition.mounts }
         set(definition.name, Instance(status: .running, memory: "fresh"))
     }
 
@@ -130,7 +134,7 @@ final class FakeDriver: Checkpointable {
 
     func writableMappings(_ definition: InstanceDefinition, root: String) async throws
         -> Set<String>
-    { ["/mapped"] }
+    { state.withLock { $0.mapped } }
 
     func dump(_ definition: InstanceDefinition, options: MoveOptions) async throws {
         try await faults.pass("dump")
@@ -188,6 +192,7 @@ final class FakeDriver: Checkpointable {
         guard let memory = state.withLock({ $0.arrived[definition.name] }) else {
             throw GodwitError(.restoreFailed, "nothing has arrived")
         }
+        state.withLock { $0.mounts[definition.name] = definition.mounts }
         set(
             definition.name,
             Instance(status: options.isPaused ? .frozen : .running, memory: memory)

@@ -12,6 +12,16 @@ final class FakePool: MigratingPool {
     /// By volume and name.
     let kept = Mutex<[String: [String: String]]>([:])
     let isAtOnce = Mutex(false)
+    /// The mapped files that the last delta of each volume was told of.
+    let mapped = Mutex<[String: Set<String>]>([:])
+    let expected = Mutex<[String: IDChange]>([:])
+    /// By the migration's id.
+    let copies = Mutex<[String: FakeCopy]>([:])
+    /// What the other half had when something was sent to it, as it said.
+    let starts = Mutex<[VolumeStart]>([])
+    let bases = Mutex<Set<String>>([])
+    let hasBases = Mutex(false)
+    let available = Mutex(ByteCount.gibibytes(10))
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -43,7 +53,8 @@ final class FakePool: MigratingPool {
 
     func facts() async throws -> PoolFacts {
         PoolFacts(
-            name: "default", driver: driver, filesystem: "ext4", available: .gibibytes(10)
+            name: "default", driver: driver, filesystem: "ext4",
+            available: available.withLock { $0 }
         )
     }
 
@@ -68,6 +79,7 @@ final class FakePool: MigratingPool {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
+        self.mapped.withLock { $0[volume] = mapped }
         try await faults.pass("sendAfterCheckpoint")
         try await send(volume, stream, progress)
     }
@@ -109,6 +121,23 @@ final class FakePool: MigratingPool {
     }
 
     func forgetDigest(of volume: String) async {}
+}
+
+/// The content tells whose it is.
+extension FakePool: VolumeIDChanging {
+    func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await faults.pass("expectIDs")
+        expected.withLock { $0[volume] = change }
+    }
+
+    func settleIDs(of volume: String) async throws {
+        try await faults.pass("settleIDs")
+        guard let change = expected.withLock({ $0.removeValue(forKey: volume) }) else { return }
+        let content = content(volume) ?? ""
+        write(
+            content.replacing("\(change.source.hostStart)", with: "\(change.target.hostStart)"),
+            to: volume)
+    }
 }
 
 /// Makes pools that are there or not, and remembers which.
@@ -158,6 +187,10 @@ struct FakeImporter: RootImporting {
 }
 
 extension FakeImporter {
+    func own(_ root: String, by idMap: IDMap?) async throws {
+        try await pool.faults.pass("own \(root) by \(idMap?.hostStart ?? 0)")
+    }
+
     /// Trees are called as `FakePool` does it.
     func copyTree(from tree: String, into root: String) async throws {
         try await pool.faults.pass("copyTree")
@@ -172,6 +205,7 @@ extension FakeImporter {
 
 struct FakeFacts: HostFactsReading {
     let hostname: String
+    let idRange: IDMap?
 
     func facts(
         pools: [PoolFacts], instanceNames: Set<String>, instanceAddresses: Set<String>,
@@ -194,7 +228,7 @@ struct FakeFacts: HostFactsReading {
             bridges: ["br0"],
             instanceNames: instanceNames,
             addressesInUse: instanceAddresses,
-            idRange: nil,
+            idRange: idRange,
             mountablePaths: [],
             pipeLimit: .mebibytes(1)
         )

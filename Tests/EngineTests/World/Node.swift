@@ -25,12 +25,14 @@ final class Node: Sendable {
     let images: FakeImages
     let states = FakeStates()
     let network: Network
-    let idMap = IDMap(hostStart: 5_000, count: 100)
+    let idMap: IDMap
     private let state = Mutex(State())
 
     init(
-        _ name: String, in directory: String, _ network: Network, _ ground: SharedGround? = nil
+        _ name: String, in directory: String, _ network: Network, firstID: UInt32 = 5_000,
+        _ ground: SharedGround? = nil
     ) {
+        idMap = IDMap(hostStart: firstID, count: 100)
         shared = ground.map { FakeSharedPool(host: name, ground: $0) }
         self.name = name
         self.directory = directory + "/" + name
@@ -84,8 +86,9 @@ final class Node: Sendable {
             states: states,
             importer: FakeImporter(pool: pool),
             imageStore: images,
-            facts: FakeFacts(hostname: name),
-            checks: [NameCheck()],
+            facts: FakeFacts(hostname: name, idRange: idMap),
+            checks: [NameCheck()]
+                + Checks.all.filter { ["mounts", "named-volumes"].contains($0.name) },
             dialer: FakeDialer(node: self),
             events: { [self] event in state.withLock { $0.events.append(event) } },
             logger: Logger(label: name) { _ in SwiftLogNoOpLogHandler() },

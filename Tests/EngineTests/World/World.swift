@@ -16,10 +16,11 @@ final class World: Sendable {
     /// - Parameter ground: what both hosts see, where their pools share volumes.
     static func run(
         hasInstance: Bool = true,
+        firstIDOfB: UInt32 = 5_000,
         ground: SharedGround? = nil,
         _ body: (World) async throws -> Void
     ) async throws {
-        let world = World(ground)
+        let world = World(firstIDOfB: firstIDOfB, ground)
         defer { try? FileManager.default.removeItem(atPath: world.directory) }
         try await world.begin(hasInstance: hasInstance)
         do { try await body(world) } catch {
@@ -29,12 +30,12 @@ final class World: Sendable {
         await world.end()
     }
 
-    private init(_ ground: SharedGround?) {
+    private init(firstIDOfB: UInt32, _ ground: SharedGround?) {
         directory =
             FileManager.default.temporaryDirectory.path
             + "/godwit-engine-\(UUID().uuidString)"
         a = Node("a", in: directory, network, ground)
-        b = Node("b", in: directory, network, ground)
+        b = Node("b", in: directory, network, firstID: firstIDOfB, ground)
         a.knows(b)
         b.knows(a)
     }
@@ -122,7 +123,10 @@ final class World: Sendable {
         for node in [a, b] {
             let known = try node.store().instances()
             #expect(known.count == (node === owner ? 1 : 0), comment)
-            #expect(node.pool.names == Set(known.map(\.definition.name.text)), comment)
+            let volumes = try node.store().volumes()
+            #expect(volumes.allSatisfy { $0.isWhole && $0.lock == nil }, comment)
+            let names = known.map(\.definition.name.text) + volumes.map(\.volume.stored)
+            #expect(node.pool.names == Set(names), comment)
             #expect(node.driver.state.withLock { $0.prepared.isEmpty } || node === owner, comment)
         }
         #expect(owner.driver.instances.values.first?.memory == "counted to 7", comment)

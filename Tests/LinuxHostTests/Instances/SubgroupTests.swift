@@ -21,6 +21,20 @@ import Testing
         #expect(try !decoded(groups).isEmpty && decoded([Group(hierarchy: "", path: "")]).isEmpty)
     }
 
+    @Test func `owners go along where the instance's users have other numbers`() throws {
+        let change = try #require(
+            IDChange(
+                from: IDMap(hostStart: 100_000, count: 100),
+                to: IDMap(hostStart: 100_010, count: 100)))
+        let group = Group(
+            hierarchy: "pids", path: "a", owner: 100_000, owners: ["tasks": 100_099, "x": 0],
+            files: ["pids.max": "9"], members: [1])
+        let changed = try decoded([group]).changed(change).groups
+        #expect(changed.map(\.owner) == [100_010])
+        #expect(changed.map(\.owners) == [["tasks": 100_109, "x": 0]])
+        #expect(changed.map(\.files) == [group.files] && changed.map(\.members) == [[1]])
+    }
+
     @Test(arguments: ["..", "a/../../b", "/a", "a//b", "a/.", "a\0b"])
     func `a path that leads elsewhere is no group of an instance`(path: String) {
         #expect(throws: GodwitError(.badRequest, "")) {

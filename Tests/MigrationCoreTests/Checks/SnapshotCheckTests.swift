@@ -1,3 +1,4 @@
+import Foundation
 import MigrationCore
 import Testing
 
@@ -29,6 +30,13 @@ import Testing
     @Test func `snapshots that travel are nothing to be told of`() throws {
         let found = try found { $0.instance.snapshots = try? snapshots(1) }
         #expect(found == [])
+    }
+
+    @Test func `the target is told what they take`() throws {
+        let volume = VolumeFacts(
+            name: "web", used: .mebibytes(1), methods: [.rsync], usedBySnapshots: .gibibytes(2))
+        let bytes = try JSONEncoder().encode(volume)
+        #expect(try JSONDecoder().decode(VolumeFacts.self, from: bytes) == volume)
     }
 
     @Test func `they need room on the target, unless they are given up`() throws {

@@ -3,10 +3,15 @@ import Testing
 
 /// cgroups, mounts, pools, space, networks: what an instance finds around itself.
 @Suite struct SurroundingsChecksTests {
-    @Test func `another version of cgroups refuses a live move only`() throws {
-        let finding = try only { $0.target.cgroup.version = 2 }
-        #expect(finding?.mark == "cgroup refusal")
-        #expect(try found(.cold) { $0.target.cgroup.version = 2 } == [])
+    @Test func `another version of cgroups refuses live moves of who divides its own alone`() throws
+    {
+        #expect(try found { $0.target.cgroup.version = 2 } == [])
+        let spoil = { (comparison: inout Comparison) in
+            comparison.target.cgroup.version = 2
+            comparison.definition.limits.delegatesCgroups = true
+        }
+        #expect(try only(.live, spoil)?.mark == "cgroup refusal")
+        #expect(try found(.cold, spoil) == [])
     }
 
     @Test(arguments: [MoveOptions.Mode.live, .cold])
@@ -120,6 +125,12 @@ import Testing
         }
         #expect(finding?.mark == "disk-space refusal")
         #expect(finding?.cause.contains("has 1 GiB free; the volume needs 1 GiB") == true)
+        // Copies that are kept there make room.
+        #expect(
+            try found(mode) {
+                $0.target.pools[0].available = ByteCount(bytes: enough.bytes - 5)
+                $0.target.pools[0].reclaimable = ByteCount(bytes: 5)
+            } == [])
         #expect(
             try only(mode) {
                 $0.instance.volumes[0].used = ByteCount(bytes: .max)
@@ -197,11 +208,15 @@ import Testing
     @Test func `host ids must be the target's to give`() throws {
         #expect(try only { $0.target.idRange = nil }?.mark == "id-map refusal")
         for range in [
-            IDMap(hostStart: 100_001, count: 900_000), IDMap(hostStart: 100_000, count: 65_535),
-            IDMap(hostStart: 0, count: 0),
+            IDMap(hostStart: 100_000, count: 65_535), IDMap(hostStart: 0, count: 0),
         ] {
             #expect(try only { $0.target.idRange = range }?.mark == "id-map refusal")
         }
+        #expect(
+            try found {
+                $0.target.idRange = IDMap(hostStart: 100_001, count: 900_000)
+                $0.definition.mounts = []
+            } == [])
         #expect(
             try found { $0.target.idRange = IDMap(hostStart: 100_000, count: 65_536) } == [])
         #expect(
@@ -212,6 +227,18 @@ import Testing
         #expect(
             try only { $0.definition.idMap = IDMap(hostStart: .max, count: .max) }?.mark
                 == "id-map refusal")
+    }
+
+    @Test func `files of the host keep their owners where the instance's ids change`() throws {
+        let finding = try only {
+            $0.target.idRange = IDMap(hostStart: 900_000, count: 65_536)
+            $0.definition.mounts = [
+                MountDefinition(hostPath: "/srv/data", path: "/data", isReadOnly: false)
+            ]
+            $0.target.mountablePaths = ["/srv/data"]
+        }
+        #expect(finding?.mark == "id-map warning")
+        #expect(finding?.cause.contains("900000 to 965535") == true)
     }
 
     @Test func `clocks may differ by a second, and by a minute for a warning`() throws {
@@ -270,6 +297,28 @@ import Testing
             $0.target.pools[0].driver = "directory"
         }
         #expect(other?.mark == "rsync refusal")
+    }
+
+    @Test func `LVM and what reads its metadata are needed where volumes travel by blocks`() throws
+    {
+        let lvm = ToolFacts(
+            name: "lvm", version: Version(2, 3, 16), features: [ToolFacts.thinDump])
+        let both = { (comparison: inout Comparison) in
+            comparison.instance.volumes[0].methods = [.lvm, .rsync]
+            comparison.source.pools[0].driver = "lvm"
+            comparison.target.pools[0].driver = "lvm"
+            (comparison.source.lvm, comparison.target.lvm) = (lvm, lvm)
+        }
+        #expect(try found { both(&$0) } == [])
+        for change: @Sendable (inout HostFacts) -> Void in [
+            { $0.lvm = nil }, { $0.lvm?.features = [] },
+        ] {
+            let finding = try only {
+                both(&$0)
+                change(&$0.target)
+            }
+            #expect(finding?.mark == "lvm refusal")
+        }
     }
 
     @Test func `small pipes are a warning for a live move`() throws {

@@ -1,55 +1,22 @@
 # A host as a user has it: a bridge on the only wire, and the daemon. Machine a drives both.
 set -eu
 name=$1
+. ./hosts.sh
 instance=oracle address=10.77.0.10
-godwit=/job/godwit lab=/job/lab shell_port=7000
+lab=/job/lab
 disk=$(readlink -f /dev/disk/out)
 volume=/var/lib/godwit/pools/default/volumes/$instance/rootfs
-# A machine that is busy with other things may be some times slower.
-patience=240
-
-case $name in a) number=1 ;; b) number=2 ;; esac
-ip link add gwbr0 type bridge
-ip link set eth0 master gwbr0 up
-ip address add "10.77.0.$number/24" dev gwbr0
-ip link set gwbr0 up
-echo 1073741824 >/proc/sys/fs/pipe-max-size
-mkdir -p /usr/local/libexec /run/godwit
-ln -s /job/criu /usr/local/libexec/godwit
 # What udev and a disk's scheduler would have done.
 chmod 666 /dev/net/tun
 modprobe bfq
 
-# What it says when it ends badly is worth more than its status.
-trap 'cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true' EXIT
-within() {
-    local seconds=$1 end=$(($(date +%s) + $1)) what=$2
-    shift 2
-    until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt $end ] || { echo "not within $seconds s: $what"; exit 1; }
-        sleep 0.2
-    done
-}
-at() { printf '%6.1f s  %s\n' "$(cut -d ' ' -f 1 /proc/uptime)" "$*"; }
-
-$godwit daemon --name "host-$name" --listen "10.77.0.$number:7443" >/out/daemon.log 2>&1 &
-within $patience "the daemon answers" $godwit list
-
+host_up "$name"
 if [ "$name" = b ]; then
     $godwit check >/out/check.txt || true
-    # Machine a is the only one on the wire.
-    busybox nc -ll -p $shell_port -e /bin/bash &
-    within 800 "machine a is done" test -e /tmp/done
+    serve
     exit 0
 fi
 
-on() {
-    case $1 in
-    a) bash -c "$2" 2>&1 ;;
-    b) echo "exec 2>&1; $2" | busybox nc 10.77.0.2 $shell_port ;;
-    esac
-}
-b_is_up() { [ "$(on b 'echo up')" = up ]; }
 ask() { $lab ask $address 6379 VERIFY CHECKED TASKS STEPS | tee -a /out/answers | tr '\n' ' '; }
 is_ready() { $godwit logs $instance | grep -q ready; }
 note_clocks() { on "$1" 'echo $(cut -d " " -f 1 /proc/uptime) $(date +%s.%N)' >"/out/booted-$1"; }

@@ -1,0 +1,233 @@
+import Logging
+import MigrationCore
+import Synchronization
+
+/// What the target makes of a copy that it has kept of the instance.
+struct TargetTravel: Sendable {
+    /// What the volume held when the first pass began.
+    var start = VolumeStart.empty
+    /// Digests of snapshots that need not come, by name, and of their states.
+    var held: [String: String] = [:]
+    var heldStates: [String: String] = [:]
+    /// Of the copy's snapshots.
+    var states: [String: SavedState] = [:]
+    /// Nothing has come into the copy since it was taken.
+    var isUntouched = false
+    /// What has arrived differs from what stands at the source, which must not happen again.
+    var isDistrusted = false
+}
+
+extension TargetWork {
+    /// Makes the volume: of the copy that is kept of the instance, if there is one and it is what
+    /// it was; else an empty one.
+    func makeVolume(
+        _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
+        in pool: any MigratingPool
+    ) async throws -> String {
+        var instance = offer.instance
+        instance.volumes.removeAll {
+            offer.definition.pool(ofVolume: $0.name) != definition.pool
+        }
+        let needed = DiskSpaceCheck.room(for: instance, offer.options)
+        if let (root, own) = try await takeKept(definition, offer, plan, in: pool) {
+            let more = needed > own ? ByteCount(bytes: needed.bytes - own.bytes) : .zero
+            try await equipment.makeRoom(more, in: definition.pool)
+            return root
+        }
+        try await equipment.makeRoom(needed, in: definition.pool)
+        return try await pool.createVolume(definition.name.text)
+    }
+
+    /// - Returns: the volume's path, and what it takes; nil if there is no copy of use.
+    private func takeKept(
+        _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
+        in pool: any MigratingPool
+    ) async throws -> (String, ByteCount)? {
+        guard offer.capabilities.knows(.keptCopies), let pool = pool as? any VolumeKeeping,
+            let instance = definition.uuid,
+            let record = try equipment.store.claimKept(
+                instance, in: definition.pool, by: job.id)
+        else { return nil }
+        let name = definition.name.text
+        do {
+            let root = try await pool.takeKept(record.id.text, as: name)
+            let offered = offer.wantsSnapshots ? offer.instance.snapshots ?? [] : []
+            let gone = try await pool.snapshots(of: name).subtracting(offered.map(\.name.text))
+            for snapshot in gone { try await pool.deleteSnapshot(snapshot, of: name) }
+            if let start = try await start(of: name, record, plan, pool) {
+                travel.withLock {
+                    ($0.start, $0.isUntouched, $0.states) = (start, true, record.states)
+                }
+                return (root, record.copy.used)
+            }
+            logger.warning("the copy that was kept is damaged, and of no use")
+        } catch let error as GodwitError where error.code == .notFound {
+            logger.warning("the copy that was kept is gone", metadata: ["error": "\(error)"])
+        }
+        try await forget(record, name, in: pool)
+        return nil
+    }
+
+    private func forget(
+        _ record: KeptRecord, _ volume: String, in pool: any VolumeKeeping
+    ) async throws {
+        try await pool.deleteVolume(volume)
+        try await pool.removeKept(record.id.text)
+        for state in record.states.values { try await equipment.states.remove(state.id) }
+        try equipment.store.removeKept(record.id)
+    }
+
+    /// rsync believes the sizes and times of what it finds: that has to be what was kept. A
+    /// driver's own method looks at its own base.
+    ///
+    /// - Returns: nil for a copy that is not what it was.
+    private func start(
+        of volume: String, _ record: KeptRecord, _ plan: Plan, _ pool: any VolumeKeeping
+    ) async throws -> VolumeStart? {
+        guard plan.sendsVolumes(by: .rsync) else { return .unknown }
+        let digest = try await pool.digest(of: volume, mapped: [])
+        return digest == record.digest ? .tree(digest) : nil
+    }
+
+    var knowsKeptCopies: Bool { agreed.offer.capabilities.knows(.keptCopies) }
+
+    /// Before anything comes.
+    func tellHeld(_ plan: Plan) async throws {
+        guard knowsKeptCopies else { return }
+        let definition = definition
+        let here = definition.name.text
+        let start = travel.withLock { $0.start }
+        for case .sendVolume(let volume, _) in plan.steps where isRoot(volume) {
+            var held = HeldMessages.Held(start)
+            if start != .empty, let pool = try equipment.pool(definition.pool) as? any VolumeKeeping
+            {
+                try await describe(here, in: pool, &held)
+            }
+            let same = try await job.desk.take(.held(volume)) { [held] in
+                try await HeldMessages.tell(held, on: $0)
+            }
+            let others = travel.withLock { [held] travel in
+                travel.held = held.snapshots.filter { same.snapshots.contains($0.key) }
+                travel.heldStates = held.states.filter { same.states.contains($0.key) }
+                travel.isUntouched = false
+                return travel.states.filter { travel.heldStates[$0.key] == nil }
+            }
+            for state in others.values { try await equipment.states.remove(state.id) }
+        }
+    }
+
+    private func describe(
+        _ volume: String, in pool: any VolumeKeeping, _ held: inout HeldMessages.Held
+    ) async throws {
+        let states = travel.withLock { $0.states }
+        for name in try await pool.snapshots(of: volume) {
+            held.snapshots[name] = try await pool.digest(ofSnapshot: name, of: volume)
+            // One that cannot be read comes again.
+            guard let state = states[name] else { continue }
+            held.states[name] = try? await equipment.digest(of: state)
+        }
+    }
+
+    /// Remembers the volume as it has arrived, if a copy of it stays at the source.
+    func noteArrival(_ digest: String) async throws {
+        guard agreed.offer.keepSeconds != nil else { return }
+        let pool = try equipment.pool(definition.pool) as? any VolumeKeeping
+        try await pool?.noteArrival(of: definition.name.text, digest: digest)
+    }
+
+    func heard(_ reason: GodwitError) {
+        guard reason.code == .volumeDiffers else { return }
+        travel.withLock { $0.isDistrusted = true }
+    }
+
+    /// The volume becomes the kept copy again that it was made of, or is deleted.
+    func giveUp(_ volume: InstanceName, in pool: any MigratingPool) async throws {
+        guard var record = try equipment.store.kept(usedBy: job.id),
+            let keeping = pool as? any VolumeKeeping
+        else { return try await pool.deleteVolume(volume.text) }
+        do {
+            let (isUntouched, isDistrusted) = travel.withLock {
+                ($0.isUntouched, $0.isDistrusted)
+            }
+            guard !isDistrusted else { throw GodwitError(.volumeDiffers, "it made a false volume") }
+            if !isUntouched, await pool.hasVolume(volume.text) {
+                record.digest = try await pool.digest(of: volume.text, mapped: [])
+            }
+            try await keeping.keepVolume(volume.text, as: record.id.text)
+            record.user = nil
+            try equipment.store.save(record)
+        } catch {
+            try Task.checkCancellation()
+            logger.warning("the copy is not kept any more", metadata: ["error": "\(error)"])
+            try await forget(record, volume.text, in: keeping)
+        }
+    }
+}
+
+extension TargetWork {
+    /// - Returns: false if that had been done before.
+    func adopt(_ receipt: Receipt) throws -> Bool {
+        guard let record = try reservation() else { return false }
+        let base = base(of: record.definition)
+        try equipment.store.adoptVolumes(lockedBy: job.id)
+        return try equipment.store.adopt(
+            record.definition.name, lockedBy: job.id, base: base
+        ) { record in
+            record.isArriving = false
+            record.ownsVolume = false
+            record.lock = nil
+            record.definition.uuid = record.definition.uuid ?? .random()
+            if let forward = agreed.plan.options.forward {
+                record.definition.endCables(at: .now(after: forward.seconds))
+            }
+            record.isWanted = receipt.isRunning || record.isWanted
+        }
+    }
+
+    /// What is kept here for the move back, where the source keeps its half.
+    private func base(of definition: InstanceDefinition) -> KeptRecord? {
+        let pool = try? equipment.pool(definition.pool) as? any VolumeKeeping
+        guard let pool, knowsKeptCopies, let instance = definition.uuid,
+            let seconds = agreed.offer.keepSeconds,
+            VolumeMethod.allCases.contains(where: {
+                pool.hasBase(by: $0) && agreed.plan.sendsVolumes(by: $0)
+            })
+        else { return nil }
+        return KeptRecord(
+            copy: KeptCopy(
+                id: job.id, kind: .base, instance: instance, name: definition.name,
+                pool: definition.pool, kept: .now,
+                expires: .now(after: min(seconds, Limit.keptSeconds))),
+            isWhole: true)
+    }
+
+    /// Removes what only the transfer needed.
+    func tidy(_ name: InstanceName) async {
+        let definition = definition
+        guard let pool = try? equipment.pool(definition.pool) else { return }
+        do {
+            if let keeping = pool as? any VolumeKeeping {
+                if base(of: definition) != nil {
+                    try await keeping.keepBase(of: name.text)
+                } else {
+                    try await keeping.removeBase(of: name.text)
+                }
+            }
+            try await pool.cleanUpAfterReceiving(name.text)
+            for volume in movingVolumes {
+                let place = try equipment.place(of: volume)
+                try await place.forgetTransfer { try await $0.cleanUpAfterReceiving($1) }
+            }
+        } catch {
+            logger.warning(
+                "temporary files of the transfer remain", metadata: ["error": "\(error)"])
+        }
+        await pool.forgetDigest(of: name.text)
+    }
+}
+
+extension Plan {
+    fileprivate func sendsVolumes(by method: VolumeMethod) -> Bool {
+        steps.contains { if case .sendVolume(_, method) = $0 { true } else { false } }
+    }
+}

@@ -1,0 +1,218 @@
+import LinuxHost
+package import MigrationCore
+import Synchronization
+
+/// Volumes as thin volumes of LVM with an ext4 each, sent block by block where both ends are such.
+///
+///     ROOT 0711 / volumes 0711 / NAME 0711 / device       a link to the volume's device file
+///                                          / rootfs       where it is mounted
+///                                          / snapshots 0700 / SNAPSHOT 0700 / device, rootfs
+///
+/// The directories say what is whose: a volume gets another name, or goes, by one rename there, and
+/// becomes what a snapshot is by another link. What no link leads to is a leftover.
+package final class LVMPool: PoolDriver {
+    package let driver = "lvm"
+    package let methods: [VolumeMethod] = [.lvm, .rsync]
+    let layout: VolumeLayout
+    let thin: ThinPool
+    let passes = TreePasses()
+
+    /// - Parameter path: of a directory in which nothing else is.
+    init(name: String, path: String, thin: ThinPool) {
+        layout = VolumeLayout(pool: name, root: path)
+        self.thin = thin
+    }
+
+    /// - Throws: `nameTaken` if there is such a volume and it is not empty.
+    package func createVolume(_ name: String) async throws -> String {
+        let path = try layout.usablePath(of: name)
+        let place = layout.place(of: name)
+        try? await removeLeftovers()
+        try layout.makePlace(of: name)
+        if device(at: place) == nil {
+            let fresh = ThinPool.newName()
+            do {
+                try await thin.make(fresh, size: thin.status().size)
+                try await MakeExt4.filesystem(on: thin.path(of: fresh)).check()
+                try Directories.relink(thin.path(of: fresh), at: "\(place)/device")
+            } catch {
+                try? await thin.remove(fresh)
+                throw error
+            }
+        }
+        try await mount(place)
+        // What a check of the filesystem would need is made by that.
+        try Directories.removeEmpty("\(path)/lost+found")
+        guard try Directories.names(in: path).isEmpty else { throw layout.taken(name) }
+        return path
+    }
+
+    /// - Precondition: a name that could be one of a volume here.
+    package func path(of volume: String) -> String { layout.path(of: volume) }
+    package func hasVolume(_ name: String) async -> Bool { layout.has(name) }
+
+    /// What is mounted below goes along.
+    ///
+    /// - Throws: `nameTaken`, `notFound`; done already is no error.
+    package func renameVolume(_ name: String, to newName: String) async throws {
+        try layout.rename(name, to: newName)
+        passes.rename(name, to: newName)
+    }
+
+    /// Deletes the volume and its snapshots at once for everyone who looks. No volume is no error.
+    package func deleteVolume(_ name: String) async throws {
+        _ = try layout.usablePath(of: name)
+        passes.forget(name)
+        try? await removeLeftovers()
+        if let doomed = try layout.doom(name) { try await remove(place: doomed) }
+    }
+
+    package func used(by volume: String) async throws -> ByteCount {
+        try await TreeUse.bytes(below: layout.usablePath(of: volume))
+    }
+
+    /// - Throws: `notFound` if the pool is not active (any more).
+    package func facts() async throws -> PoolFacts {
+        let status = try await thin.status()
+        // Without room for what says where blocks are, there is none for blocks either.
+        let isFull = !status.isWritable || status.metadataUsed > Self.fullMetadata
+        return PoolFacts(
+            name: layout.pool, driver: driver, filesystem: "ext4",
+            available: isFull ? .zero : status.available)
+    }
+
+    private static let fullMetadata = 0.95
+}
+
+/// What a place in the layout stands for: a volume, or a snapshot of one.
+extension LVMPool {
+    /// The thin volume's name; nil if there is none yet.
+    func device(at place: String) -> String? {
+        guard let target = Directories.target(ofLink: "\(place)/device"),
+            let name = target.split(separator: "/").last.map(String.init),
+            name.hasPrefix(ThinPool.prefix)
+        else { return nil }
+        return name
+    }
+
+    /// Mounts what is not mounted.
+    func mount(_ place: String, isSnapshot: Bool = false) async throws {
+        let point = "\(place)/rootfs"
+        guard let device = device(at: place) else {
+            throw GodwitError(.notFound, "there is no volume at \(place)")
+        }
+        guard try MountedFilesystem.at(point) == nil else { return }
+        try Directories.make(point, mode: 0o755)
+        let path = thin.path(of: device)
+        let command =
+            isSnapshot ? Mount.thinSnapshot(path, at: point) : Mount.thin(path, at: point)
+        try await command.check()
+    }
+
+    /// Nothing uses what is mounted there; whoever only looks may do so for a moment.
+    func unmount(_ place: String) async throws {
+        let point = "\(place)/rootfs"
+        for attempt in 1... {
+            guard try MountedFilesystem.at(point) != nil else { return }
+            let command = Mount.unmount(point)
+            let result = try await command.run()
+            // Somebody else may remove the same leftover.
+            guard !result.status.isSuccess, try MountedFilesystem.at(point) != nil else { continue }
+            guard attempt < 20, result.errorText.contains("busy") else {
+                throw command.failure(of: result)
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Removes what a place stands for, and the place.
+    func remove(place: String) async throws {
+        let shelf = "\(place)/snapshots"
+        for name in try Directories.names(in: shelf) {
+            try await remove(place: "\(shelf)/\(name)")
+        }
+        try await unmount(place)
+        if let device = device(at: place) { try await thin.remove(device) }
+        try await Rm.tree(place).check()
+    }
+
+    /// Puts a thin volume in the place of the volume, which nothing uses, and removes what was
+    /// there.
+    func put(_ fresh: String, inPlaceOf volume: String) async throws {
+        let place = layout.place(of: volume)
+        let link = "\(place)/device"
+        guard let old = device(at: place) else { throw missing(volume) }
+        try await unmount(place)
+        try Directories.relink(thin.path(of: fresh), at: link)
+        do { try await mount(place) } catch {
+            try Directories.relink(thin.path(of: old), at: link)
+            try await mount(place)
+            throw error
+        }
+        // What cannot be removed now is when the pool is opened the next time.
+        try? await thin.remove(old)
+    }
+
+    func missing(_ volume: String) -> GodwitError {
+        GodwitError(
+            .notFound, "the pool \(layout.pool) has no volume \(volume)",
+            remedy: "see `godwit list`")
+    }
+}
+
+extension LVMPool {
+    /// Makes what there is usable, and removes what a daemon that was killed has left: after this,
+    /// thin volumes and links are as many.
+    func wake() async throws {
+        try? await removeLeftovers()
+        for volume in try volumes() {
+            for name in try Directories.names(in: layout.shelf(of: volume))
+            where name.hasPrefix(".") {
+                try await remove(place: "\(layout.shelf(of: volume))/\(name)")
+            }
+        }
+        let places = try self.places()
+        let wanted = Set((places.volumes + places.snapshots).compactMap { device(at: $0) })
+        let known = try await thin.volumes().map(\.name)
+        try await thin.activate(known.filter(wanted.contains))
+        for place in places.volumes { try await mount(place) }
+        // One that cannot be read is still there to be deleted.
+        for place in places.snapshots { try? await mount(place, isSnapshot: true) }
+        for stray in known where stray.hasPrefix(ThinPool.prefix) && !wanted.contains(stray) {
+            try? await thin.remove(stray)
+        }
+    }
+
+    /// Every volume whose filesystem is smaller than the pool becomes as large.
+    func growVolumes() async throws {
+        let size = try await thin.status().size
+        let known = try await thin.volumes()
+        for place in try places().volumes {
+            guard let volume = known.first(where: { $0.name == device(at: place) }) else {
+                continue
+            }
+            if volume.size < size { try await thin.lvm.grow(volume.name, to: size).check() }
+            try await Resize2fs.grow(thin.path(of: volume.name)).check()
+        }
+    }
+
+    /// Deletions that have not ended.
+    func removeLeftovers() async throws {
+        for place in try layout.leftovers() { try await remove(place: place) }
+    }
+
+    private func volumes() throws -> [String] {
+        try Directories.names(in: layout.volumes).filter(VolumeLayout.isUsable)
+    }
+
+    /// Of volumes, and of snapshots, with what was begun of them.
+    private func places() throws -> (volumes: [String], snapshots: [String]) {
+        let volumes = try self.volumes()
+        let snapshots = try volumes.flatMap { volume in
+            try Directories.names(in: layout.shelf(of: volume))
+                .map { "\(layout.shelf(of: volume))/\($0)" }
+        }
+        let whole = volumes.map { layout.place(of: $0) }.filter { device(at: $0) != nil }
+        return (whole, snapshots)
+    }
+}

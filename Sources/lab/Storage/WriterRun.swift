@@ -1,0 +1,47 @@
+import Foundation
+import MigrationCore
+import TestSupport
+
+/// A container that appends records to several files as fast as it can, while it moves there and
+/// back.
+struct WriterRun {
+    let kind: PoolKind
+
+    func run() async throws -> WriterRow {
+        let scratch = FileManager.default.temporaryDirectory.path + "/godwit-writer-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        try FileManager.default.createDirectory(
+            atPath: scratch, withIntermediateDirectories: true)
+        try await RecordProgram.makeRoot(at: "\(scratch)/root")
+        try FileManager.default.createDirectory(
+            atPath: "\(scratch)/root/data", withIntermediateDirectories: true)
+        return try await Lab.with { lab in
+            try await lab.startDaemons()
+            try await lab.introduce()
+            try await StoragePools.make(kind, mebibytes: 2_048, scratch, in: lab)
+            try await lab.check(
+                "a",
+                ["launch", "\(scratch)/root", "writer", "--pool", "measured", "--"]
+                    + [RecordProgram.path])
+            return try await there(andBack: lab)
+        }
+    }
+
+    private func there(andBack lab: Lab) async throws -> WriterRow {
+        let start = ContinuousClock.now
+        var downtimes: [Double] = []
+        for (source, target) in [("a", "b"), ("b", "a")] {
+            let report = try await lab.move("writer", from: source, to: target)
+            downtimes.append(report.downtimeMilliseconds ?? 0)
+            // It goes on writing where it has come to.
+            try await Task.sleep(for: .seconds(1))
+        }
+        let seconds = start.duration(to: .now) / .seconds(1)
+        let answer = try await RecordProgram.verify("writer", on: "a", of: lab)
+        return WriterRow(
+            driver: kind.rawValue, moves: downtimes.count, seconds: seconds,
+            downtimeMilliseconds: downtimes.max() ?? 0, records: answer.records,
+            lost: answer.lost, doubled: answer.doubled, torn: answer.torn,
+            differing: answer.differing)
+    }
+}

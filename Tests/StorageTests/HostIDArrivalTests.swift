@@ -1,0 +1,164 @@
+import Foundation
+import LinuxHost
+import MigrationCore
+import Storage
+import Testing
+
+/// Volumes whose files arrive under other host ids than they have on the source.
+@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(2)))
+struct HostIDArrivalTests {
+    private static let source = IDMap(hostStart: 100_000, count: 65_536)
+
+    /// Apart from the source's range, and within most of it.
+    private static func change(to start: UInt32) throws -> IDChange {
+        try #require(IDChange(from: source, to: IDMap(hostStart: start, count: 65_536)))
+    }
+
+    /// Where the target's volumes are: on a filesystem with idmapped mounts, or without.
+    enum Ground: String, CaseIterable, Sendable {
+        case directory, overlay, btrfs
+    }
+
+    private static func with(
+        _ ground: Ground, _ body: (PoolPair) async throws -> Void
+    ) async throws {
+        try await withScratch { scratch in
+            if ground == .overlay { try await mountOverlay(at: scratch) }
+            let kind: PoolKind = ground == .btrfs ? .btrfs : .directory
+            let pairing = Pairing(source: .directory, target: kind)
+            try await body(try await PoolPair(pairing, scratch, target: "\(scratch)/b"))
+        }
+    }
+
+    private static func mountOverlay(at scratch: String) async throws {
+        let script = """
+            cd $1; mkdir lower upper work b
+            mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work godwit b
+            """
+        try await shell(script, scratch)
+    }
+
+    private static func changing(_ pair: PoolPair) throws -> any VolumeIDChanging {
+        try #require(pair.target as? any VolumeIDChanging)
+    }
+
+    @Test(arguments: Ground.allCases, [3_000_000, 100_100, 99_000])
+    func `every kind of file arrives with the ids of the target`(
+        ground: Ground, start: UInt32
+    ) async throws {
+        let change = try Self.change(to: start)
+        try await Self.with(ground) { pair in
+            let target = try Self.changing(pair)
+            #expect((IDMappedTree.open(pair.there, change) != nil) == (ground != .overlay))
+            try await shell(everyKind, pair.here)
+            try await shell(
+                "cd $1; setcap -n 100000 cap_net_raw+ep empty; chown 165535:165536 var", pair.here)
+            try await target.expectIDs(change, in: "v")
+            try await pair.firstPass()
+            let first = try await pair.target.digest(of: "v", mapped: [])
+            #expect(try await pair.source.digest(of: "v", mapped: []) == first)
+            try await shell("cd $1; echo z > late; chown 100007:100008 late; rm acl", pair.here)
+            try await shell("cd $1; setfacl -m u:100009:rwx,g:99999:r late", pair.here)
+            try await pair.delta()
+            let last = try await pair.target.digest(of: "v", mapped: [])
+            #expect(try await pair.source.digest(of: "v", mapped: []) == last && last != first)
+            try await target.settleIDs(of: "v")
+            try await target.settleIDs(of: "v")
+            let facts = try await shell(
+                """
+                cd $1; stat -c '%n %u %g %a' . setuid var late relative null etc/passwd
+                getfacl -ncEp late | grep -E '^(user|group):[0-9]'; getfacl -ncEp var/empty | grep user:[0-9]
+                getcap -n empty caps
+                """, pair.there)
+            let id = { (inside: UInt32) in start + inside }
+            let outside = change.onTarget
+            #expect(
+                facts == """
+                    . \(id(0)) \(id(0)) 751
+                    setuid \(id(33)) \(id(33)) 6755
+                    var \(id(65_535)) \(outside(165_536)) 1777
+                    late \(id(7)) \(id(8)) 674
+                    relative \(id(1)) \(id(2)) 777
+                    null \(id(5)) 0 644
+                    etc/passwd 0 0 644
+                    user:\(id(9)):rwx
+                    group:\(outside(99_999)):r--
+                    default:user:\(id(123)):rwx
+                    empty cap_net_raw=ep [rootid=\(id(0))]
+                    caps cap_net_bind_service=ep
+
+                    """)
+            // The same as a copy that is shifted as a whole.
+            let copy = "\(Directories.parent(of: pair.here))/copy"
+            try await Command("cp", ["-a", pair.here, copy]).check()
+            try await IDShift(change).apply(to: copy)
+            #expect(try await differences(copy, pair.there) == "")
+            #expect(
+                try await TreeDigest().digest(of: copy)
+                    == pair.target.digest(of: "v", mapped: []))
+        }
+    }
+
+    @Test(arguments: [Ground.directory, .overlay])
+    func `snapshots arrive with the ids of the target, each as what differs from the last`(
+        ground: Ground
+    ) async throws {
+        let change = try Self.change(to: 100_100)
+        try await Self.with(ground) { pair in
+            let target = try Self.changing(pair)
+            let source = try #require(pair.source as? any SnapshotSending)
+            let keeping = try #require(pair.target as? any VolumeSnapshotting)
+            try await shell("cd $1; echo 1 > one; chown 100001:100001 one .", pair.here)
+            for name in ["first", "second"] {
+                try await shell("cd $1; echo $2 > $2; chown 100002 $2", pair.here, name)
+                try await source.createSnapshot(name, of: "v")
+                try await target.expectIDs(change, in: "v")
+                try await pair.snapshot(name, source)
+                let digest = try await pair.target.digest(of: "v", mapped: [])
+                #expect(try await source.digest(ofSnapshot: name, of: "v") == digest)
+                try await target.settleIDs(of: "v")
+                try await keeping.createSnapshot(name, of: "v")
+            }
+            try await target.expectIDs(change, in: "v")
+            try await pair.firstPass()
+            try await pair.delta()
+            #expect(
+                try await pair.source.digest(of: "v", mapped: [])
+                    == pair.target.digest(of: "v", mapped: []))
+            try await target.settleIDs(of: "v")
+            for (name, files) in [("first", "first one"), ("second", "first one second")] {
+                let tree = keeping.path(of: name, in: "v")
+                let said = try await shell("cd $1; echo $(ls); stat -c '%u' one first .", tree)
+                #expect(said == "\(files)\n100101\n100102\n100101\n")
+            }
+            #expect(try await shell("stat -c %u $1/second", pair.there) == "100102\n")
+        }
+    }
+
+    @Test(arguments: [Ground.directory, .overlay])
+    func `a digest tells of a file that came to another owner`(ground: Ground) async throws {
+        let change = try Self.change(to: 3_000_000)
+        try await Self.with(ground) { pair in
+            let target = try Self.changing(pair)
+            try await shell("cd $1; echo 1 > one; chown 100001:100001 one .", pair.here)
+            try await target.expectIDs(change, in: "v")
+            try await pair.firstPass()
+            let digest = try await pair.source.digest(of: "v", mapped: [])
+            #expect(try await pair.target.digest(of: "v", mapped: []) == digest)
+            try await shell("chown 5:5 $1/one", pair.there)
+            #expect(try await pair.target.digest(of: "v", mapped: []) != digest)
+        }
+    }
+
+    @Test func `nothing of a mapped tree stays, and its volume can be removed`() async throws {
+        try await withScratch { scratch in
+            let pool = DirectoryPool(name: "p", path: scratch)
+            let root = try await pool.createVolume("v")
+            try await pool.expectIDs(Self.change(to: 3_000_000), in: "v")
+            #expect(try !SmallFile.text("/proc/self/mountinfo").contains(scratch))
+            try await pool.deleteVolume("v")
+            #expect(try FileStatus.of(root) == nil)
+            #expect(IDMappedTree.open(root, try Self.change(to: 3_000_000)) == nil)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+# Sourced in a machine by jobs that move instances between two: a host as a user has it, with a bridge
+# on the only wire. Machine a drives both; b does what it is told, and ends when a says so.
+#
+#     host_up NAME          makes the bridge, starts the daemon
+#     on a|b COMMANDS       runs commands on one of the two
+#     within SECONDS WHAT COMMAND...
+
+godwit=/job/godwit shell_port=7000
+# A machine that is busy with other things may be some times slower.
+patience=240
+
+at() { printf '%6.1f s  %s\n' "$(cut -d ' ' -f 1 /proc/uptime)" "$*"; }
+
+within() {
+    local seconds=$1 end=$(($(date +%s) + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt $end ] || { echo "not within $seconds s: $what"; exit 1; }
+        sleep 0.2
+    done
+}
+
+host_up() {
+    local number
+    case $1 in a) number=1 ;; b) number=2 ;; esac
+    ip link add gwbr0 type bridge
+    ip link set eth0 master gwbr0 up
+    ip address add "10.77.0.$number/24" dev gwbr0
+    ip link set gwbr0 up
+    echo 1073741824 >/proc/sys/fs/pipe-max-size
+    mkdir -p /usr/local/libexec /run/godwit
+    ln -s /job/criu /usr/local/libexec/godwit
+    # What it says when it ends badly is worth more than its status.
+    trap 'cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true' EXIT
+    $godwit daemon --name "host-$1" --listen "10.77.0.$number:7443" >/out/daemon.log 2>&1 &
+    within $patience "the daemon answers" $godwit list
+}
+
+# Machine a is the only one on the wire.
+serve() {
+    busybox nc -ll -p $shell_port -e /bin/bash &
+    within 800 "machine a is done" test -e /tmp/done
+}
+
+on() {
+    case $1 in
+    a) bash -c "$2" 2>&1 ;;
+    b) echo "exec 2>&1; $2" | busybox nc 10.77.0.2 $shell_port ;;
+    esac
+}
+b_is_up() { [ "$(on b 'echo up')" = up ]; }

@@ -1,0 +1,52 @@
+# The program in the instance compares its files with what it remembers of them.
+set -eu
+name=$1
+. ./hosts.sh
+modprobe -a loop dm_thin_pool
+host_up "$name"
+$godwit pool create thin lvm size=512MiB
+if [ "$name" = b ]; then
+    serve
+    exit 0
+fi
+
+# answer HOST: how many records it has, and how many of them are lost, doubled, torn, other files.
+answer() { on "$1" "$godwit exec web -- /bin/busybox sh -c 'cat /answer'"; }
+is_answered() { answer "$1" | grep -qx '[0-9]* [0-9]* [0-9]* [0-9]* [0-9]*'; }
+records=0
+verify_on() {
+    local said
+    on "$1" "$godwit exec web -- /bin/busybox sh -c 'rm -f /answer; : >/ask'"
+    within $patience "the program looks at its records" is_answered "$1"
+    said=$(answer "$1")
+    case $said in
+    *" 0 0 0 0") ;;
+    *) echo "lost, doubled, torn, differing: $said"; exit 1 ;;
+    esac
+    [ "${said%% *}" -gt $records ] || { echo "no more than $records: $said"; exit 1; }
+    records=${said%% *}
+}
+
+at "host a with kernel $(uname -r)"
+$godwit launch /job/root web --pool thin -- /records
+within $patience "machine b is up" b_is_up
+within $patience "b has its pool" on b "$godwit pool info thin | grep -q ext4"
+$godwit remote add host-b "$(on b "$godwit trust add host-a")"
+verify_on a
+$godwit move web host-b: --dry-run | tee /out/plan | grep -q 'volume web by lvm'
+at "launched, $records records"
+$godwit move web host-b:
+verify_on b
+at "moved to b, $records records"
+on b "$godwit snapshot web one"
+on b "$godwit move web host-a:"
+verify_on a
+$godwit info web | grep -q one
+at "moved back to a with a snapshot, $records records"
+$godwit migrations web --format json >/out/migrations-a.json
+on b "$godwit migrations web --format json" >/out/migrations-b.json
+[ "$(on b 'dmsetup ls --target thin')" = "No devices found" ] || { echo "left on b"; exit 1; }
+$godwit delete web --force
+$godwit pool delete thin
+[ "$(dmsetup ls)" = "No devices found" ] || { echo "left on a: $(dmsetup ls)"; exit 1; }
+on b 'touch /tmp/done'

@@ -1,0 +1,7 @@
+# An instance that writes all the time moves between two pools of thin volumes, and back.
+machines="a b" seconds=600 memory=1024
+pack() {
+    pack_hosts "$1"
+    "$built/lab" make-program records "$1/root"
+    mkdir "$1/root/data"
+}

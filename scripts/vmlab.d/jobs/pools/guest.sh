@@ -1,0 +1,15 @@
+# The lvm driver's own tests, and what the conformance suite asks of every driver and pair of them.
+set -u
+# Pools are files, for which there is room on the root disk.
+mkdir -p /var/tmp
+mount --bind /var/tmp /tmp
+modprobe -a loop dm_thin_pool
+export GODWIT_PAIRINGS=lvm
+# Left out: what only needs time here, as it asks nothing of the driver that other tests do not.
+/job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel \
+    --event-stream-version 0 --event-stream-output-path /out/pools.jsonl \
+    --filter '^StorageTests.Host(LVMPool|VolumeConformance|SnapshotConformance)Tests' \
+    --skip 'a change is seen|five thousand small files'
+status=$?
+echo "$(grep -c '"kind":"testCaseEnded"' /out/pools.jsonl) cases"
+exit $status
