@@ -3,8 +3,8 @@ import MigrationCore
 import Synchronization
 import Testing
 
-/// Moves of an instance whose files both hosts see: whatever fails, nobody deletes the one copy, and
-/// it belongs to whoever runs the instance.
+/// Moves of an instance whose files both hosts see: whatever fails, nobody deletes the one copy,
+/// and it belongs to whoever runs the instance.
 @Suite struct SharedVolumeTests {
     private func expectWhole(
         _ ground: SharedGround, _ world: World, on node: Node? = nil, _ comment: Comment? = nil

@@ -12,8 +12,8 @@ extension TargetWork {
         target.note(token, inPool: pool)
     }
 
-    /// One that both hosts share is the source's until custody: nothing is made here, and the record
-    /// never says that there was something to be removed.
+    /// One that both hosts share is the source's until custody: nothing is made here, and the
+    /// record never says that there was something to be removed.
     func place(
         _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
         in pool: any MigratingPool

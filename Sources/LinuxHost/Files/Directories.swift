@@ -178,8 +178,8 @@ package struct FilesystemFacts: Equatable, Sendable {
     /// Bytes that programs may still fill.
     package let available: ByteCount
 
-    /// Whether other hosts can see it only as part of this one, as containers do: they then see what
-    /// was written at once.
+    /// Whether other hosts can see it only as part of this one, as containers do: they then see
+    /// what was written at once.
     package var isLocal: Bool {
         ["ext4", "btrfs", "xfs", "tmpfs", "zfs", "overlay", "f2fs", "bcachefs"].contains(type)
     }

@@ -1,5 +1,5 @@
-/// What overlayfs remembers in the attributes `trusted.overlay.…` of the trees that it lays over one
-/// another.
+/// What overlayfs remembers in the attributes `trusted.overlay.…` of the trees that it lays over
+/// one another.
 package enum OverlayMarks {
     /// Leaves of a tree that nothing uses what means the same over equal trees on any host: that
     /// directories hide those below them. The rest speaks of one mount, or is not the kernel's own.

@@ -184,8 +184,8 @@ package protocol ImageStoring: Sendable {
     ///
     /// - Throws: `stateUnreadable` if a blob is missing or damaged, `noSpace`.
     func unpack(_ image: StoredImage, into root: String, idMap: IDMap?) async throws
-    /// Lays one layer of an image over what a tree holds, which is all that lies below the layer, as
-    /// the image says, whoever owns it.
+    /// Lays one layer of an image over what a tree holds, which is all that lies below the layer,
+    /// as the image says, whoever owns it.
     ///
     /// - Parameters:
     ///   - index: the lowest is 0.

@@ -29,7 +29,7 @@ extension OverlayPool: VolumeSending {
             progress: total.next())
     }
 
-    /// All that can have changed is among the volume's own changes: what is removed is marked there.
+    /// All that can have changed is among the volume's own changes: removals are marked there.
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         _ = try tree(of: volume)
         return try await passes.hasChanged(

@@ -66,8 +66,8 @@ package enum RsyncTransfer {
     /// - Parameter finished: what is to be done with the tree before the other end is told that all
     ///   went well.
     static func receivePart(
-        into root: String, through view: IDMappedTree? = nil, tolerant: Bool, from stream: any ByteStream,
-        after frames: SessionFrameReader, isLast: Bool,
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
+        from stream: any ByteStream, after frames: SessionFrameReader, isLast: Bool,
         finished: @escaping @Sendable () async throws -> Void
     ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {

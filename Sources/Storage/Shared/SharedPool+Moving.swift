@@ -89,8 +89,8 @@ extension SharedPool: VolumeReceiving {
         try await look(for: volume, over: stream)
     }
 
-    /// Nothing is written before custody, and nothing of the tree is read: what is kept in memory of
-    /// it could be older than what the instance will find.
+    /// Nothing is written before custody, and nothing of the tree is read: what is kept in memory
+    /// of it could be older than what the instance will find.
     private func look(for volume: String, over stream: any ByteStream) async throws {
         try await telling(stream) {
             var frames = SessionFrameReader(stream)
