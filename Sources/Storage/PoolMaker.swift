@@ -14,8 +14,14 @@ package struct PoolMaker: PoolMaking {
             guard definition.size == nil else { throw Self.unsizable(definition) }
             return try DirectoryPool.create(definition, at: path(of: definition))
         case .btrfs: return try await btrfs(definition).create()
+        case .overlay:
+            guard definition.size == nil else { throw Self.unsizable(definition) }
+            return try await overlay(definition).create()
+        case .shared:
+            guard definition.size == nil else { throw Self.unsizable(definition) }
+            return try shared(definition).create()
         case .lvm: return try await lvm(definition).create()
-        case .zfs, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .zfs: throw Self.unknown(definition.kind)
         }
     }
 
@@ -23,8 +29,10 @@ package struct PoolMaker: PoolMaking {
         switch definition.kind {
         case .directory: try DirectoryPool.open(definition, at: path(of: definition))
         case .btrfs: try await btrfs(definition).open()
+        case .overlay: try await overlay(definition).open()
+        case .shared: try shared(definition).open()
         case .lvm: try await lvm(definition).open()
-        case .zfs, .overlay, .shared: throw Self.unknown(definition.kind)
+        case .zfs: throw Self.unknown(definition.kind)
         }
     }
 
@@ -42,8 +50,11 @@ package struct PoolMaker: PoolMaking {
             try DirectoryPool.destroy(
                 at: path(of: definition), isOurs: definition.source == nil)
         case .btrfs: try await btrfs(definition).destroy()
+        case .overlay: try await overlay(definition).destroy()
+        // What is there may be other hosts'.
+        case .shared: break
         case .lvm: try await lvm(definition).destroy()
-        case .zfs, .overlay, .shared: break
+        case .zfs: break
         }
     }
 
@@ -53,6 +64,14 @@ package struct PoolMaker: PoolMaking {
 
     private func btrfs(_ definition: PoolDefinition) -> BtrfsMaker {
         BtrfsMaker(definition, below: pools)
+    }
+
+    private func overlay(_ definition: PoolDefinition) -> OverlayMaker {
+        OverlayMaker(definition: definition, path: path(of: definition))
+    }
+
+    private func shared(_ definition: PoolDefinition) -> SharedMaker {
+        SharedMaker(definition: definition, markFile: "\(stateDirectory)/host-mark")
     }
 
     private func lvm(_ definition: PoolDefinition) -> LVMMaker {

@@ -27,4 +27,26 @@ enum TreeCopy {
                 + "\(available.bytes >> 20) MiB are free",
             remedy: "free space in the pool, or delete snapshots that are not wanted any more")
     }
+
+    /// Brings a copy up to date.
+    ///
+    /// - Parameters:
+    ///   - moment: before the last pass began; nil for the first.
+    ///   - isStill: nothing writes to the tree meanwhile.
+    static func update(
+        _ copy: String, to tree: String, since moment: FileTime?, mapped: Set<String>,
+        isStill: Bool
+    ) async throws {
+        if let moment {
+            if mapped.isEmpty, try await !TreeChanges.areThereAny(below: tree, since: moment) {
+                return
+            }
+            let suspects = try await TreeChanges.suspects(
+                below: tree, changedSince: moment, mapped: mapped)
+            try await TreeChanges.distrust(suspects, below: copy)
+        }
+        let result = try await Rsync.update(copy, to: tree).run()
+        let failure = Rsync.failure(result.status, said: result.errorText, tolerant: !isStill)
+        if let failure { throw failure }
+    }
 }

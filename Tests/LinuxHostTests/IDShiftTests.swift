@@ -48,6 +48,29 @@ struct HostIDShiftTests {
         }
     }
 
+    @Test func `what has been given away already can be left as it is`() async throws {
+        try await withTree { root in
+            try await bash(
+                """
+                cd $1; echo x > a; chown 33:44 a; setfacl -m u:7:rw a; echo c > c
+                setcap cap_chown+ep c; echo b > b; chown 1000005:6 b
+                """, root)
+            for _ in 0..<2 { try await IDShift(map, leavesShifted: true).apply(to: root) }
+            let facts = try await bash(
+                "cd $1; stat -c '%n %u %g' a b c; getcap -n c; getfacl -nEcp a | grep user:1",
+                root)
+            #expect(
+                facts == """
+                    a 1000033 1000044
+                    b 1000005 1000006
+                    c 1000000 1000000
+                    c cap_chown=ep [rootid=1000000]
+                    user:1000007:rw-
+
+                    """)
+        }
+    }
+
     @Test(arguments: ["chown 65536 f", "chgrp 70000 f", "setfacl -m u:65536:r f"])
     func `an id outside of the map is refused with the path`(change: String) async throws {
         try await withTree { root in

@@ -71,6 +71,9 @@ import Testing
         #expect(
             Umoci.unpack(layout: "/i", tag: "t", bundle: "/b").description
                 == "umoci unpack --image /i:t /b")
+        #expect(
+            Umoci.lay(layout: "/i", tag: "t", over: "/d").description
+                == "umoci raw unpack --image /i:t /d")
         #expect(Rm.tree("/a").description == "rm --recursive --force --one-file-system -- /a")
     }
 
@@ -101,6 +104,18 @@ import Testing
             Mount.filesystem("btrfs", on: "/dev/b", at: "/p", isFile: false).description
                 == "mount --types btrfs /dev/b /p")
         #expect(Mount.unmount("/p").description == "umount /p")
+        #expect(Mount.detach("/p").description == "umount --lazy /p")
+        let overlay = Mount.overlay(
+            ["b/tree", "a/tree"], upper: ("../v/upper", "../v/work"), at: "/p", in: "/l")
+        #expect(
+            overlay.description
+                == "mount --types overlay --options lowerdir=b/tree:a/tree,upperdir=../v/upper,"
+                + "workdir=../v/work,index=off,metacopy=off,redirect_dir=nofollow overlay /p")
+        #expect(overlay.directory == "/l")
+        #expect(
+            Mount.overlay(["s", "a"], upper: nil, at: "/p", in: "/l").description
+                == "mount --types overlay --options lowerdir=s:a,"
+                + "index=off,metacopy=off,redirect_dir=nofollow overlay /p")
     }
 
     @Test func `what is mounted is told, the last of several`() {

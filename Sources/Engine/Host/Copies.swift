@@ -41,8 +41,11 @@ extension HostService {
             try store.insert(record)
             do {
                 let root = try await pool.createVolume(volume)
-                try await withTree(of: source, request) { tree in
-                    try await importer.copyTree(from: tree, into: root)
+                try await withTree(of: source, request) { tree, snapshot in
+                    guard let sharing = pool as? any LayerSharing else {
+                        return try await importer.copyTree(from: tree, into: root)
+                    }
+                    try await sharing.fill(volume, as: request.source.text, at: snapshot)
                 }
                 try store.change(request.newName, lockedBy: nil) { record in
                     record.isArriving = false
@@ -74,23 +77,26 @@ extension HostService {
     }
 
     /// Gives the body a tree that nothing writes to meanwhile: the snapshot that is asked for, the
-    /// volume of an instance that does not run, or a snapshot that is deleted afterwards.
+    /// volume of an instance that does not run, or a snapshot that is deleted afterwards; and the
+    /// snapshot's name.
     private func withTree(
-        of source: InstanceRecord, _ request: CopyRequest, _ body: (String) async throws -> Void
+        of source: InstanceRecord, _ request: CopyRequest,
+        _ body: (String, String?) async throws -> Void
     ) async throws {
         let volume = request.source.text
         if let snapshot = request.snapshot {
             return try await body(
-                snapshotting(source.definition).path(of: snapshot.text, in: volume))
+                snapshotting(source.definition).path(of: snapshot.text, in: volume), snapshot.text)
         }
         let driver = try equipment.driver(source.definition.kind)
         guard try await driver.observe(source.definition).status == .running else {
-            return try await body(equipment.pool(source.definition.pool).path(of: volume))
+            return try await body(equipment.pool(source.definition.pool).path(of: volume), nil)
         }
         let name = try SnapshotName("copy-\(request.newName)")
         let record = try await take(name, of: source)
         do {
-            try await body(snapshotting(source.definition).path(of: name.text, in: volume))
+            try await body(
+                snapshotting(source.definition).path(of: name.text, in: volume), name.text)
         } catch {
             await undo(record, source)
             throw error

@@ -16,11 +16,20 @@ extension HostService {
             try await using(image) {
                 let origin = InstanceImage(digest: image.digest, name: name)
                 try await launch(request, from: origin) { root, idMap in
-                    try await imageStore.unpack(image, into: root, idMap: idMap)
+                    try await fill(request, with: image, at: root, idMap)
                     return image.defaults
                 }
             }
         }
+    }
+
+    private func fill(
+        _ request: LaunchRequest, with image: StoredImage, at root: String, _ idMap: IDMap?
+    ) async throws {
+        guard let pool = try equipment.pool(request.pool) as? any LayerSharing else {
+            return try await imageStore.unpack(image, into: root, idMap: idMap)
+        }
+        try await pool.fill(request.name.text, with: image, from: imageStore, idMap: idMap)
     }
 
     private func launch(

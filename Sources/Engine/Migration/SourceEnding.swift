@@ -11,6 +11,11 @@ extension SourceWork {
         }
         await closeStreams()
         try await persistently("cleaning up", logger) {
+            // A target that has given custody back may have been its owner.
+            let pool = try pool()
+            if let sharing = pool as? any VolumeSharing, await pool.hasVolume(volume) {
+                try await sharing.takeVolume(volume)
+            }
             try await removeCables()
             try await forgetTransfers()
         }
@@ -80,6 +85,15 @@ extension SourceWork {
         }
     }
 
+    /// What is left here of a volume that has travelled goes; one that both hosts share is the
+    /// target's.
+    private func part(with volume: String, in pool: any MigratingPool) async throws {
+        guard let sharing = pool as? any VolumeSharing else {
+            return try await pool.deleteVolume(volume)
+        }
+        try await sharing.leaveVolume(volume)
+    }
+
     /// Of those that have moved, nothing is kept.
     private func deleteNamed() async throws {
         for moved in options.movingVolumes(of: definition) {
@@ -93,7 +107,7 @@ extension SourceWork {
     private func delete(from pool: any MigratingPool) async throws {
         try await pool.cleanUpAfterSending(volume)
         try await equipment.removeStates(ofSnapshotsOf: definition.name)
-        try await pool.deleteVolume(volume)
+        try await part(with: volume, in: pool)
         if let instance = definition.uuid {
             try equipment.store.removeBases(of: instance, in: definition.pool)
         }
@@ -141,6 +155,10 @@ extension Equipment {
         if options.mounts != nil || !definition.namedVolumes.isEmpty {
             capabilities = capabilities.demanding(.mounts)
         }
+        var host = try await hostFacts(for: definition)
+        if let sharing = pool as? any VolumeSharing {
+            host.note(try await sharing.makeToken(for: volume), inPool: definition.pool)
+        }
         return Offer(
             capabilities: capabilities,
             definition: definition,
@@ -154,7 +172,7 @@ extension Equipment {
                 snapshots: try store.snapshots(of: definition.name).filter(\.isWhole)
                     .map(\.snapshot)
             ),
-            host: try await hostFacts(for: definition),
+            host: host,
             options: options,
             isDryRun: isDryRun,
             keepSeconds: keepSeconds

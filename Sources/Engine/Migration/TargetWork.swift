@@ -51,6 +51,7 @@ final class TargetWork: Sendable {
             ? equipment.facts.answeredAddresses(of: arriving) : []
         var target = try await equipment.hostFacts(for: arriving)
         target.addressesInUse.formUnion(await answered)
+        await lookForToken(of: offer, &target)
         let comparison = Comparison(
             source: offer.host,
             target: target,
@@ -87,16 +88,7 @@ final class TargetWork: Sendable {
                 isArriving: true
             )
         )
-        guard await !pool.hasVolume(definition.name.text) else {
-            throw GodwitError(
-                .nameTaken,
-                "pool \(definition.pool) of the target has a volume \(definition.name) already",
-                remedy: "choose another name, or remove that volume"
-            )
-        }
-        // Written first: a volume that nobody owns would stay for ever.
-        try equipment.store.change(definition.name, lockedBy: job.id) { $0.ownsVolume = true }
-        let root = try await makeVolume(definition, offer, plan, in: pool)
+        let root = try await place(definition, offer, plan, in: pool)
         for volume in movingVolumes { try await makeNamed(volume) }
         guard plan.options.mode == .live else { return }
         try await driver.prepareRestore(equipment.placed(definition), root: root)
@@ -221,6 +213,7 @@ final class TargetWork: Sendable {
             try equipment.driver(definition.kind), try equipment.pool(definition.pool)
         )
         let root = pool.path(of: definition.name.text)
+        try await takeVolume(of: definition, plan)
         let runs = plan.startsOnTarget && !plan.options.isPaused
         var milliseconds: [String: Double] = [:]
         switch plan.options.mode {

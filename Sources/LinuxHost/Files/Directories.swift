@@ -32,7 +32,18 @@ package enum Directories {
         switch errno {
         case EEXIST: throw GodwitError(.nameTaken, "there is a \(newPath) already")
         case ENOENT: throw GodwitError(.notFound, "there is no \(path)")
+        case EINVAL: try renameAnywhere(path, to: newPath)
         default: throw GodwitError.kernel("rename \(path) to \(newPath)")
+        }
+    }
+
+    /// On a network filesystem, which does not know how to keep what is there.
+    private static func renameAnywhere(_ path: String, to newPath: String) throws {
+        guard try FileStatus.of(newPath) == nil else {
+            throw GodwitError(.nameTaken, "there is a \(newPath) already")
+        }
+        guard unsafe Foundation.rename(path, newPath) == 0 else {
+            throw GodwitError.kernel("rename \(path) to \(newPath)")
         }
     }
 
@@ -85,6 +96,17 @@ package enum Directories {
         guard unsafe chmod(path, mode) == 0 else {
             throw GodwitError.kernel("set the mode of \(path)")
         }
+    }
+
+    /// Gives a directory owner, group and mode of another.
+    package static func setOwnership(of path: String, like other: String) throws {
+        guard let status = try FileStatus.of(other) else {
+            throw GodwitError(.notFound, "there is no \(other)")
+        }
+        guard unsafe lchown(path, status.user, status.group) == 0 else {
+            throw GodwitError.kernel("change the owner of \(path)")
+        }
+        try setMode(status.permissions, of: path)
     }
 
     /// User and group alike.
@@ -155,6 +177,12 @@ package struct FilesystemFacts: Equatable, Sendable {
     package let type: String
     /// Bytes that programs may still fill.
     package let available: ByteCount
+
+    /// Whether other hosts can see it only as part of this one, as containers do: they then see
+    /// what was written at once.
+    package var isLocal: Bool {
+        ["ext4", "btrfs", "xfs", "tmpfs", "zfs", "overlay", "f2fs", "bcachefs"].contains(type)
+    }
 
     package static func of(_ path: String) throws -> FilesystemFacts {
         var facts = statfs()

@@ -37,6 +37,13 @@ enum ExtendedAttributes {
         }
     }
 
+    /// None of that name is no error.
+    static func remove(_ name: [UInt8], at location: [CChar]) throws {
+        let name = name.map { CChar(bitPattern: $0) } + [0]
+        guard unsafe lremovexattr(location, name) != 0, errno != ENODATA else { return }
+        throw GodwitError.kernel("remove an extended attribute")
+    }
+
     /// Calls with growing room: another process may set attributes meanwhile.
     private static func read(
         _ call: (UnsafeMutablePointer<CChar>?, Int) -> Int

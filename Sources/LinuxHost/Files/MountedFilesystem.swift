@@ -22,6 +22,18 @@ package struct MountedFilesystem: Equatable, Sendable {
         }.last
     }
 
+    /// Where something is mounted below the directory, the latest first.
+    package static func points(below directory: String) throws -> [String] {
+        try SmallFile.text("/proc/self/mountinfo").split(separator: "\n")
+            .compactMap { line -> String? in
+                let words = line.split(separator: " ")
+                guard words.count >= 10 else { return nil }
+                let point = unescaped(words[4])
+                return point.hasPrefix(directory + "/") ? point : nil
+            }
+            .reversed()
+    }
+
     /// The kernel writes blanks and backslashes as three octal digits.
     private static func unescaped(_ word: Substring) -> String {
         var bytes: [UInt8] = []

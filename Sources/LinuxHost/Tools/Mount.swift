@@ -11,6 +11,29 @@ package enum Mount {
         return Command("mount", ["--types", type] + options + [path, point])
     }
 
+    /// Mounts trees over one another; what changes goes to `upper`, or nothing can where that is
+    /// nil.
+    ///
+    /// An upper tree that was made without redirections, metadata alone and an index holds all of
+    /// what it changes, and may lie over equal trees elsewhere.
+    ///
+    /// - Parameters:
+    ///   - lower: the lowest last. All but the point are relative to `directory`: the kernel takes
+    ///     one page of options, and gives commas and colons a meaning.
+    ///   - upper: with a directory of its own beside it, for the kernel.
+    package static func overlay(
+        _ lower: [String], upper: (changes: String, work: String)?, at point: String,
+        in directory: String
+    ) -> Command {
+        let writing = upper.map { "upperdir=\($0.changes),workdir=\($0.work)," } ?? ""
+        let options =
+            "lowerdir=\(lower.joined(separator: ":")),\(writing)"
+            + "index=off,metacopy=off,redirect_dir=nofollow"
+        return Command(
+            "mount", ["--types", "overlay", "--options", options, "overlay", point],
+            directory: directory)
+    }
+
     /// Mounts the ext4 of a thin volume. Tables of inodes that are not in use yet are not written:
     /// that would take room in the pool.
     package static func thin(_ device: String, at point: String) -> Command {
@@ -23,4 +46,9 @@ package enum Mount {
     }
 
     package static func unmount(_ point: String) -> Command { Command("umount", [point]) }
+
+    /// Also where somebody still uses it: then it is gone when they are done.
+    package static func detach(_ point: String) -> Command {
+        Command("umount", ["--lazy", point])
+    }
 }

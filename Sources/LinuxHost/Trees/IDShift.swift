@@ -8,21 +8,27 @@ package import MigrationCore
 /// Not idempotent: a second run shifts again. For a fresh tree that nothing uses yet.
 package struct IDShift: Sendable {
     private enum Rule: Sendable {
-        case inward(IDMap)
+        case inward(IDMap, leavesShifted: Bool)
         case change(IDChange)
     }
 
     private let rule: Rule
 
     /// - Throws: `badRequest` if the map leaves the range of ids.
-    package init(_ map: IDMap) throws {
+    package init(_ map: IDMap) throws { try self.init(map, leavesShifted: false) }
+
+    /// - Parameter leavesShifted: ids that an instance with the map has on the host stay as they
+    ///   are. Only for maps that lie above the ids that they are for.
+    /// - Throws: `badRequest` if the map leaves the range of ids.
+    package init(_ map: IDMap, leavesShifted: Bool) throws {
+        precondition(!leavesShifted || map.isAboveItself, "shifted ids cannot be told from others")
         let (end, overflow) = map.hostStart.addingReportingOverflow(map.count)
         guard !overflow, map.count > 0, end < UInt32.max else {
             throw GodwitError(
                 .badRequest, "\(map.count) ids from \(map.hostStart) do not fit below 4294967295",
                 remedy: "choose a lower start or fewer ids in the host's id range")
         }
-        rule = .inward(map)
+        rule = .inward(map, leavesShifted: leavesShifted)
     }
 
     /// From the source's ids to those of the target.
@@ -99,7 +105,9 @@ package struct IDShift: Sendable {
     private func hostID(_ id: UInt32, _ what: String, _ entry: TreeEntry) throws -> UInt32 {
         switch rule {
         case .change(let change): return change.onTarget(id)
-        case .inward(let map): return try hostID(id, in: map, what, entry)
+        case .inward(let map, let leavesShifted):
+            if leavesShifted, id >= map.hostStart, id - map.hostStart < map.count { return id }
+            return try hostID(id, in: map, what, entry)
         }
     }
 
@@ -114,4 +122,9 @@ package struct IDShift: Sendable {
         }
         return map.hostStart + id
     }
+}
+
+extension IDMap {
+    /// Whether no id of an instance is also one of its ids on the host.
+    package var isAboveItself: Bool { hostStart >= count }
 }

@@ -26,6 +26,22 @@ package struct RootedFiles: Sendable {
         return try FileStatus.of(descriptor: number).kind == .regular ? held : nil
     }
 
+    /// Gives away what the regular file at the path holds, piece by piece.
+    ///
+    /// - Throws: `notFound` if there is none; what `take` throws.
+    package func read(_ path: [UInt8], _ take: ([UInt8]) throws -> Void) throws {
+        guard let held = try regularFile(at: path) else {
+            let text = String(decoding: path.prefix(200), as: UTF8.self)
+            throw GodwitError(.notFound, "the file /\(text) has gone")
+        }
+        let file = try Self.open(held)
+        while true {
+            let bytes = try file.read(upTo: 1 << 20)
+            if bytes.isEmpty { return }
+            try take(bytes)
+        }
+    }
+
     /// Makes directories in each other, where they are missing.
     ///
     /// - Throws: `badRequest` if one of them is a link or no directory.

@@ -49,7 +49,7 @@ package struct TreeSurvey: Sendable {
     ) throws {
         try TreeWalker.walk(root) { entry in
             let first = entry.status.links > 1 ? firstNames[entry.status.key] : nil
-            var record = try Record(entry)
+            var record = try TreeRecord(entry)
             record.append(first?.path ?? [])
             var content = first?.content
             if entry.status.kind == .regular && content == nil {
@@ -80,7 +80,7 @@ package struct TreeSurvey: Sendable {
 ///
 /// Variable parts carry their length first. Sizes of directories belong to the filesystem and those
 /// of links to their targets; they are left out. Access times do not travel.
-private struct Record {
+struct TreeRecord {
     private(set) var bytes: [UInt8] = []
 
     init(_ entry: TreeEntry) throws {
@@ -100,6 +100,12 @@ private struct Record {
             append(name)
             append(value)
         }
+    }
+
+    /// A mark of something that was removed.
+    init(whiteout path: [UInt8]) {
+        append(path)
+        append(UInt64.max)
     }
 
     /// A label that the target's own policy writes is not the instance's.

@@ -11,6 +11,9 @@ package struct DiskSpaceCheck: Check {
     }
 
     private func findings(about pool: PoolFacts, _ comparison: Comparison) -> [Finding] {
+        let isShared =
+            pool.name == comparison.definition.pool && comparison.volumesTravel(by: .shared)
+        guard !isShared else { return [] }
         var instance = comparison.instance
         instance.volumes.removeAll {
             comparison.definition.pool(ofVolume: $0.name) != pool.name

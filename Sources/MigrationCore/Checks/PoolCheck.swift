@@ -72,7 +72,3 @@ extension Comparison {
         return [definition.pool] + Set(named).subtracting([definition.pool]).sorted()
     }
 }
-
-extension HostFacts {
-    func pool(_ name: String) -> PoolFacts? { pools.first { $0.name == name } }
-}

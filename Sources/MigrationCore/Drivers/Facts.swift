@@ -238,12 +238,16 @@ package struct PoolFacts: Codable, Equatable, Sendable {
     package var available: ByteCount
     /// What kept copies take, which make room for what comes; nil from a host that does not tell.
     package var reclaimable: ByteCount?
+    /// Of a pool that other hosts may see: what the source has written to it for this move; on the
+    /// target only where it is there, too.
+    package var token: SharedToken?
 
     package init(
         name: String, driver: String, filesystem: String, available: ByteCount,
-        reclaimable: ByteCount? = nil
+        reclaimable: ByteCount? = nil, token: SharedToken? = nil
     ) {
         self.reclaimable = reclaimable
+        self.token = token
         self.name = name
         self.driver = driver
         self.filesystem = filesystem
@@ -333,7 +337,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// How a volume's bytes travel. Each driver offers its methods best first; any two agree on
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
-    case btrfs, rsync
+    case btrfs, overlay, shared, rsync
     case lvm
 }
 

@@ -184,6 +184,16 @@ package protocol ImageStoring: Sendable {
     ///
     /// - Throws: `stateUnreadable` if a blob is missing or damaged, `noSpace`.
     func unpack(_ image: StoredImage, into root: String, idMap: IDMap?) async throws
+    /// Lays one layer of an image over what a tree holds, which is all that lies below the layer,
+    /// as the image says, whoever owns it.
+    ///
+    /// - Parameters:
+    ///   - index: the lowest is 0.
+    ///   - workshop: an empty directory's path, for what is needed meanwhile.
+    /// - Throws: as `unpack`.
+    func unpack(
+        layer index: Int, of image: StoredImage, over tree: String, workshop: String
+    ) async throws
     /// Writes an OCI image layout: a tar archive if the path ends in `.tar`, else a directory.
     ///
     /// - Throws: `nameTaken` if there is something already.

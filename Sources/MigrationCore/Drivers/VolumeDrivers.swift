@@ -132,6 +132,39 @@ package struct TransferProgress: Codable, Equatable, Sendable {
     }
 }
 
+/// Volumes that several hosts see, so that nothing of them travels between these.
+///
+/// Each volume has one owner, which stands beside it for all to see: the host that may write to it,
+/// rename and delete it. For `deleteVolume` and `renameVolume` of any other host there is no such
+/// volume, whatever the engine there believes; so nothing but custody decides about the one copy.
+package protocol VolumeSharing: PoolDriver {
+    /// Writes beside the volume what nobody can know who does not see it there. The one before, and
+    /// after a move the last, are removed.
+    func makeToken(for volume: String) async throws -> SharedToken
+    /// Whether the token is beside the volume here. Changes nothing.
+    func sees(_ token: SharedToken, of volume: String) async -> Bool
+    /// Makes this host the owner: it has custody of the instance, for the first time or again.
+    func takeVolume(_ name: String) async throws
+    /// Lets go of a volume whose instance another host has now: removes it if its files have
+    /// travelled there, and leaves it where that host uses it itself.
+    func leaveVolume(_ name: String) async throws
+}
+
+/// Keeps the layers of images once for all volumes that stand on them.
+package protocol LayerSharing: PoolDriver {
+    /// Makes an empty volume what the image says. Ownership arrives shifted by `idMap`.
+    ///
+    /// - Throws: as the store's `unpack`; `nameTaken` if the volume is not empty.
+    func fill(
+        _ volume: String, with image: StoredImage, from store: any ImageStoring, idMap: IDMap?
+    ) async throws
+    /// Makes an empty volume what another one is, or was at a snapshot; nothing writes to that
+    /// meanwhile.
+    ///
+    /// - Throws: `notFound`; `nameTaken` if the volume is not empty; `noSpace`.
+    func fill(_ volume: String, as other: String, at snapshot: String?) async throws
+}
+
 /// Fills a new volume from what an operator has: a directory, a tar archive, an OCI image layout.
 package protocol RootImporting: Sendable {
     /// - Parameter root: the empty volume. Ownership arrives shifted by `idMap`.

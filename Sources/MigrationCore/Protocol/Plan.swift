@@ -142,6 +142,11 @@ package struct Plan: Codable, Equatable, Sendable {
     /// Whether memory may follow the instance.
     package var canFetch: Bool { steps.contains(.fetchMemory) }
 
+    /// Whether the volume stays where it is, and the target sees it there.
+    package func shares(_ volume: String) -> Bool {
+        steps.contains(.sendVolume(volume, .shared))
+    }
+
     /// Whether this is a plan for what was offered: the operator's options, the right name, and no
     /// volume or method that the source does not have.
     package func isAnswer(to offer: Offer) -> Bool {

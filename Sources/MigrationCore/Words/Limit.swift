@@ -78,6 +78,10 @@ package enum Limit {
     package static let thinRuns = 1 << 24
     /// Subvolumes that an instance has made in its volume.
     package static let nestedSubvolumes = 65_536
+    /// Layers below one volume of an overlay: the kernel takes one page of options for a mount.
+    package static let overlayLayers = 48
+    /// Chains of an image's layers that are remembered to end in one of a pool's.
+    package static let waysToLayer = 1_024
     /// A filesystem that is made in a file: the smallest that btrfs takes, with some room, what is
     /// taken if nothing is said, at most, and the largest.
     package static let smallestPool = ByteCount.mebibytes(128)

@@ -36,7 +36,8 @@ extension DirectoryPool: SnapshotCopying {
         for _ in 0..<2 {
             // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
             let start = FileTime.now().earlier(byMilliseconds: 100)
-            try await update("\(half)/rootfs", to: root, since: earlier, mapped: [], isStill: false)
+            try await TreeCopy.update(
+                "\(half)/rootfs", to: root, since: earlier, mapped: [], isStill: false)
             earlier = start
             memories.withLock {
                 $0[volume, default: VolumeMemory()].ahead = CopyAhead(
@@ -56,7 +57,7 @@ extension DirectoryPool: SnapshotCopying {
             return memories[volume]?.ahead
         }
         if let ahead, ahead.snapshot == snapshot {
-            try await update(
+            try await TreeCopy.update(
                 "\(half)/rootfs", to: root, since: ahead.start, mapped: mapped, isStill: true)
         } else {
             try await removeLeftovers(of: volume)
@@ -142,27 +143,5 @@ extension DirectoryPool {
         for name in try Directories.names(in: layout.shelf(of: volume)) where name.hasPrefix(".") {
             try await Rm.tree("\(layout.shelf(of: volume))/\(name)").check()
         }
-    }
-
-    /// Brings a copy up to date.
-    ///
-    /// - Parameters:
-    ///   - moment: before the last pass began; nil for the first.
-    ///   - isStill: nothing writes to the tree meanwhile.
-    private func update(
-        _ copy: String, to tree: String, since moment: FileTime?, mapped: Set<String>,
-        isStill: Bool
-    ) async throws {
-        if let moment {
-            if mapped.isEmpty, try await !TreeChanges.areThereAny(below: tree, since: moment) {
-                return
-            }
-            let suspects = try await TreeChanges.suspects(
-                below: tree, changedSince: moment, mapped: mapped)
-            try await TreeChanges.distrust(suspects, below: copy)
-        }
-        let result = try await Rsync.update(copy, to: tree).run()
-        let failure = Rsync.failure(result.status, said: result.errorText, tolerant: !isStill)
-        if let failure { throw failure }
     }
 }

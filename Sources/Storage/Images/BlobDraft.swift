@@ -90,7 +90,7 @@ extension BlobDigest {
     /// Of bytes that are at hand.
     static func of(_ bytes: [UInt8]) -> BlobDigest { BlobDigest(SHA256.hash(data: bytes)) }
 
-    fileprivate init(_ digest: SHA256Digest) {
+    init(_ digest: SHA256Digest) {
         let text = digest.hexadecimal
         guard let made = try? BlobDigest("sha256:" + text) else {
             preconditionFailure("\(text) is no digest")

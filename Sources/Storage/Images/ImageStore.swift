@@ -32,18 +32,29 @@ package struct ImageStore: ImageStoring {
     }
 
     package func unpack(_ image: StoredImage, into root: String, idMap: IDMap?) async throws {
+        let unpacker = try unpacker(for: image)
+        try await EmptyRoot(path: root, idMap: idMap).fill { workshop in
+            try await unpacker.unpack(image, below: workshop)
+        }
+    }
+
+    package func unpack(
+        layer index: Int, of image: StoredImage, over tree: String, workshop: String
+    ) async throws {
+        try await unpacker(for: image).lay(index, of: image, over: tree, workshop: workshop)
+    }
+
+    /// - Throws: `badRequest` if nothing of the image could run here.
+    private func unpacker(for image: StoredImage) throws -> ImageUnpacker {
         guard image.architecture == hostArchitecture else {
             throw GodwitError(
                 .badRequest,
                 "the image \(image.digest.short) is for \(image.architecture.prefix(80))",
                 remedy: "import it for \(hostArchitecture)")
         }
-        let unpacker = ImageUnpacker(
+        return ImageUnpacker(
             path: { blobs.path(of: $0) },
             damage: { damaged($0) })
-        try await EmptyRoot(path: root, idMap: idMap).fill { workshop in
-            try await unpacker.unpack(image, below: workshop)
-        }
     }
 
     package func layerPaths(of image: StoredImage) -> [String] {

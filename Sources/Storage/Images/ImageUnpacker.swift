@@ -25,6 +25,38 @@ struct ImageUnpacker {
         return tree
     }
 
+    /// Lays one layer over what a tree holds: the lowest, which has nothing to remove, with ACLs.
+    func lay(
+        _ index: Int, of image: StoredImage, over tree: String, workshop: String
+    ) async throws {
+        let layer = image.layers[index]
+        try await verify(layer.blob)
+        guard index > 0 else {
+            let command = Tar.extract(layer: path(layer.blob.digest), into: tree)
+            return try await command.unpack("unpacked as a layer", "\(layer.blob.digest)")
+        }
+        let layout = "\(workshop)/layout"
+        try await writeLayout(of: layer, in: image, at: layout)
+        try await Umoci.lay(layout: layout, tag: "image", over: tree)
+            .unpack("unpacked as a layer of an OCI image", "\(layer.blob.digest)")
+    }
+
+    /// As if it were the image's only one: umoci wants a configuration that says so.
+    private func writeLayout(
+        of layer: ImageLayer, in image: StoredImage, at layout: String
+    ) async throws {
+        let blobs = "\(layout)/blobs/sha256"
+        try Directories.make(blobs, mode: 0o700)
+        let bytes = try ImageDocuments.encode(
+            ImageDocuments.Configuration(
+                architecture: image.architecture, os: "linux",
+                rootfs: ImageDocuments.RootFilesystem(
+                    type: "layers", contents: [layer.contentDigest.description])))
+        let config = ImageBlob(digest: .of(bytes), size: ByteCount(bytes: UInt64(bytes.count)))
+        try SmallFile.replace("\(blobs)/\(config.digest.hexadecimal)", with: bytes)
+        try writeManifest(config, layers: [try await place(layer, in: blobs)], at: layout)
+    }
+
     private func lay(_ image: StoredImage, below workshop: String) async throws -> String {
         let layout = "\(workshop)/layout"
         try await writeLayout(of: image, at: layout)
@@ -50,11 +82,17 @@ struct ImageUnpacker {
         for layer in image.layers {
             layers.append(try await place(layer, in: blobs))
         }
+        try writeManifest(image.config, layers: layers, at: layout)
+    }
+
+    private func writeManifest(
+        _ config: ImageBlob, layers: [ImageDocuments.Descriptor], at layout: String
+    ) throws {
+        let blobs = "\(layout)/blobs/sha256"
         let manifest = try ImageDocuments.encode(
             ImageDocuments.Document(
                 schemaVersion: 2, mediaType: ImageDocuments.manifestType,
-                config: ImageDocuments.Descriptor(
-                    image.config, ImageDocuments.configurationType),
+                config: ImageDocuments.Descriptor(config, ImageDocuments.configurationType),
                 layers: layers))
         let blob = ImageBlob(
             digest: .of(manifest), size: ByteCount(bytes: UInt64(manifest.count)))

@@ -17,20 +17,26 @@ struct ToolSession: Sendable {
     var distrust: (@Sendable ([[UInt8]]) async throws -> Void)?
     /// Bytes sent so far.
     var progress: @Sendable (ByteCount) -> Void = { _ in }
+    /// Whether the stream ends with it; another session may follow otherwise.
+    var isLast = true
     /// What is to be done once the tool has ended, from how it did and what it said.
     ///
     /// Returns nil for success; `linkLost` where the other end must know the reason.
     let conclude: @Sendable (ExitStatus, String) async -> GodwitError?
 
     /// Returns when both ends are done. Cancelling the task kills the tool and cancels the stream.
-    func run() async throws {
+    ///
+    /// - Returns: what is to be read by the next session.
+    @discardableResult
+    func run() async throws -> SessionFrameReader {
         let ends = await Result(catching: { try await converse() })
         _ = await tool.child.wait()
         try Task.checkCancellation()
         let (own, peer) = try ends.get()
-        try? await stream.finish()
-        guard let failure = reason(own, peer) else { return }
-        throw failure
+        let failure = reason(own, peer.failure)
+        if isLast || failure != nil { try? await stream.finish() }
+        if let failure { throw failure }
+        return peer.rest
     }
 
     /// An end that only lost its partner does not know the reason; a full disk explains everything
@@ -45,9 +51,14 @@ struct ToolSession: Sendable {
     private let peerWasFirst = Flag()
     private let peerHasFailed = Flag()
 
-    private enum Part { case own(GodwitError?), peer(GodwitError?), cancelled }
+    private enum Part { case own(GodwitError?), peer(PeerEnd), cancelled }
 
-    private func converse() async throws -> (own: GodwitError?, peer: GodwitError?) {
+    private struct PeerEnd {
+        let failure: GodwitError?
+        let rest: SessionFrameReader
+    }
+
+    private func converse() async throws -> (own: GodwitError?, peer: PeerEnd) {
         let isOver = Flag()
         return try await withThrowingTaskGroup(of: Part.self) { group in
             group.addTask { .own(try await carryOutgoing()) }
@@ -57,17 +68,18 @@ struct ToolSession: Sendable {
                 return .cancelled
             }
             var own: GodwitError??
-            var peer: GodwitError??
-            while own == nil || peer == nil {
+            var peer: PeerEnd?
+            while true {
                 switch try await group.next() {
                 case .own(let failure): own = .some(failure)
-                case .peer(let failure): peer = .some(failure)
+                case .peer(let end): peer = end
                 case .cancelled, nil: throw CancellationError()
                 }
+                guard let own, let peer else { continue }
+                isOver.raise()
+                group.cancelAll()
+                return (own, peer)
             }
-            isOver.raise()
-            group.cancelAll()
-            return (own ?? nil, peer ?? nil)
         }
     }
 
@@ -97,7 +109,7 @@ struct ToolSession: Sendable {
     }
 
     /// From the stream to the tool until the peer says that its own has ended, and how.
-    private func carryIncoming() async throws -> GodwitError? {
+    private func carryIncoming() async throws -> PeerEnd {
         var frames = frames
         var hasEnded = false
         var hasData = false
@@ -115,12 +127,12 @@ struct ToolSession: Sendable {
                 if !hasEnded { hasEnded = await !feed(bytes) }
             case .end:
                 tool.input.close()
-                return nil
+                return PeerEnd(failure: nil, rest: frames)
             case .failed(let failure):
                 peerHasFailed.raise()
                 if !noticesEnd { tool.child.signalGroup(9) }
                 tool.input.close()
-                return failure
+                return PeerEnd(failure: failure, rest: frames)
             }
         }
     }

@@ -14,6 +14,22 @@ package enum RsyncTransfer {
         over stream: any ByteStream, frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
+        _ = try await sendPart(
+            root, distrusting: distrusted, tolerant: tolerant, over: stream,
+            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress)
+    }
+
+    /// Sends one tree of several over one stream.
+    ///
+    /// - Parameters:
+    ///   - frames: what may have been read of the stream already.
+    ///   - isLast: whether the stream ends with it.
+    /// - Returns: what is to be read next.
+    static func sendPart(
+        _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
+        over stream: any ByteStream, after frames: SessionFrameReader, isLast: Bool,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {
             // With a tolerant pass, a tree that is gone would count as one whose files are.
             guard try FileStatus.of(root)?.kind == .directory else {
@@ -22,9 +38,10 @@ package enum RsyncTransfer {
             for frame in Self.frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
         }
-        try await ToolSession(
-            tool: tool, stream: stream, frames: frames ?? SessionFrameReader(stream),
+        return try await ToolSession(
+            tool: tool, stream: stream, frames: frames,
             progress: { progress(TransferProgress(sent: $0)) },
+            isLast: isLast,
             conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
         ).run()
     }
@@ -39,20 +56,35 @@ package enum RsyncTransfer {
         into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
         from stream: any ByteStream, settle: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
+        _ = try await receivePart(
+            into: root, through: view, tolerant: tolerant, from: stream,
+            after: SessionFrameReader(stream), isLast: true, finished: settle)
+    }
+
+    /// Receives one tree of several over one stream.
+    ///
+    /// - Parameter finished: what is to be done with the tree before the other end is told that all
+    ///   went well.
+    static func receivePart(
+        into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
+        from stream: any ByteStream, after frames: SessionFrameReader, isLast: Bool,
+        finished: @escaping @Sendable () async throws -> Void
+    ) async throws -> SessionFrameReader {
         let tool = try await telling(stream) {
             let held = Descriptor.path(ConversingTool.heldNumber)
             let configuration = try Rsync.configuration(volume: view == nil ? root : held)
             return try ConversingTool.start(
                 Rsync.receive(), extra: configuration, held: view?.descriptor)
         }
-        try await ToolSession(
-            tool: tool, stream: stream, frames: SessionFrameReader(stream),
+        return try await ToolSession(
+            tool: tool, stream: stream, frames: frames,
             distrust: { try await TreeChanges.distrust($0, below: root) },
+            isLast: isLast,
             conclude: { status, said in
                 if let failure = Rsync.failure(status, said: said, tolerant: tolerant) {
                     return failure
                 }
-                do { try await settle() } catch { return .told(error) }
+                do { try await finished() } catch { return .told(error) }
                 return nil
             }
         ).run()

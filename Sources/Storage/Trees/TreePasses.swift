@@ -106,12 +106,16 @@ final class TreePasses: Sendable {
     /// the clock), and rsync would pass it over. Its inode's change time tells: such files are
     /// named to the target, which makes rsync compare their content. Without a first pass in
     /// memory, all files are.
+    ///
+    /// - Parameter changes: the part of the tree in which all is that can have changed.
     func sendAfterCheckpoint(
-        _ volume: String, at root: String, mapped: Set<String>, over stream: any ByteStream,
+        _ volume: String, at root: String, changes: String? = nil, mapped: Set<String>,
+        over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let start = memories.withLock { $0[volume]?.firstPass } ?? Self.beforeAll
-        let distrusted = try await suspects(below: root, since: start, mapped: mapped)
+        let distrusted = try await suspects(
+            below: changes ?? root, since: start, mapped: mapped)
         try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
     }

@@ -19,6 +19,9 @@ struct PoolCommand: AsyncParsableCommand {
                   btrfs      source=… is a directory of a mounted btrfs, or a block device that
                              is empty or has a btrfs; left out, a file below the state
                              directory, size=… large (a fifth of what is free, at most 30 GiB)
+                  overlay    as directory; the layers of images are shared by their instances
+                  shared     source=… is a directory that other hosts see as well: moves to
+                             a pool of the same kind leave the files where they are
                   lvm        source=… is a volume group, in which a thin pool is made (size=…, or
                              all that is free), or an empty block device; left out, a file as
                              with btrfs
@@ -26,6 +29,7 @@ struct PoolCommand: AsyncParsableCommand {
                 Examples:
                   godwit pool create fast directory source=/srv/fast
                   godwit pool create quick btrfs size=20GiB
+                  godwit pool create both shared source=/mnt/nfs/godwit
                   godwit pool create thin lvm source=vg0 size=100GiB
                 """)
 

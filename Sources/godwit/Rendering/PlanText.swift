@@ -34,10 +34,13 @@ private func planHead(_ plan: Plan, _ request: MoveRequest, _ style: Style) -> S
 package func stepText(_ step: Plan.Step) -> String {
     switch step {
     case .sendSnapshots(let volume): "send the snapshots of volume \(volume), oldest first"
+    case .sendVolume(let volume, .shared): "leave volume \(volume) where both hosts see it"
     case .sendVolume(let volume, let method):
         "send volume \(volume) by \(method.rawValue) while the instance runs"
     case .holdPackets: "be ready to keep packets for it on both hosts"
     case .freeze: "freeze the instance"
+    case .sendDelta(let volume, .shared):
+        "see that what was written to volume \(volume) has reached the target"
     case .sendDelta(let volume, let method):
         "send what changed in volume \(volume) by \(method.rawValue)"
     case .sendCheckpoint: "send the process state"

@@ -47,6 +47,12 @@ final class FakeImages: ImageStoring {
         pool.write("image \(image.digest)", to: String(root.dropFirst("/pool/".count)))
     }
 
+    func unpack(
+        layer index: Int, of image: StoredImage, over tree: String, workshop: String
+    ) async throws {
+        throw GodwitError(.internalFault, "no pool of this world shares layers")
+    }
+
     func export(_ image: StoredImage, as name: String, to path: String) async throws {
         try await faults.pass("export \(name) \(path)")
     }

@@ -20,6 +20,7 @@ final class Node: Sendable {
     let directory: String
     let driver = FakeDriver()
     let pool = FakePool()
+    private let shared: FakeSharedPool?
     let poolMaker = FakePoolMaker()
     let images: FakeImages
     let states = FakeStates()
@@ -27,8 +28,12 @@ final class Node: Sendable {
     let idMap: IDMap
     private let state = Mutex(State())
 
-    init(_ name: String, in directory: String, _ network: Network, firstID: UInt32 = 5_000) {
+    init(
+        _ name: String, in directory: String, _ network: Network, firstID: UInt32 = 5_000,
+        _ ground: SharedGround? = nil
+    ) {
         idMap = IDMap(hostStart: firstID, count: 100)
+        shared = ground.map { FakeSharedPool(host: name, ground: $0) }
         self.name = name
         self.directory = directory + "/" + name
         self.network = network
@@ -75,7 +80,7 @@ final class Node: Sendable {
             pools: PoolRegistry([
                 .init(
                     definition: PoolDefinition(name: "default", kind: .directory),
-                    pool: .success(pool), isGiven: true)
+                    pool: .success(shared.map { $0 as any MigratingPool } ?? pool), isGiven: true)
             ]),
             poolMaker: poolMaker,
             states: states,

@@ -12,12 +12,15 @@ final class World: Sendable {
     private let directory: String
 
     /// Runs the body with both daemons up and one instance `web` running on a.
+    ///
+    /// - Parameter ground: what both hosts see, where their pools share volumes.
     static func run(
         hasInstance: Bool = true,
         firstIDOfB: UInt32 = 5_000,
+        ground: SharedGround? = nil,
         _ body: (World) async throws -> Void
     ) async throws {
-        let world = World(firstIDOfB: firstIDOfB)
+        let world = World(firstIDOfB: firstIDOfB, ground)
         defer { try? FileManager.default.removeItem(atPath: world.directory) }
         try await world.begin(hasInstance: hasInstance)
         do { try await body(world) } catch {
@@ -27,12 +30,12 @@ final class World: Sendable {
         await world.end()
     }
 
-    private init(firstIDOfB: UInt32) {
+    private init(firstIDOfB: UInt32, _ ground: SharedGround?) {
         directory =
             FileManager.default.temporaryDirectory.path
             + "/godwit-engine-\(UUID().uuidString)"
-        a = Node("a", in: directory, network)
-        b = Node("b", in: directory, network, firstID: firstIDOfB)
+        a = Node("a", in: directory, network, ground)
+        b = Node("b", in: directory, network, firstID: firstIDOfB, ground)
         a.knows(b)
         b.knows(a)
     }
