@@ -39,7 +39,8 @@ import Testing
             let id = try #require(answer.json["metadata"]?["id"]?.text)
             _ = try await server.client.wait(id)
             let plain = MoveRequest(
-                name: try InstanceName("quick"), remote: try RemoteName("host-b"))
+                name: try InstanceName("quick"), remote: try RemoteName("host-b"),
+                keepSeconds: Limit.usualKeptSeconds)
             #expect(server.host.state.withLock(\.moves) == [plain])
             for body in ["{}", #"{"migration": true}"#] {
                 let wrong = try await server.ask("POST", "/1.0/instances/quick", body)

@@ -22,7 +22,7 @@ struct HostMachineTests {
         let said = try await expectGood("pools")
         // On this machine these tests have no cases.
         let cases = said.firstMatch(of: /(\d+) cases/).flatMap { Int($0.1) } ?? 0
-        #expect(cases >= 34, "\(cases) cases")
+        #expect(cases >= 30, "\(cases) cases")
     }
 
     @discardableResult

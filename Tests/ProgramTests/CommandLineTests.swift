@@ -188,7 +188,9 @@ import godwit
 
     @Test func `a move with nothing but name and remote`() throws {
         let (request, isDryRun) = try Reading.move(words("move db host-b: --dry-run"))
-        let expected = MoveRequest(name: try InstanceName("db"), remote: try RemoteName("host-b"))
+        let expected = MoveRequest(
+            name: try InstanceName("db"), remote: try RemoteName("host-b"),
+            keepSeconds: Limit.usualKeptSeconds)
         #expect(request == expected)
         #expect(isDryRun)
     }

@@ -191,6 +191,10 @@ import godwit
         #expect(outcomeText(request, view: nil, error: cancelled).contains("ask host-b"))
     }
 
+    private func nightly() throws -> SnapshotSchedule {
+        SnapshotSchedule(times: try CronTimes("@daily"), keptSeconds: 604_800, isStateful: true)
+    }
+
     private func snapshots(at moment: Timestamp) throws -> [Snapshot] {
         [
             Snapshot(name: try SnapshotName("snap0"), created: moment),
@@ -220,8 +224,7 @@ import godwit
             image: InstanceImage(
                 digest: try BlobDigest("sha256:" + String(repeating: "5e", count: 32)),
                 name: try ImageName("redis")))
-        definition.snapshotSchedule = SnapshotSchedule(
-            times: try CronTimes("@daily"), keptSeconds: 604_800, isStateful: true)
+        definition.snapshotSchedule = try nightly()
         let observation = InstanceObservation(
             status: .running, pid: 42, processes: 2, memory: .mebibytes(12),
             cpuNanoseconds: 1_500_000_000, memoryPeak: .mebibytes(20),

@@ -65,7 +65,7 @@ import godwit
         let rows = volumesText(volumes).split(separator: "\n").map {
             $0.split(separator: " ").joined(separator: " ")
         }
-        #expect(rows == ["NAME POOL USED INSTANCES", "data default 3 MiB db", "x fast"])
+        #expect(rows == ["NAME POOL USED INSTANCES", "data default 3 MiB db", "x fast - -"])
         #expect(volumesText([]).contains("godwit volume create"))
         #expect(
             volumeText(volumes[0]) == """

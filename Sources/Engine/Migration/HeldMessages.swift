@@ -30,35 +30,47 @@ enum HeldMessages {
         var states: Set<String> = []
     }
 
+    /// Ends no half of the stream: the source ends its own once it has answered, and waits for the
+    /// target's end then.
+    ///
     /// - Returns: what the source has, too.
     static func tell(_ held: Held, on stream: any ByteStream) async throws -> Same {
-        try await write(held, to: stream)
-        return try await read(Same.self, from: stream)
-    }
-
-    static func hear(on stream: any ByteStream) async throws -> Held {
-        let held = try await read(Held.self, from: stream)
-        guard held.snapshots.count <= Limit.snapshotsPerVolume else { throw nonsense }
-        return held
-    }
-
-    static func answer(_ same: Same, on stream: any ByteStream) async throws {
-        try await write(same, to: stream)
-    }
-
-    private static func write(_ word: some Encodable, to stream: any ByteStream) async throws {
-        try await stream.write(Array(try JSONEncoder().encode(word))[...])
-        try await stream.finish()
-    }
-
-    private static func read<Word: Decodable>(
-        _ type: Word.Type, from stream: any ByteStream
-    ) async throws -> Word {
+        let word = try JSONEncoder().encode(held)
+        let length = (0..<4).map { UInt8(truncatingIfNeeded: word.count >> (8 * $0)) }
+        try await stream.write((length + Array(word))[...])
         var bytes: [UInt8] = []
         while let next = try await stream.read() {
             bytes += next
             guard bytes.count <= Int(Limit.passNote.bytes) else { throw nonsense }
         }
+        return try decode(Same.self, bytes)
+    }
+
+    static func hear(on stream: any ByteStream) async throws -> Held {
+        var bytes: [UInt8] = []
+        while bytes.count < 4 || bytes.count < 4 + length(of: bytes) {
+            guard let next = try await stream.read() else { throw nonsense }
+            bytes += next
+            guard bytes.count <= Int(Limit.passNote.bytes) else { throw nonsense }
+        }
+        let held = try decode(Held.self, Array(bytes.dropFirst(4)))
+        guard held.snapshots.count <= Limit.snapshotsPerVolume else { throw nonsense }
+        return held
+    }
+
+    static func answer(_ same: Same, on stream: any ByteStream) async throws {
+        try await stream.write(Array(try JSONEncoder().encode(same))[...])
+        try await stream.finish()
+    }
+
+    /// Little-endian.
+    private static func length(of bytes: [UInt8]) -> Int {
+        bytes.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    private static func decode<Word: Decodable>(
+        _ type: Word.Type, _ bytes: [UInt8]
+    ) throws -> Word {
         guard let word = try? JSONDecoder().decode(type, from: Data(bytes)) else { throw nonsense }
         return word
     }

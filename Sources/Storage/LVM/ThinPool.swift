@@ -43,22 +43,22 @@ struct ThinPool: Sendable {
     }
 
     func make(_ volume: String, size: ByteCount) async throws {
-        try await lvm.makeVolume(volume, in: name, size: size).check()
+        try await lvm.makeVolume(volume, in: name, size: size).checkUnbroken()
     }
 
     func snapshot(_ volume: String, of origin: String, isReadOnly: Bool) async throws {
-        try await lvm.makeSnapshot(volume, of: origin, isReadOnly: isReadOnly).check()
+        try await lvm.makeSnapshot(volume, of: origin, isReadOnly: isReadOnly).checkUnbroken()
     }
 
     func activate(_ volumes: [String]) async throws {
-        try await lvm.activate([name] + volumes).check()
+        try await lvm.activate([name] + volumes).checkUnbroken()
     }
 
     /// None is no error. Whoever looks at devices as they come and go may hold one for a moment.
     func remove(_ volume: String) async throws {
         for attempt in 1... {
             let command = lvm.remove(volume)
-            let result = try await command.run()
+            let result = try await command.runUnbroken()
             if result.status.isSuccess || result.errorText.contains("Failed to find") { return }
             guard attempt < 20, result.errorText.contains("in use") else {
                 throw command.failure(of: result)
@@ -81,7 +81,7 @@ struct ThinPool: Sendable {
                 try await Dmsetup.releaseMetadata(of: device).check()
                 return mappings
             } catch {
-                _ = try? await Dmsetup.releaseMetadata(of: device).run()
+                _ = try? await Dmsetup.releaseMetadata(of: device).runUnbroken()
                 throw error
             }
         }

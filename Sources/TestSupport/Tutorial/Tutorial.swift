@@ -5,7 +5,7 @@
 ///     NAME  STATUS …
 ///     ```
 ///
-/// A line that begins with a host's name and `# ` is a command; the lines below it are what it said.
+/// A line that begins with a host's name and `# ` is a command; the lines below are what it said.
 package struct Tutorial: Equatable, Sendable {
     package struct Step: Equatable, Sendable {
         /// `a` for `host-a`.

@@ -27,6 +27,8 @@ verify_on() {
     records=${said%% *}
 }
 
+trap 'on b "cat /out/daemon.log" >/out/daemon-b.log' ERR
+trap 'on b "cat /out/daemon.log" >/out/daemon-b.log' ERR
 at "host a with kernel $(uname -r)"
 $godwit launch /job/root web --pool thin -- /records
 within $patience "machine b is up" b_is_up

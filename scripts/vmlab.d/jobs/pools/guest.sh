@@ -9,7 +9,8 @@ export GODWIT_PAIRINGS=lvm
 /job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel \
     --event-stream-version 0 --event-stream-output-path /out/pools.jsonl \
     --filter '^StorageTests.Host(LVMPool|VolumeConformance|SnapshotConformance)Tests' \
-    --skip 'a change is seen|five thousand small files'
+    --skip 'a change is seen|five thousand small files|an empty volume|a mapped file is compared' \
+    --skip 'a change that keeps size'
 status=$?
 echo "$(grep -c '"kind":"testCaseEnded"' /out/pools.jsonl) cases"
 exit $status
