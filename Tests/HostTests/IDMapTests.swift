@@ -199,7 +199,9 @@ struct HostIDMapTests {
             let ended = try await result
             #expect(owners.contains(1_000_000), "it has come with the ids of the source")
             #expect(!ended.status.isSuccess && last == 1_000_000, "the test proves nothing")
-            try await lab.startDaemon(on: "b")
+            let words = lab.daemonWords(of: "b") + ["--id-range", "3000000:65536"]
+            try lab.startService(on: "b", words)
+            try await lab.waitUntilReady("b")
             try await moving.whole(on: "a", after: moving.lines("a").count)
             try await eventually("host b is clean", within: 30) {
                 let list = try await lab.check("b", ["list"])
