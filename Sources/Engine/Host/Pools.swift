@@ -94,9 +94,12 @@ extension HostService {
 
     /// They go with their pool. Where one cannot be removed the pool will not be, either.
     private func dropCopies(in name: String, _ entry: PoolRegistry.Entry) async {
-        for record in (try? store.kept(in: name)) ?? [] {
-            await equipment.drop(record, in: try? entry.pool.get())
-        }
+        let records = (try? store.kept(in: name)) ?? []
+        guard !records.isEmpty else { return }
+        var pool = try? entry.pool.get()
+        // What could not be used when the daemon started may be there again.
+        if pool == nil { pool = try? await poolMaker.open(entry.definition) }
+        for record in records { await equipment.drop(record, in: pool) }
     }
 
     private func users(of pool: String) throws -> [String] {

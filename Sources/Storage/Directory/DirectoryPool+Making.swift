@@ -40,7 +40,7 @@ extension DirectoryPool {
         let left = try Directories.names(in: volumes) + Directories.names(in: "\(path)/kept")
         guard left.isEmpty else {
             throw GodwitError(
-                .busy, "\(volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
+                .busy, "\(path) holds \(left.sorted().prefix(5).joined(separator: ", "))",
                 remedy: "see whether it is still wanted, and remove it")
         }
         for directory in [volumes, "\(path)/kept"] { try Directories.removeEmpty(directory) }

@@ -51,6 +51,7 @@ extension FakePool: VolumeKeeping {
     func hasBase(by method: VolumeMethod) -> Bool { hasBases.withLock { $0 } }
 
     func keepBase(of volume: String) async throws {
+        try await faults.pass("keepBase")
         bases.withLock { _ = $0.insert(volume) }
     }
 
