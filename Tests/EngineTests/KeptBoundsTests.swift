@@ -19,7 +19,7 @@ import Testing
         try await withCopy(seconds: 1) { world in
             #expect(world.a.copies.count == 1)
             try await poll("it is gone") { world.a.copies.isEmpty }
-            #expect(try world.a.records().isEmpty)
+            try await poll("so is its record") { try world.a.records().isEmpty }
         }
     }
 
