@@ -254,7 +254,7 @@ extension PoolPair {
         }
         let filler = try await target.createVolume("filler")
         let left = try await target.facts().available.bytes >> 20
-        // A thin volume takes blocks for its journal and tables, too; it may be full before the end.
+        // A thin volume takes blocks for its tables, too; it may be full before the end.
         try await shell("head -c $2M /dev/zero > $1/f; sync -f $1 || :", filler, "\(left - 7)")
         #expect(try await target.facts().available < .mebibytes(8))
     }

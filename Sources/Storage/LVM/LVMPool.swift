@@ -109,20 +109,8 @@ extension LVMPool {
         try await command.check()
     }
 
-    /// Nothing uses what is mounted there; whoever only looks may do so for a moment.
     func unmount(_ place: String) async throws {
-        let point = "\(place)/rootfs"
-        for attempt in 1... {
-            guard try MountedFilesystem.at(point) != nil else { return }
-            let command = Mount.unmount(point)
-            let result = try await command.run()
-            // Somebody else may remove the same leftover.
-            guard !result.status.isSuccess, try MountedFilesystem.at(point) != nil else { continue }
-            guard attempt < 20, result.errorText.contains("busy") else {
-                throw command.failure(of: result)
-            }
-            try await Task.sleep(for: .milliseconds(100))
-        }
+        try await MountedFilesystem.unmount("\(place)/rootfs")
     }
 
     /// Removes what a place stands for, and the place.

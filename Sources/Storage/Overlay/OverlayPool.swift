@@ -176,9 +176,7 @@ extension OverlayPool {
 
     /// - Throws: `toolFailed` while somebody uses it.
     func unmount(_ volume: String) async throws {
-        let point = layout.path(of: volume)
-        guard try MountedFilesystem.at(point) != nil else { return }
-        try await Mount.unmount(point).check()
+        try await MountedFilesystem.unmount(layout.path(of: volume))
     }
 
     func detach(below place: String) async throws {
