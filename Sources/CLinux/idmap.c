@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static int write_map(pid_t pid, const char *name, const char *map) {
     return count == length ? 0 : -1;
 }
 
-/* Of a process that ends when this one has closed the pipe, or has ended itself. */
+/* Of a process that ends at the latest when this one has. */
 static int namespace_of(pid_t pid, const char *map) {
     char path[48];
     if (write_map(pid, "uid_map", map) || write_map(pid, "gid_map", map)) return -1;
@@ -50,6 +51,8 @@ static int new_user_namespace(const char *map) {
     int error = errno;
     close(ends[0]);
     close(ends[1]);
+    /* What another call has started meanwhile may hold the pipe's end as well. */
+    if (pid > 0) kill(pid, SIGKILL);
     while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) continue;
     errno = error;
     return result;

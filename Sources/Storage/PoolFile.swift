@@ -20,7 +20,7 @@ struct PoolFile: Sendable {
     ///
     /// - Parameter size: as it is wanted; nil for a fifth of what is free.
     /// - Throws: `limitExceeded`, `noSpace`.
-    func newSize(_ size: ByteCount?) throws -> ByteCount {
+    private func newSize(_ size: ByteCount?) throws -> ByteCount {
         try Directories.make(parent, mode: 0o711)
         let free = try FilesystemFacts.of(parent).available
         let fifth = ByteCount.mebibytes((free.bytes / 5) >> 20)
@@ -42,6 +42,25 @@ struct PoolFile: Sendable {
         try check(size, more: ByteCount(bytes: size.bytes - now.bytes))
     }
 
+    /// Makes the file, of the size that is given or else usual, unless it is there.
+    ///
+    /// - Parameter fill: makes all that the pool needs in it, also where an earlier try has begun.
+    func make(
+        _ size: ByteCount?, fill: (String) async throws -> Void
+    ) async throws -> ByteCount {
+        if let size = try self.size() { return size }
+        let size = try newSize(size)
+        try SparseFile.setSize(size, of: unfinished)
+        try await fill(unfinished)
+        try Directories.rename(unfinished, to: path)
+        return size
+    }
+
+    /// With what was begun of it.
+    func remove() throws {
+        for path in [path, unfinished] where SmallFile.exists(path) { try SmallFile.remove(path) }
+    }
+
     private func check(_ size: ByteCount, more: ByteCount) throws {
         guard (Limit.smallestPool...Limit.largestPool).contains(size) else {
             throw GodwitError(
@@ -59,4 +78,12 @@ struct PoolFile: Sendable {
     }
 
     private func shown(_ size: ByteCount) -> String { "\(size.bytes >> 20) MiB" }
+}
+
+extension GodwitError {
+    static func unsizable(_ pool: String) -> GodwitError {
+        GodwitError(
+            .badRequest, "the pool \(pool) has no size of its own",
+            remedy: "leave the size out: it takes what it stands on has")
+    }
 }

@@ -11,14 +11,14 @@ package struct PoolMaker: PoolMaking {
     package func create(_ definition: PoolDefinition) async throws -> PoolDefinition {
         switch definition.kind {
         case .directory:
-            guard definition.size == nil else { throw Self.unsizable(definition) }
+            guard definition.size == nil else { throw GodwitError.unsizable(definition.name) }
             return try DirectoryPool.create(definition, at: path(of: definition))
         case .btrfs: return try await btrfs(definition).create()
         case .overlay:
-            guard definition.size == nil else { throw Self.unsizable(definition) }
+            guard definition.size == nil else { throw GodwitError.unsizable(definition.name) }
             return try await overlay(definition).create()
         case .shared:
-            guard definition.size == nil else { throw Self.unsizable(definition) }
+            guard definition.size == nil else { throw GodwitError.unsizable(definition.name) }
             return try shared(definition).create()
         case .lvm: return try await lvm(definition).create()
         case .zfs: throw Self.unknown(definition.kind)
@@ -40,7 +40,7 @@ package struct PoolMaker: PoolMaking {
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
         if definition.kind == .lvm { return try await lvm(definition).grow(to: size) }
-        guard definition.kind == .btrfs else { throw Self.unsizable(definition) }
+        guard definition.kind == .btrfs else { throw GodwitError.unsizable(definition.name) }
         return try await btrfs(definition).grow(to: size)
     }
 
@@ -79,12 +79,6 @@ package struct PoolMaker: PoolMaking {
     }
 
     private var pools: String { "\(stateDirectory)/pools" }
-
-    private static func unsizable(_ definition: PoolDefinition) -> GodwitError {
-        GodwitError(
-            .badRequest, "the pool \(definition.name) has no size of its own",
-            remedy: "leave the size out: it takes what its filesystem has")
-    }
 
     private static func unknown(_ kind: PoolKind) -> GodwitError {
         GodwitError(

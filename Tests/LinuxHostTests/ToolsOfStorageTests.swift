@@ -112,6 +112,7 @@ import Testing
                 == "mount --types overlay --options lowerdir=b/tree:a/tree,upperdir=../v/upper,"
                 + "workdir=../v/work,index=off,metacopy=off,redirect_dir=nofollow overlay /p")
         #expect(overlay.directory == "/l")
+        #expect(overlay.environment == ["LIBMOUNT_FORCE_MOUNT2": "always"])
         #expect(
             Mount.overlay(["s", "a"], upper: nil, at: "/p", in: "/l").description
                 == "mount --types overlay --options lowerdir=s:a,"

@@ -189,14 +189,4 @@ struct HostBtrfsPoolTests {
             #expect(again?.code == .nameTaken)
         }
     }
-
-    private func withLoop(_ file: String, _ body: (String) async throws -> Void) async throws {
-        let device = try await Command("losetup", ["--find", "--show", file]).check()
-            .filter { !$0.isWhitespace }
-        do { try await body(device) } catch {
-            _ = try? await Command("losetup", ["--detach", device]).check()
-            throw error
-        }
-        try await Command("losetup", ["--detach", device]).check()
-    }
 }

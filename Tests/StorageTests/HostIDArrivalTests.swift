@@ -19,6 +19,22 @@ struct HostIDArrivalTests {
         case directory, overlay, btrfs
     }
 
+    /// What one has started holds what the others have open.
+    @Test func `many views are opened at once`() async throws {
+        try await withScratch { scratch in
+            let change = try Self.change(to: 3_000_000)
+            let opened = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<100 {
+                    group.addTask {
+                        try await blocking { IDMappedTree.open(scratch, change) != nil }
+                    }
+                }
+                return try await group.reduce(into: [Bool]()) { $0.append($1) }
+            }
+            #expect(opened.count == 100 && Set(opened).count == 1)
+        }
+    }
+
     private static func with(
         _ ground: Ground, _ body: (PoolPair) async throws -> Void
     ) async throws {

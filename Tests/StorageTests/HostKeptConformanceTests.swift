@@ -49,8 +49,8 @@ struct HostKeptConformanceTests {
             try await shell(Self.content, journey.root)
             _ = try await journey.move()
             let hide = """
-                cd "$1"; touch -r big/7 /tmp/$$; printf changed | dd of=big/7 conv=notrunc status=none
-                touch -r /tmp/$$ big/7; rm /tmp/$$
+                cd "$1"; time=$(stat -c %y big/7); printf changed | dd of=big/7 conv=notrunc status=none
+                touch -d "$time" big/7
                 """
             try await shell(hide, journey.root)
             let back = try await journey.move()
@@ -77,9 +77,9 @@ struct HostKeptConformanceTests {
                 for tree in rootfs base-*; do
                     [ -d $tree ] || continue
                     btrfs property set -f -ts $tree ro false 2>/dev/null || true
-                    touch -r $tree/big/9 /tmp/$$
+                    time=$(stat -c %y $tree/big/9)
                     printf damage | dd of=$tree/big/9 conv=notrunc status=none
-                    touch -r /tmp/$$ $tree/big/9; rm /tmp/$$; echo more > $tree/more
+                    touch -d "$time" $tree/big/9; echo more > $tree/more
                     case $tree in base-*) btrfs property set -ts $tree ro true; sync -f .;; esac
                 done
                 """, kept)

@@ -124,30 +124,38 @@ private struct ThinStage {
     func group() async throws {
         try await shell("truncate -s 512M $1/f", scratch)
         try await withLoop("\(scratch)/f") { device in
-            let group = "somebody-s"
-            // Without udev there is no device file of it that could be wiped.
-            try await shell(
-                """
-                lvm vgcreate $1 $2
-                lvm lvcreate --zero n --wipesignatures n --size 32M --name other $1
-                """, group, device)
-            let made = try await maker.create(definition(group))
-            #expect(made == definition(group))
-            let pool = try await maker.open(made)
-            try write("x", to: try await pool.createVolume("v") + "/x")
-            let before = try await pool.facts().available
-            _ = try await maker.grow(made, to: .mebibytes(320))
-            #expect(try await pool.facts().available > before + .mebibytes(32))
-            try await pool.deleteVolume("v")
-            try await maker.destroy(made)
-            let left = try await shell("lvm lvs --noheadings --options lv_name $1", group)
-            #expect(left.filter { !$0.isWhitespace } == "other")
+            // The kernel knows it by this name: it must be nobody else's.
+            let group = "somebody-\(UInt32.random(in: 1 << 20...UInt32.max))"
+            do { try await use(group, on: device) } catch {
+                _ = try? await shell("lvm vgremove --yes --force $1", group)
+                throw error
+            }
             try await shell("lvm vgremove --yes --force $1", group)
         }
         for source in ["no-such-group", "-x", "a/b", "a b", "/no/such/device"] {
             let error = await failure { _ = try await maker.create(definition(source)) }
             #expect(error?.code == .badRequest, "\(source)")
         }
+    }
+
+    private func use(_ group: String, on device: String) async throws {
+        // Without udev there is no device file of it that could be wiped.
+        try await shell(
+            """
+            lvm vgcreate $1 $2
+            lvm lvcreate --zero n --wipesignatures n --size 32M --name other $1
+            """, group, device)
+        let made = try await maker.create(definition(group))
+        #expect(made == definition(group))
+        let pool = try await maker.open(made)
+        try write("x", to: try await pool.createVolume("v") + "/x")
+        let before = try await pool.facts().available
+        _ = try await maker.grow(made, to: .mebibytes(320))
+        #expect(try await pool.facts().available > before + .mebibytes(32))
+        try await pool.deleteVolume("v")
+        try await maker.destroy(made)
+        let left = try await shell("lvm lvs --noheadings --options lv_name $1", group)
+        #expect(left.filter { !$0.isWhitespace } == "other")
     }
 
     func device() async throws {
@@ -257,15 +265,5 @@ private struct ThinStage {
         #expect(error?.code == .toolMissing || error?.code == .toolFailed)
         try await maker.destroy(definition(nil))
         #expect(try Directories.names(in: "\(scratch)/pools") == [])
-    }
-
-    private func withLoop(_ file: String, _ body: (String) async throws -> Void) async throws {
-        let device = try await Command("losetup", ["--find", "--show", file]).check()
-            .filter { !$0.isWhitespace }
-        do { try await body(device) } catch {
-            _ = try? await Command("losetup", ["--detach", device]).check()
-            throw error
-        }
-        try await Command("losetup", ["--detach", device]).check()
     }
 }

@@ -22,7 +22,7 @@ struct Pairing: Sendable, CustomTestStringConvertible {
         Pairing(source: .directory, target: .overlay),
     ]
 
-    /// Where the kernel has device-mapper: in the VM lab, which `HostMachineTests` starts.
+    /// Where the kernel has device-mapper: in the job `pools` of the VM lab.
     private static let lvm =
         hasThinPools
         ? [

@@ -122,3 +122,14 @@ let everyKind = """
     chmod 1777 var; chown 100000:100000 .; chmod 751 .; setfattr -n user.root -v yes .
     touch -d '2002-02-02 02:02:02.02' .
     """
+
+/// A loop device on the file for the time of the body.
+func withLoop(_ file: String, _ body: (String) async throws -> Void) async throws {
+    let device = try await Command("losetup", ["--find", "--show", file]).check()
+        .filter { !$0.isWhitespace }
+    do { try await body(device) } catch {
+        _ = try? await Command("losetup", ["--detach", device]).check()
+        throw error
+    }
+    try await Command("losetup", ["--detach", device]).check()
+}

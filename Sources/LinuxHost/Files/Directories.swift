@@ -42,9 +42,20 @@ package enum Directories {
         guard try FileStatus.of(newPath) == nil else {
             throw GodwitError(.nameTaken, "there is a \(newPath) already")
         }
-        guard unsafe Foundation.rename(path, newPath) == 0 else {
-            throw GodwitError.kernel("rename \(path) to \(newPath)")
+        guard unsafe Foundation.rename(path, newPath) != 0 else { return }
+        guard errno != ENOENT else { throw GodwitError(.notFound, "there is no \(path)") }
+        throw GodwitError.kernel("rename \(path) to \(newPath)")
+    }
+
+    /// Gives a file a second name.
+    ///
+    /// - Throws: `nameTaken` if there is something of that name.
+    package static func linkFile(_ path: String, at newPath: String) throws {
+        guard unsafe Foundation.link(path, newPath) != 0 else { return }
+        guard errno != EEXIST else {
+            throw GodwitError(.nameTaken, "there is a \(newPath) already")
         }
+        throw GodwitError.kernel("link \(path) as \(newPath)")
     }
 
     /// Makes a symbolic link.

@@ -12,6 +12,11 @@ package func blocking<Value: Sendable>(
     }
 }
 
+/// Returns when the task is cancelled.
+package func untilCancelled() async {
+    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+}
+
 /// Runs the body on this thread and on others beside it; returns when it has ended on all.
 ///
 /// - Parameter threads: how many in all, at least one.

@@ -31,7 +31,8 @@ package enum Mount {
             + "index=off,metacopy=off,redirect_dir=nofollow"
         return Command(
             "mount", ["--types", "overlay", "--options", options, "overlay", point],
-            directory: directory)
+            // With the new calls of util-linux 2.39 an option has 256 bytes at most: four layers.
+            environment: ["LIBMOUNT_FORCE_MOUNT2": "always"], directory: directory)
     }
 
     /// Mounts the ext4 of a thin volume. Tables of inodes that are not in use yet are not written:

@@ -1,3 +1,4 @@
+import LinuxHost
 import MigrationCore
 
 /// A record as it arrived: its head is understood, its body is not.
@@ -151,8 +152,4 @@ private func isConsequence(_ error: any Error) -> Bool {
 
 private func end(_ streams: [any ByteStream]) async {
     for stream in streams { await stream.cancel() }
-}
-
-private func untilCancelled() async {
-    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
 }

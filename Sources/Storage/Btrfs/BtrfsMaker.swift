@@ -7,13 +7,14 @@ struct BtrfsMaker: Sendable {
     /// Where a device or a file is mounted.
     let mountPoint: String
     /// The filesystem in a file, for pools without a source.
-    var file: String { "\(mountPoint).img" }
+    let file: PoolFile
     private var name: String { definition.name }
 
     /// - Parameter directory: for what is made on this host, below the daemon's state.
     init(_ definition: PoolDefinition, below directory: String) {
         self.definition = definition
         mountPoint = "\(directory)/\(definition.name)"
+        file = PoolFile(path: "\(mountPoint).img", pool: definition.name)
     }
 
     private enum Ground { case directory(String), device(String), file }
@@ -27,13 +28,15 @@ struct BtrfsMaker: Sendable {
             try makeVolumes(below: path)
         case .device(let device):
             try refuseSize()
-            if try await BtrfsTools.filesystem(on: device) != "btrfs" {
+            if try await Blkid.type(on: device) != "btrfs" {
                 try await makeFilesystem(on: device)
             }
             try await mount()
             try makeVolumes(below: mountPoint)
         case .file:
-            made.size = try await makeFile()
+            // mkfs would refuse what an earlier try has begun.
+            if SmallFile.exists(file.unfinished) { try SmallFile.remove(file.unfinished) }
+            made.size = try await file.make(definition.size) { try await makeFilesystem(on: $0) }
             try await mount()
             try makeVolumes(below: mountPoint)
         }
@@ -61,13 +64,13 @@ struct BtrfsMaker: Sendable {
     }
 
     func grow(to size: ByteCount) async throws -> PoolDefinition {
-        guard case .file = try ground() else { throw unsizable }
-        try poolFile.requireGrowth(to: size, from: definition.size)
+        guard case .file = try ground() else { throw GodwitError.unsizable(name) }
+        try file.requireGrowth(to: size, from: definition.size)
         try await mount()
         guard let mounted = try MountedFilesystem.at(mountPoint) else {
             throw GodwitError(.notFound, "nothing is mounted at \(mountPoint)")
         }
-        try SparseFile.setSize(size, of: file)
+        try SparseFile.setSize(size, of: file.path)
         try await Losetup.see(mounted.device).check()
         try await Btrfs.grow(mountPoint).check()
         var grown = definition
@@ -83,21 +86,17 @@ struct BtrfsMaker: Sendable {
         if try await isThere() {
             try await mount()
             try DirectoryPool.destroy(at: mountPoint, isOurs: false)
-            try await Mount.unmount(mountPoint).check()
+            try await MountedFilesystem.unmount(mountPoint)
         }
-        if definition.source == nil {
-            for path in [file, poolFile.unfinished] where SmallFile.exists(path) {
-                try SmallFile.remove(path)
-            }
-        }
+        if definition.source == nil { try file.remove() }
         try Directories.removeEmpty(mountPoint)
     }
 
     /// Whether there is a filesystem, mounted or not, that may hold volumes.
     private func isThere() async throws -> Bool {
         if try MountedFilesystem.at(mountPoint) != nil { return true }
-        guard let device = definition.source else { return SmallFile.exists(file) }
-        return try await BtrfsTools.filesystem(on: device) == "btrfs"
+        guard let device = definition.source else { return SmallFile.exists(file.path) }
+        return try await Blkid.type(on: device) == "btrfs"
     }
 
     private func ground() throws -> Ground {
@@ -132,19 +131,6 @@ struct BtrfsMaker: Sendable {
             ? path : nearestDirectory(of: Directories.parent(of: path))
     }
 
-    private var poolFile: PoolFile { PoolFile(path: file, pool: name) }
-
-    private func makeFile() async throws -> ByteCount {
-        if let size = try poolFile.size() { return size }
-        let size = try poolFile.newSize(definition.size)
-        let unfinished = poolFile.unfinished
-        if SmallFile.exists(unfinished) { try SmallFile.remove(unfinished) }
-        try SparseFile.setSize(size, of: unfinished)
-        try await makeFilesystem(on: unfinished)
-        try Directories.rename(unfinished, to: file)
-        return size
-    }
-
     private func makeFilesystem(on path: String) async throws {
         let command = MakeBtrfs.filesystem(on: path, label: "godwit-\(name)")
         let result = try await command.run()
@@ -165,7 +151,7 @@ struct BtrfsMaker: Sendable {
             return
         }
         try Directories.make(mountPoint, mode: 0o711)
-        let path = definition.source ?? file
+        let path = definition.source ?? file.path
         let command = Mount.filesystem(
             "btrfs", on: path, at: mountPoint, isFile: definition.source == nil)
         let result = try await command.run()
@@ -184,12 +170,6 @@ struct BtrfsMaker: Sendable {
     }
 
     private func refuseSize() throws {
-        guard definition.size == nil else { throw unsizable }
-    }
-
-    private var unsizable: GodwitError {
-        GodwitError(
-            .badRequest, "the pool \(name) has no size of its own",
-            remedy: "leave the size out: it takes what its filesystem has")
+        guard definition.size == nil else { throw GodwitError.unsizable(name) }
     }
 }

@@ -14,7 +14,7 @@ extension BtrfsPool: VolumeReceiving {
         let place = layout.place(of: volume)
         let (frames, note, tool) = try await telling(stream) {
             let held = try await blocking { [self] in try snapshots(heldOf: volume) }
-            try await PassNote.write(
+            try await SessionNote.write(
                 PassNote.FromTarget(
                     streams: await BtrfsTools.newestStream(),
                     snapshots: held.map(\.subvolume.origin)), to: stream)
@@ -47,11 +47,15 @@ extension BtrfsPool: VolumeReceiving {
             return try await RsyncTransfer.receive(
                 into: root, through: passes.ids.view(of: volume), tolerant: false, from: stream)
         }
-        try await DeltaSession(stream: stream) { [self] note in
-            try await blocking { [self] in try applier(for: note, of: volume) }
-        } finished: { [self] note in
-            memories.withLock { $0[volume, default: PassMemory()].current = note.uuid }
-        }.run()
+        try await ApplyingEnd(stream: stream).run { frames in
+            let note = try await PassNote.readFromSource(&frames)
+            let applier = try await blocking { try self.applier(for: note, of: volume) }
+            while let bytes = try await ApplyingEnd.data(&frames) {
+                try await blocking { try applier.apply(bytes) }
+            }
+            try await blocking { try applier.finish(modified: note.modified) }
+            self.memories.withLock { $0[volume, default: PassMemory()].current = note.uuid }
+        }
     }
 
     package func cleanUpAfterReceiving(_ volume: String) async throws {

@@ -113,7 +113,7 @@ extension BtrfsPool: VolumeSending {
     ) async throws {
         do {
             let tool = try await telling(stream) {
-                try await PassNote.write(pass.note(), to: stream)
+                try await SessionNote.write(pass.note(), to: stream)
                 return try ConversingTool.start(
                     Btrfs.send(
                         pass.snapshot.path, parent: pass.parent?.path,

@@ -1,4 +1,3 @@
-import Foundation
 import LinuxHost
 import MigrationCore
 
@@ -27,18 +26,8 @@ enum PassNote {
         var modified: FileTime { FileTime(seconds: seconds, nanoseconds: nanoseconds) }
     }
 
-    static func write(_ note: some Encodable, to stream: any ByteStream) async throws {
-        try await stream.write(try frame(note).encoded[...])
-    }
-
-    static func frame(_ note: some Encodable) throws -> SessionFrame {
-        let bytes = Array(try JSONEncoder().encode(note))
-        precondition(bytes.count <= Int(Limit.passNote.bytes), "a note of \(bytes.count) bytes")
-        return .note(bytes)
-    }
-
     static func readFromTarget(_ frames: inout SessionFrameReader) async throws -> FromTarget {
-        let note: FromTarget = try await read(&frames)
+        let note: FromTarget = try await SessionNote.read(&frames)
         guard note.snapshots.count <= Limit.snapshotsPerVolume,
             note.snapshots.allSatisfy(isUUID)
         else { throw SessionFrame.nonsense("snapshots that cannot be") }
@@ -46,26 +35,11 @@ enum PassNote {
     }
 
     static func readFromSource(_ frames: inout SessionFrameReader) async throws -> FromSource {
-        let note: FromSource = try await read(&frames)
+        let note: FromSource = try await SessionNote.read(&frames)
         guard isName(note.name), isUUID(note.uuid), note.parent.map(isUUID) ?? true,
             (0..<1_000_000_000).contains(note.nanoseconds)
         else { throw SessionFrame.nonsense("a snapshot that cannot be") }
         return note
-    }
-
-    /// - Throws: what the peer says instead of a note.
-    static func read<Note: Decodable>(
-        _ frames: inout SessionFrameReader
-    ) async throws -> Note {
-        switch try await frames.next() {
-        case .note(let bytes):
-            guard let note = try? JSONDecoder().decode(Note.self, from: Data(bytes)) else {
-                throw SessionFrame.nonsense("a note that cannot be read")
-            }
-            return note
-        case .failed(let failure): throw failure
-        case .distrust, .data, .end: throw SessionFrame.nonsense("no note")
-        }
     }
 
     static let prefix = "pass-"

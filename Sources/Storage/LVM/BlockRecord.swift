@@ -18,11 +18,11 @@ enum BlockNote {
     }
 
     static func readFromTarget(_ frames: inout SessionFrameReader) async throws -> FromTarget {
-        try await PassNote.read(&frames)
+        try await SessionNote.read(&frames)
     }
 
     static func readFromSource(_ frames: inout SessionFrameReader) async throws -> FromSource {
-        let note: FromSource = try await PassNote.read(&frames)
+        let note: FromSource = try await SessionNote.read(&frames)
         guard note.size > .zero, note.size <= Limit.largestPool, note.size.bytes % 512 == 0 else {
             throw SessionFrame.nonsense("a volume that cannot be")
         }

@@ -26,9 +26,13 @@ struct LVMMaker: Sendable {
             try await require(lvm)
             try await makePool(ThinPool(lvm, name: foreignPool), size: definition.size)
         case .device(let device):
-            guard definition.size == nil else { throw unsizable }
+            guard definition.size == nil else { throw GodwitError.unsizable(name) }
             try await makeAll(on: device)
-        case .file: made.size = try await makeFile()
+        case .file:
+            // The loop device follows the file, whatever that is called.
+            made.size = try await file.make(definition.size) { path in
+                try await makeAll(on: attach(path))
+            }
         }
         try Directories.make(root, mode: 0o711)
         // By which `open` knows it again.
@@ -54,7 +58,7 @@ struct LVMMaker: Sendable {
     /// The pool, and the volumes in it that are smaller.
     func grow(to size: ByteCount) async throws -> PoolDefinition {
         let ground = try self.ground()
-        if case .device = ground { throw unsizable }
+        if case .device = ground { throw GodwitError.unsizable(name) }
         guard let thin = try await find() else {
             throw GodwitError(.notFound, "the thin pool of \(name) is not there")
         }
@@ -154,7 +158,7 @@ extension LVMMaker {
     }
 
     private func ownGroup(on device: String) async throws -> String? {
-        guard try await BtrfsTools.filesystem(on: device) == Self.member else { return nil }
+        guard try await Blkid.type(on: device) == Self.member else { return nil }
         return try await LVM.groups(on: device, hasUdev: hasUdev).check()
             .split(whereSeparator: \.isWhitespace).map(String.init)
             .first { $0.hasPrefix(Self.ownGroups) }
@@ -178,21 +182,11 @@ extension LVMMaker {
 }
 
 extension LVMMaker {
-    private func makeFile() async throws -> ByteCount {
-        if let size = try file.size() { return size }
-        let size = try file.newSize(definition.size)
-        try SparseFile.setSize(size, of: file.unfinished)
-        try await makeAll(on: attach(file.unfinished))
-        // The loop device follows the file, whatever that is called.
-        try Directories.rename(file.unfinished, to: file.path)
-        return size
-    }
-
     /// A group on the device and the pool in it, unless they are there.
     private func makeAll(on device: String) async throws {
         if try await find(on: device) != nil { return }
         let known = try await ownGroup(on: device)
-        let found = try await BtrfsTools.filesystem(on: device)
+        let found = try await Blkid.type(on: device)
         guard known != nil || found == nil else {
             throw occupied(device, by: "it has \(found ?? "something") on it")
         }
@@ -272,11 +266,5 @@ extension LVMMaker {
             .badRequest, "no volume group could be made on \(device)",
             remedy: "name a device that is empty (`wipefs` makes it so) and in no use",
             cause: cause)
-    }
-
-    private var unsizable: GodwitError {
-        GodwitError(
-            .badRequest, "the pool \(name) has no size of its own",
-            remedy: "leave the size out: it takes what its device has")
     }
 }

@@ -5,11 +5,11 @@ extension LVMPool: VolumeReceiving {
     package func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
-        let root = try layout.usablePath(of: volume)
+        let root = try tree(of: volume)
         if method == .lvm {
             let isBlank = try await telling(stream) {
                 let isBlank = try await holdsNothing(volume)
-                try await PassNote.write(BlockNote.FromTarget(isBlank: isBlank), to: stream)
+                try await SessionNote.write(BlockNote.FromTarget(isBlank: isBlank), to: stream)
                 return isBlank
             }
             if isBlank { return try await receiveBlocks(of: volume, from: stream) }
@@ -23,7 +23,7 @@ extension LVMPool: VolumeReceiving {
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: layout.usablePath(of: volume), tolerant: false, from: stream
+            into: tree(of: volume), tolerant: false, from: stream
         ) { [self] in
             if try await mayNotFit() { try await writeOut(volume) }
         }
@@ -35,8 +35,7 @@ extension LVMPool: VolumeReceiving {
     }
 
     private func holdsNothing(_ volume: String) async throws -> Bool {
-        guard layout.has(volume) else { throw missing(volume) }
-        let names = try Directories.names(in: layout.path(of: volume))
+        let names = try Directories.names(in: tree(of: volume))
         let kept = try await snapshots(of: volume)
         return names.isEmpty && kept.isEmpty
     }
@@ -134,7 +133,7 @@ extension BlockDevice {
 extension LVMPool: VolumeDigesting {
     package func digest(of volume: String, mapped: Set<String>) async throws -> String {
         try await passes.digest(
-            of: volume, at: layout.usablePath(of: volume), mapped: mapped)
+            of: volume, at: tree(of: volume), mapped: mapped)
     }
 
     package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }

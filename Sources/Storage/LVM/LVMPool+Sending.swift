@@ -7,7 +7,7 @@ extension LVMPool: VolumeSending {
         _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        let root = try layout.usablePath(of: volume)
+        let root = try tree(of: volume)
         guard method == .lvm else {
             return try await passes.sendWhileRunning(
                 volume, at: root, over: stream, progress: progress)
@@ -27,7 +27,7 @@ extension LVMPool: VolumeSending {
     }
 
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
-        try await passes.hasChanged(volume, at: layout.usablePath(of: volume), mapped: mapped)
+        try await passes.hasChanged(volume, at: tree(of: volume), mapped: mapped)
     }
 
     /// By rsync: the target has the volume mounted.
@@ -37,7 +37,7 @@ extension LVMPool: VolumeSending {
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         try await passes.sendAfterCheckpoint(
-            volume, at: layout.usablePath(of: volume), mapped: mapped, over: stream,
+            volume, at: tree(of: volume), mapped: mapped, over: stream,
             progress: progress)
     }
 
@@ -75,7 +75,10 @@ extension LVMPool: VolumeSending {
         let name = ThinPool.newName()
         held.append(name)
         try await thin.snapshot(name, of: origin, isReadOnly: true)
-        if held.count > 1 { try await thin.remove(held.removeFirst()) }
+        if let earlier = held.first, earlier != name {
+            try await thin.remove(earlier)
+            held.removeFirst()
+        }
         return try await thin.mappings(of: name)
     }
 }
@@ -111,7 +114,7 @@ private struct BlockSending {
         let changes = mappings.changes(since: earlier)
         if earlier == nil {
             let note = BlockNote.FromSource(size: device.size, used: changes.size)
-            try await writer.send(PassNote.frame(note))
+            try await writer.send(SessionNote.frame(note))
         }
         for blocks in changes.gone {
             let range = changes.place(of: blocks, within: device.size)

@@ -44,6 +44,7 @@ extension LVMPool: VolumeSnapshotting {
             try await thin.snapshot(fresh, of: origin, isReadOnly: true)
             try await mount(half, isSnapshot: true)
             try Directories.rename(half, to: place)
+            try Directories.synchronize(layout.shelf(of: volume))
         } catch {
             try? await remove(place: half)
             throw error

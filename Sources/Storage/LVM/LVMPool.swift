@@ -35,6 +35,8 @@ package final class LVMPool: PoolDriver {
                 try await thin.make(fresh, size: thin.status().size)
                 try await MakeExt4.filesystem(on: thin.path(of: fresh)).check()
                 try Directories.relink(thin.path(of: fresh), at: "\(place)/device")
+                try Directories.synchronize(place)
+                try Directories.synchronize(layout.volumes)
             } catch {
                 try? await thin.remove(fresh)
                 throw error
@@ -68,7 +70,7 @@ package final class LVMPool: PoolDriver {
     }
 
     package func used(by volume: String) async throws -> ByteCount {
-        try await TreeUse.bytes(below: layout.usablePath(of: volume))
+        try await TreeUse.bytes(below: tree(of: volume))
     }
 
     /// - Throws: `notFound` if the pool is not active (any more).
@@ -109,6 +111,11 @@ extension LVMPool {
         try await command.check()
     }
 
+    /// - Throws: `notFound` if the volume is not mounted.
+    func tree(of volume: String) throws -> String {
+        try layout.mountedTree(of: volume, type: "ext4")
+    }
+
     func unmount(_ place: String) async throws {
         try await MountedFilesystem.unmount("\(place)/rootfs")
     }
@@ -137,6 +144,8 @@ extension LVMPool {
             try await mount(place)
             throw error
         }
+        // Else the link could lead to the old one again after a loss of power, and that be gone.
+        try Directories.synchronize(place)
         // What cannot be removed now is when the pool is opened the next time.
         try? await thin.remove(old)
     }
@@ -163,9 +172,10 @@ extension LVMPool {
         let wanted = Set((places.volumes + places.snapshots).compactMap { device(at: $0) })
         let known = try await thin.volumes().map(\.name)
         try await thin.activate(known.filter(wanted.contains))
-        for place in places.volumes { try await mount(place) }
-        // One that cannot be read is still there to be deleted.
+        // One that cannot be read is still there to be deleted, and keeps no other from being used.
+        for place in places.volumes { try? await mount(place) }
         for place in places.snapshots { try? await mount(place, isSnapshot: true) }
+        await thin.releaseMetadata()
         for stray in known where stray.hasPrefix(ThinPool.prefix) && !wanted.contains(stray) {
             try? await thin.remove(stray)
         }

@@ -75,16 +75,21 @@ struct ThinPool: Sendable {
             throw GodwitError(.notFound, "there is no thin volume \(lvm.group)/\(volume)")
         }
         return try await turn.take {
-            try await reserveMetadata()
             do {
+                try await reserveMetadata()
                 let mappings = try await read(id)
                 try await Dmsetup.releaseMetadata(of: device).check()
                 return mappings
             } catch {
-                _ = try? await Dmsetup.releaseMetadata(of: device).runUnbroken()
+                await releaseMetadata()
                 throw error
             }
         }
+    }
+
+    /// As long as metadata is held, none of it is given back. None is no error.
+    func releaseMetadata() async {
+        _ = try? await Dmsetup.releaseMetadata(of: device).runUnbroken()
     }
 
     /// What a daemon that was killed has held is held no more.

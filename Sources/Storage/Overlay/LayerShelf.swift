@@ -134,9 +134,7 @@ final class LayerShelf: Sendable {
     }
 
     func remove(draft: String) async throws {
-        for point in try MountedFilesystem.points(below: draft) {
-            try await Mount.detach(point).check()
-        }
+        try await MountedFilesystem.detachAll(below: draft)
         try await Rm.tree(draft).check()
     }
 

@@ -23,7 +23,9 @@ struct OverlayMaker: Sendable {
         try pool.shelf.prepare()
         try await pool.removeAllLeftovers()
         for volume in try Directories.names(in: pool.layout.volumes) where pool.layout.has(volume) {
-            try await pool.mountAll(of: volume)
+            // One that cannot be read is still there to be deleted, and keeps no other from being
+            // used.
+            try? await pool.mountAll(of: volume)
         }
         return pool
     }
@@ -33,9 +35,7 @@ struct OverlayMaker: Sendable {
         guard try Directories.names(in: "\(path)/volumes").isEmpty else {
             return try DirectoryPool.destroy(at: path, isOurs: false)
         }
-        for point in try MountedFilesystem.points(below: "\(path)/layers") {
-            try await Mount.detach(point).check()
-        }
+        try await MountedFilesystem.detachAll(below: "\(path)/layers")
         try await Rm.tree("\(path)/layers").check()
         try DirectoryPool.destroy(at: path, isOurs: definition.source == nil)
     }

@@ -12,8 +12,8 @@ enum OverlayNote {
     static func offer(
         _ layers: [BlobDigest], over stream: any ByteStream, _ frames: inout SessionFrameReader
     ) async throws -> [BlobDigest] {
-        try await PassNote.write(FromSource(layers: layers), to: stream)
-        let note: FromTarget = try await PassNote.read(&frames)
+        try await SessionNote.write(FromSource(layers: layers), to: stream)
+        let note: FromTarget = try await SessionNote.read(&frames)
         guard note.missing == layers.filter(Set(note.missing).contains) else {
             throw SessionFrame.nonsense("layers that were not offered")
         }
@@ -21,13 +21,13 @@ enum OverlayNote {
     }
 
     static func readOffer(_ frames: inout SessionFrameReader) async throws -> [BlobDigest] {
-        let note: FromSource = try await PassNote.read(&frames)
+        let note: FromSource = try await SessionNote.read(&frames)
         guard note.layers.count <= Limit.overlayLayers, Set(note.layers).count == note.layers.count
         else { throw SessionFrame.nonsense("layers that cannot be") }
         return note.layers
     }
 
     static func ask(for missing: [BlobDigest], over stream: any ByteStream) async throws {
-        try await PassNote.write(FromTarget(missing: missing), to: stream)
+        try await SessionNote.write(FromTarget(missing: missing), to: stream)
     }
 }

@@ -99,7 +99,7 @@ extension OverlayPool: LayerSharing {
         ).check()
         try await store.unpack(
             layer: index, of: image, over: point, workshop: "\(draft)/workshop")
-        try await Mount.unmount(point).check()
+        try await MountedFilesystem.unmount(point)
     }
 
     /// The kernel takes each tree once. One that lies lower as well shows nothing there that it

@@ -86,7 +86,7 @@ extension OverlayPool: SnapshotCopying {
         let folder = try layout.usablePlace(of: snapshot, in: volume)
         memories.withLock { $0[volume]?.ahead = nil }
         try await removeLeftovers(of: volume)
-        try await detach(below: folder)
+        try await MountedFilesystem.detachAll(below: folder)
         do { try Directories.rename(folder, to: layout.shelf(of: volume) + "/.deleting") } catch {
             guard let error = error as? GodwitError, error.code == .notFound else { throw error }
             return
@@ -123,7 +123,13 @@ extension OverlayPool: SnapshotCopying {
             try await copyBack(snapshot, of: volume)
         }
         try await unmount(volume)
-        try Directories.exchange(restoring(volume).directory, with: changes(of: volume).directory)
+        do {
+            try Directories.exchange(
+                restoring(volume).directory, with: changes(of: volume).directory)
+        } catch {
+            try? await mount(volume)
+            throw error
+        }
         try await mount(volume)
         forget(volume)
         // What cannot be removed now is by the next call.
@@ -170,7 +176,7 @@ extension OverlayPool {
     private func removeLeftovers(of volume: String) async throws {
         memories.withLock { $0[volume]?.back = nil }
         for name in try Directories.names(in: layout.shelf(of: volume)) where name.hasPrefix(".") {
-            try await detach(below: "\(layout.shelf(of: volume))/\(name)")
+            try await MountedFilesystem.detachAll(below: "\(layout.shelf(of: volume))/\(name)")
             try await Rm.tree("\(layout.shelf(of: volume))/\(name)").check()
         }
     }

@@ -53,9 +53,12 @@ package final class OverlayPool: PoolDriver {
         _ = try (layout.usablePath(of: name), layout.usablePath(of: newName))
         if layout.has(name) {
             guard !layout.has(newName) else { throw layout.taken(newName) }
-            try await detach(below: layout.place(of: name))
+            try await MountedFilesystem.detachAll(below: layout.place(of: name))
         }
-        try layout.rename(name, to: newName)
+        do { try layout.rename(name, to: newName) } catch {
+            try? await mountAll(of: name)
+            throw error
+        }
         passes.rename(name, to: newName)
         memories.withLock { $0[newName] = $0.removeValue(forKey: name) }
         try await mountAll(of: newName)
@@ -67,7 +70,7 @@ package final class OverlayPool: PoolDriver {
         _ = try layout.usablePath(of: name)
         forget(name)
         try await removeLeftovers()
-        try await detach(below: layout.place(of: name))
+        try await MountedFilesystem.detachAll(below: layout.place(of: name))
         if let doomed = try layout.doom(name) { try await Rm.tree(doomed).check() }
         try await sweep()
     }
@@ -120,13 +123,7 @@ extension OverlayPool {
     ///
     /// - Throws: `notFound` if it is not mounted: what is there then is not the volume.
     func tree(of volume: String) throws -> String {
-        let root = try layout.usablePath(of: volume)
-        guard try MountedFilesystem.at(root)?.type == "overlay" else {
-            throw GodwitError(
-                .notFound, "the volume \(volume) is not mounted at \(root)",
-                remedy: "start the daemon again, which mounts it")
-        }
-        return root
+        try layout.mountedTree(of: volume, type: "overlay")
     }
 
     /// Mounts what is not mounted.
@@ -177,12 +174,6 @@ extension OverlayPool {
     /// - Throws: `toolFailed` while somebody uses it.
     func unmount(_ volume: String) async throws {
         try await MountedFilesystem.unmount(layout.path(of: volume))
-    }
-
-    func detach(below place: String) async throws {
-        for point in try MountedFilesystem.points(below: place) {
-            try await Mount.detach(point).check()
-        }
     }
 
     /// Lays an empty volume's changes over other layers.

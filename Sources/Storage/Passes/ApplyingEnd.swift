@@ -1,3 +1,4 @@
+import LinuxHost
 import MigrationCore
 
 /// The target's end of a pass that it applies itself.
@@ -15,7 +16,7 @@ struct ApplyingEnd: Sendable {
                 return true
             }
             group.addTask {
-                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+                await untilCancelled()
                 return false
             }
             defer { group.cancelAll() }

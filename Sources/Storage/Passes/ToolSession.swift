@@ -145,7 +145,7 @@ struct ToolSession: Sendable {
     }
 
     private func killWhenCancelled(unless isOver: Flag) async {
-        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+        await untilCancelled()
         guard !isOver.isRaised else { return }
         tool.child.signalGroup(9)
         await stream.cancel()

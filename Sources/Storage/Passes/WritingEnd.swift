@@ -1,3 +1,4 @@
+import LinuxHost
 import MigrationCore
 
 /// The source's end of a pass that it writes itself, while it listens for how the target fares.
@@ -36,7 +37,7 @@ struct WritingEnd: Sendable {
                 return .peer(failure)
             }
             group.addTask {
-                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+                await untilCancelled()
                 if !isOver.isRaised { await stream.cancel() }
                 return .cancelled
             }

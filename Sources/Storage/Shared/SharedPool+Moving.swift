@@ -48,7 +48,7 @@ extension SharedPool: VolumeSending {
             }
             return try await makeToken(for: volume)
         }
-        try await PassNote.write(token, to: stream)
+        try await SessionNote.write(token, to: stream)
         var frames = SessionFrameReader(stream)
         switch try await frames.next() {
         case .end: try await stream.finish()
@@ -94,7 +94,7 @@ extension SharedPool: VolumeReceiving {
     private func look(for volume: String, over stream: any ByteStream) async throws {
         try await telling(stream) {
             var frames = SessionFrameReader(stream)
-            let token: SharedToken = try await PassNote.read(&frames)
+            let token: SharedToken = try await SessionNote.read(&frames)
             guard await sees(token, of: volume) else {
                 throw GodwitError(
                     .volumeDiffers, "the volume \(volume) is not the one that the source writes to",

@@ -43,7 +43,7 @@ package final class SharedPool: PoolDriver {
     /// - Throws: `nameTaken`; `notFound` also if it is another host's; done already is no error.
     package func renameVolume(_ name: String, to newName: String) async throws {
         _ = try (layout.usablePath(of: name), layout.usablePath(of: newName))
-        let owned = try owns(name) || (!layout.has(name) && owns(newName))
+        let owned = try ownsWholly(name) || (!layout.has(name) && ownsWholly(newName))
         guard owned else {
             throw GodwitError(
                 .notFound, "the volume \(name) of pool \(layout.pool) is not this host's")
@@ -51,10 +51,11 @@ package final class SharedPool: PoolDriver {
         try await directory.renameVolume(name, to: newName)
     }
 
-    /// No volume, and one that belongs to another host, is no error, and stays as it is.
+    /// No volume, and one that belongs to another host or that one may have taken, is no error, and
+    /// stays as it is.
     package func deleteVolume(_ name: String) async throws {
         _ = try layout.usablePath(of: name)
-        guard try owns(name) else { return }
+        guard try ownsWholly(name) else { return }
         try await directory.deleteVolume(name)
     }
 
@@ -74,6 +75,11 @@ package final class SharedPool: PoolDriver {
 
     private func owns(_ volume: String) throws -> Bool {
         try VolumeOwner.read(at: layout.place(of: volume))?.host == host
+    }
+
+    /// Whether it is this host's and has been offered to nobody.
+    private func ownsWholly(_ volume: String) throws -> Bool {
+        try VolumeOwner.read(at: layout.place(of: volume)) == VolumeOwner(host: host)
     }
 
     /// - Throws: `busy` if the volume is another host's.
@@ -112,7 +118,8 @@ extension SharedPool: VolumeSharing {
     }
 
     package func takeVolume(_ name: String) async throws {
-        guard await hasVolume(name) else {
+        // What cannot be looked at is there.
+        guard try FileStatus.of(layout.usablePath(of: name))?.kind == .directory else {
             throw GodwitError(
                 .notFound, "the pool \(layout.pool) has no volume \(name)",
                 remedy: "mount its filesystem at \(layout.root)")
@@ -126,8 +133,7 @@ extension SharedPool: VolumeSharing {
     /// One that was offered, and that nobody has taken, stays: it may be taken yet.
     package func leaveVolume(_ name: String) async throws {
         _ = try layout.usablePath(of: name)
-        let owner = try VolumeOwner.read(at: layout.place(of: name))
-        guard owner == VolumeOwner(host: host) else { return directory.forget(name) }
+        guard try ownsWholly(name) else { return directory.forget(name) }
         try await directory.deleteVolume(name)
     }
 

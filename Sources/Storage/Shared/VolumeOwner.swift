@@ -39,11 +39,14 @@ struct VolumeOwner: Codable, Equatable, Sendable {
     func claim(at place: String) throws -> Bool {
         let draft = "\(place)/.owner-\(host)"
         try SmallFile.replace(draft, with: Array(JSONEncoder().encode(self)))
-        do { try Directories.rename(draft, to: Self.file(at: place)) } catch {
-            try SmallFile.remove(draft)
+        try Directories.synchronize(draft)
+        defer { try? SmallFile.remove(draft) }
+        // A second name for a file is the one thing that NFS, too, gives to one of several.
+        do { try Directories.linkFile(draft, at: Self.file(at: place)) } catch {
             guard let error = error as? GodwitError, error.code == .nameTaken else { throw error }
-            return try Self.read(at: place)?.host == host
+            return try Self.read(at: place) == self
         }
+        try Directories.synchronize(place)
         return true
     }
 }

@@ -18,4 +18,9 @@ extension MountedFilesystem {
             try await Task.sleep(for: .milliseconds(100))
         }
     }
+
+    /// Takes away all that is mounted below, also where somebody still uses it.
+    static func detachAll(below place: String) async throws {
+        for point in try points(below: place) { try await Mount.detach(point).check() }
+    }
 }

@@ -37,6 +37,19 @@ struct VolumeLayout: Sendable {
         return path(of: volume)
     }
 
+    /// The path of a volume that is a mount of its own.
+    ///
+    /// - Throws: `notFound` if it is not mounted: what is there then is not the volume.
+    func mountedTree(of volume: String, type: String) throws -> String {
+        let root = try usablePath(of: volume)
+        guard try MountedFilesystem.at(root)?.type == type else {
+            throw GodwitError(
+                .notFound, "the volume \(volume) is not mounted at \(root)",
+                remedy: "start the daemon again, which mounts it")
+        }
+        return root
+    }
+
     /// Where a volume's snapshots are, which only root can pass.
     func shelf(of volume: String) -> String { "\(place(of: volume))/snapshots" }
 
