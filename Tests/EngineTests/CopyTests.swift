@@ -62,9 +62,29 @@ import Testing
             #expect(try await service.instances().map(\.definition.name) == [web])
             // The name is taken there now.
             await #expect(throws: GodwitError(.refused, "")) { try await service.copy(wish) }
-            #expect(try await service.instances().map(\.definition.name) == [web])
+            try await poll("it is removed") {
+                try world.a.store().instances().map(\.definition.name) == [web]
+            }
             wish.remote = try RemoteName("nobody")
             await #expect(throws: GodwitError(.notFound, "")) { try await service.copy(wish) }
+        }
+    }
+
+    @Test func `a daemon that is killed while a copy moves leaves none here`() async throws {
+        try await run { world, service in
+            world.a.pool.faults.set("sendWhileRunning", .hangs)
+            var wish = try request("web")
+            wish.remote = try RemoteName("b")
+            let copy = wish
+            world.a.run { try? await service.copy(copy) }
+            try await poll("files travel") { world.a.pool.faults.hasReached("sendWhileRunning") }
+            await world.a.kill()
+            world.a.pool.faults.set("sendWhileRunning", nil)
+            try world.a.start()
+            try await poll("nothing is left") {
+                let known = try world.a.store().instances().map(\.definition.name)
+                return known == [web] && world.a.pool.names == ["web"]
+            }
         }
     }
 

@@ -168,10 +168,13 @@ import Testing
 
     @Test func `those that are given up are not kept`() async throws {
         try await World.run { world in
-            _ = try await world.a.service.createSnapshot(SnapshotRequest(instance: web))
+            _ = try await world.a.service.createSnapshot(
+                SnapshotRequest(instance: web, isStateful: true))
+            #expect(world.a.states.count == 1)
             _ = try await world.move { ($0.keepSeconds, $0.dropsSnapshots) = (100, true) }
             try await world.settled()
             #expect(world.a.copies.map(\.snapshots) == [[:]])
+            #expect(world.a.states.count == 0)
         }
     }
 }

@@ -8,28 +8,45 @@ extension HostService {
         guard let remote = request.remote else { return try await copyHere(request) }
         _ = try await KnownPeers(in: store).peer(named: remote)
         var here = request
-        here.newName = try InstanceName("copy-\(MigrationID.random().text.prefix(12))")
-        try await copyHere(here)
+        let pool = try equipment.pool(record(request.source).definition.pool)
+        // What both hosts see has one name on both.
+        if !(pool is any VolumeSharing) {
+            here.newName = try InstanceName("copy-\(MigrationID.random().text.prefix(12))")
+        }
+        try await copyHere(here, isPassing: true)
         let move = MoveRequest(
             name: here.newName, remote: remote, mode: .cold, newName: request.newName)
-        do { _ = try await self.move(move, started: { _ in }, progress: { _ in }) } catch {
-            await discard(here.newName)
+        let job: SourceJob
+        do { job = try await begin(move) { _ in } } catch {
+            await removePassing(here.newName)
             throw error
         }
+        // Else it is removed when the migration has ended, whoever waits for that.
+        _ = try await job.outcome()
     }
 
-    /// Removes a copy that has not moved, unless a migration still has it.
-    private func discard(_ copy: InstanceName) async {
-        do { try await delete(copy, force: false) } catch {
+    /// Removes a copy for another host that has not moved, unless a migration has it.
+    func removePassing(_ name: InstanceName) async {
+        do {
+            guard let record = try store.instance(name), record.isPassing, record.lock == nil
+            else { return }
+            try await delete(name, force: false)
+        } catch {
             logger.error(
-                "a copy for another host is left here",
-                metadata: ["instance": "\(copy)", "error": "\(error)"])
+                "a copy for another host could not be removed; the daemon's next start tries again",
+                metadata: ["instance": "\(name)", "error": "\(error)"])
         }
     }
 
-    private func copyHere(_ request: CopyRequest) async throws {
+    /// - Parameter isPassing: it is here only until it has moved.
+    private func copyHere(_ request: CopyRequest, isPassing: Bool = false) async throws {
         try await exclusively(request.source) { source in
             let made = try copied(source, request)
+            guard !isPassing || made.namedVolumes.isEmpty else {
+                throw GodwitError(
+                    .refused, "volumes of \(request.source) would have to leave with the copy",
+                    remedy: "copy it on this host, detach them from the copy, and move that")
+            }
             let pool = try equipment.pool(made.pool)
             let volume = request.newName.text
             guard try store.instance(request.newName) == nil, await !pool.hasVolume(volume) else {
@@ -49,7 +66,7 @@ extension HostService {
                 }
                 try store.change(request.newName, lockedBy: nil) { record in
                     record.isArriving = false
-                    record.ownsVolume = false
+                    record.ownsVolume = isPassing
                 }
             } catch {
                 await undoLaunch(record)

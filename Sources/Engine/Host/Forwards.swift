@@ -38,23 +38,8 @@ extension HostService {
 
     /// Ends what is due, for ever; a child of `run`.
     func endForwardsInTime() async {
-        while !Task.isCancelled {
-            var pause = Self.forwardsAreLookedAt
-            do {
-                if let next = try await endDueForwards() {
-                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
-                    pause = min(pause, .milliseconds(max(left, 0)))
-                }
-            } catch {
-                logger.warning(
-                    "forwarding could not be ended yet", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: pause)
-        }
+        await inTime("forwarding could not be ended yet") { try await endDueForwards() }
     }
-
-    /// What has begun meanwhile is seen after this.
-    private static let forwardsAreLookedAt = Duration.seconds(5)
 
     /// - Returns: when the next is due; nil if none is.
     package func endDueForwards() async throws -> Timestamp? {

@@ -132,6 +132,9 @@ extension HostService {
         let isUndecided = job.ledger.report.status == .undecided || job.ledger.isHandingOver
         job.conclude(.failure(isUndecided ? .undecided(job.id) : .stopping))
         sources[job.id] = nil
+        let name = job.context.definition.name
+        guard let left = try? store.instance(name), left.isPassing, left.lock == nil else { return }
+        try? submit { await self.removePassing(name) }
     }
 
     func start(_ job: TargetJob, _ context: TargetContext, from record: TargetRecord?) throws {
@@ -189,6 +192,10 @@ extension HostService {
         }
         for record in try store.instances() where record.isArriving && record.lock == nil {
             try submit { await self.undoLaunch(record) }
+        }
+        for record in try store.instances() where record.isPassing && record.lock == nil {
+            let name = record.definition.name
+            try submit { await self.removePassing(name) }
         }
         try recoverVolumes(open: open)
         sweepImages()

@@ -1,3 +1,4 @@
+import Logging
 package import MigrationCore
 
 extension HostService {
@@ -201,6 +202,42 @@ extension HostService {
             )
         }
         return driver
+    }
+
+    /// The same for what the daemon does by itself: whoever wants the instance meanwhile waits.
+    ///
+    /// - Returns: false, with nothing done, where an operation or a migration has it now.
+    func whileFree(
+        _ name: InstanceName, _ body: (InstanceRecord) async throws -> Void
+    ) async throws -> Bool {
+        try recoverOnce()
+        guard try store.instance(name)?.lock == nil, !operating.contains(name),
+            tidying.insert(name).inserted
+        else { return false }
+        defer { tidying.remove(name) }
+        try await exclusively(name, isTidying: true, body)
+        return true
+    }
+
+    /// Does what is due, for ever.
+    ///
+    /// - Parameters:
+    ///   - failure: what is said where that is not possible yet.
+    ///   - body: returns when the next is due; nil if none is.
+    func inTime(_ failure: String, _ body: () async throws -> Timestamp?) async {
+        while !Task.isCancelled {
+            // What has begun meanwhile is seen after this.
+            var pause = Duration.seconds(5)
+            do {
+                if let next = try await body() {
+                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
+                    pause = min(pause, .milliseconds(max(left, 10)))
+                }
+            } catch {
+                logger.warning("\(failure)", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: pause)
+        }
     }
 
     /// Runs an operation that nothing else may disturb: no other operation, no migration.

@@ -5,23 +5,8 @@ package import MigrationCore
 extension HostService {
     /// Removes what is due, for ever; a child of `run`.
     func removeCopiesInTime() async {
-        while !Task.isCancelled {
-            var pause = Self.copiesAreLookedAt
-            do {
-                if let next = try await removeExpiredCopies() {
-                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
-                    pause = min(pause, .milliseconds(max(left, 10)))
-                }
-            } catch {
-                logger.warning(
-                    "kept copies could not be looked at", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: pause)
-        }
+        await inTime("kept copies could not be looked at") { try await removeExpiredCopies() }
     }
-
-    /// What has come meanwhile, and how full the pools are, is seen after this.
-    private static let copiesAreLookedAt = Duration.seconds(5)
 
     /// - Returns: when the next is due; nil if none is.
     package func removeExpiredCopies() async throws -> Timestamp? {
@@ -79,10 +64,7 @@ extension HostService {
         }
         guard let owner else { return try store.removeKept(record.id) }
         let name = owner.definition.name
-        guard owner.lock == nil, !operating.contains(name), !tidying.contains(name) else { return }
-        tidying.insert(name)
-        defer { tidying.remove(name) }
-        try await exclusively(name, isTidying: true) { instance in
+        _ = try await whileFree(name) { instance in
             let pool = try equipment.pool(instance.definition.pool) as? any VolumeKeeping
             try await pool?.removeBase(of: name.text)
             try store.removeKept(record.id)

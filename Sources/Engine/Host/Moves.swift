@@ -10,14 +10,27 @@ extension GodwitError {
 
 extension HostService {
     package func planMove(_ request: MoveRequest) async throws -> MovePreview {
-        let (record, options) = try await exclusively(request.name) { record in
-            (record, try await wishes(request, record))
-        }
-        let offer = try await equipment.offer(record.definition, options, isDryRun: true)
-        let (dialer, id) = (equipment.dialer, MigrationID.random())
         _ = try await KnownPeers(in: store).peer(named: request.remote)
+        // A move that begins meanwhile would take away what the target has to see, or the reverse.
+        return try await exclusively(request.name) { record in
+            let options = try await wishes(request, record)
+            let pool = try equipment.pool(record.definition.pool)
+            let offer = try await equipment.offer(record.definition, options, isDryRun: true)
+            let answer: Result<MovePreview, any Error>
+            do { answer = .success(try await ask(request.remote, about: offer)) } catch {
+                answer = .failure(error)
+            }
+            if pool is any VolumeSharing {
+                try await pool.cleanUpAfterSending(record.definition.name.text)
+            }
+            return try answer.get()
+        }
+    }
+
+    private func ask(_ remote: RemoteName, about offer: Offer) async throws -> MovePreview {
+        let (dialer, id) = (equipment.dialer, MigrationID.random())
         return try await withDeadline(.seconds(60), for: "the dry run") {
-            let channel = try await dialer.openControl(request.remote, migration: id)
+            let channel = try await dialer.openControl(remote, migration: id)
             do {
                 try await channel.send(Envelope(version: 1, migration: id, message: .offer(offer)))
                 let answer = try await channel.receive()
@@ -41,7 +54,7 @@ extension HostService {
     }
 
     /// Locks the instance and hands the migration to `run`, whose child it is: the caller may go.
-    private func begin(
+    func begin(
         _ request: MoveRequest,
         _ progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws -> SourceJob {
@@ -49,6 +62,8 @@ extension HostService {
         return try await exclusively(request.name) { record in
             let options = try await wishes(request, record)
             let keepSeconds = try keeping(request)
+            // Each of its pools can be used.
+            _ = try equipment.movingPlaces(of: record.definition, options)
             let driver = try equipment.driver(record.definition.kind)
             let status = try await driver.observe(record.definition).status
             guard sources.values.count(where: { !$0.isConcluded }) < Limit.migrationsAtOnce else {

@@ -8,40 +8,21 @@ extension HostService {
     func tendSnapshots() async {
         var seen = Timestamp.now
         var due: Set<InstanceName> = []
-        while !Task.isCancelled {
-            var pause = Self.snapshotsAreLookedAt
+        await inTime("expired snapshots could not be deleted yet") {
             let now = Timestamp.now
             due = await takeScheduledSnapshots(after: seen, until: now, due: due)
             seen = now
-            do {
-                if let next = try await removeExpiredSnapshots() {
-                    let left = Int64(next.milliseconds - Timestamp.now.milliseconds)
-                    pause = min(pause, .milliseconds(max(left, 0)))
-                }
-            } catch {
-                logger.warning(
-                    "expired snapshots could not be deleted yet", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: pause)
+            return try await removeExpiredSnapshots()
         }
     }
-
-    /// What has been made meanwhile is seen after this.
-    private static let snapshotsAreLookedAt = Duration.seconds(5)
 
     /// - Returns: when the next is due; nil if none is.
     package func removeExpiredSnapshots() async throws -> Timestamp? {
         let now = Timestamp.now
         let known = try store.snapshots().filter(\.isWhole)
         for snapshot in known where snapshot.snapshot.expires.map({ $0 <= now }) ?? false {
-            let name = snapshot.instance
             // One that a migration or an operation has now is looked at again.
-            guard try store.instance(name)?.lock == nil, !operating.contains(name),
-                !tidying.contains(name)
-            else { continue }
-            tidying.insert(name)
-            defer { tidying.remove(name) }
-            try await exclusively(name, isTidying: true) {
+            _ = try await whileFree(snapshot.instance) {
                 try await expire(snapshot.name, $0, now)
             }
         }
@@ -81,9 +62,10 @@ extension HostService {
                 due.contains(definition.name) || minutes.contains(where: schedule.times.contains)
             else { continue }
             do {
-                try await take(schedule, of: definition)
-            } catch let error as GodwitError where error.code == .busy {
-                left.insert(definition.name)
+                let isFree = try await whileFree(definition.name) {
+                    try await take(schedule, of: $0)
+                }
+                if !isFree { left.insert(definition.name) }
             } catch {
                 logger.error(
                     "a snapshot that was due could not be made",
@@ -93,25 +75,19 @@ extension HostService {
         return left
     }
 
-    /// - Throws: `busy`.
-    private func take(_ schedule: SnapshotSchedule, of definition: InstanceDefinition) async throws
-    {
-        let name = definition.name
-        _ = try unlocked(name)
-        guard !operating.contains(name), !tidying.contains(name) else {
-            throw GodwitError(.busy, "another operation on instance \(name) is under way")
-        }
-        tidying.insert(name)
-        defer { tidying.remove(name) }
-        let driver = try equipment.driver(definition.kind)
-        guard try await driver.observe(definition).status == .running else { return }
+    private func take(_ schedule: SnapshotSchedule, of instance: InstanceRecord) async throws {
+        let driver = try equipment.driver(instance.definition.kind)
+        guard try await driver.observe(instance.definition).status == .running else { return }
         let request = SnapshotRequest(
-            instance: name, expires: schedule.keptSeconds.map(Timestamp.now(after:)),
+            instance: instance.definition.name,
+            expires: schedule.keptSeconds.map(Timestamp.now(after:)),
             isStateful: schedule.isStateful)
-        let view = try await createSnapshot(request, isTidying: true)
+        let view = try await createSnapshot(request, of: instance)
         logger.info(
             "a snapshot was made as scheduled",
-            metadata: ["instance": "\(name)", "snapshot": "\(view.snapshot.name)"])
+            metadata: [
+                "instance": "\(request.instance)", "snapshot": "\(view.snapshot.name)",
+            ])
     }
 
     package func setSchedule(

@@ -16,24 +16,21 @@ extension HostService {
     }
 
     package func createSnapshot(_ request: SnapshotRequest) async throws -> SnapshotView {
-        try await createSnapshot(request, isTidying: false)
+        try await exclusively(request.instance) { try await createSnapshot(request, of: $0) }
     }
 
-    /// - Parameter isTidying: whoever wants the instance meanwhile waits.
     func createSnapshot(
-        _ request: SnapshotRequest, isTidying: Bool
+        _ request: SnapshotRequest, of instance: InstanceRecord
     ) async throws -> SnapshotView {
-        try await exclusively(request.instance, isTidying: isTidying) { instance in
-            try requireUsable(expiry: request.expires)
-            let known = try store.snapshots(of: request.instance).map(\.name)
-            let name = request.name ?? .next(after: known)
-            var record = try await take(name, of: instance, isStateful: request.isStateful)
-            record.snapshot.expires = request.expires
-            record.isWhole = true
-            try store.save(record)
-            tell(request.instance, .snapshotCreated)
-            return record.view
-        }
+        try requireUsable(expiry: request.expires)
+        let known = try store.snapshots(of: request.instance).map(\.name)
+        let name = request.name ?? .next(after: known)
+        var record = try await take(name, of: instance, isStateful: request.isStateful)
+        record.snapshot.expires = request.expires
+        record.isWhole = true
+        try store.save(record)
+        tell(request.instance, .snapshotCreated)
+        return record.view
     }
 
     /// Makes a snapshot that nobody sees as long as its record is not whole. If it cannot be made

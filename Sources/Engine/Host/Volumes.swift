@@ -38,7 +38,10 @@ extension HostService {
     package func deleteVolume(_ volume: VolumeReference) async throws {
         try recoverOnce()
         try await changing(volume) {
-            var record = try whole(volume)
+            // One that is not whole is what an earlier try has left.
+            guard var record = try store.volume(volume), record.lock == nil else {
+                throw GodwitError.unknown(volume)
+            }
             let users = try equipment.users(of: volume).map(\.definition.name.text)
             guard users.isEmpty else {
                 throw GodwitError(
@@ -130,9 +133,8 @@ extension HostService {
     ///   instance at this moment.
     func requireUsable(_ volumes: [VolumeReference]) throws {
         for volume in volumes {
-            guard try whole(volume).isWhole, !changingVolumes.contains(volume) else {
-                throw GodwitError.unknown(volume)
-            }
+            _ = try whole(volume)
+            guard !changingVolumes.contains(volume) else { throw GodwitError.unknown(volume) }
             for user in try equipment.users(of: volume) {
                 guard let lock = user.lock else { continue }
                 throw GodwitError(

@@ -135,9 +135,11 @@ final class Ledger: Sendable {
         try await timing("thaw", body)
     }
 
-    /// Parts that come once for each volume add up.
+    /// Of parts that come once for each volume, which go on at once, the longest counts.
     func note(_ part: String, _ milliseconds: Double) {
-        book.withLock { $0.report.downtime[part, default: 0] += milliseconds }
+        book.withLock { book in
+            book.report.downtime[part] = max(book.report.downtime[part] ?? 0, milliseconds)
+        }
     }
 
     func freezeStarted() { book.withLock { $0.frozen = $0.frozen ?? .now } }

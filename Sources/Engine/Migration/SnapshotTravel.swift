@@ -32,7 +32,9 @@ extension SourceWork {
                 guard let state = snapshot.state else { continue }
                 let heldState = travel.withLock { $0.heldStates[name.text] }
                 let sum =
-                    if let heldState { heldState } else { try await send(state, of: name) }
+                    if let heldState { heldState } else {
+                        try await send(state, of: name, volume)
+                    }
                 digests.append("\(name) \(sum)")
             }
             keep(snapshotDigest: SnapshotDigests.sum(digests), of: volume)
@@ -57,15 +59,20 @@ extension SourceWork {
     }
 
     /// - Returns: the digest of what was sent.
-    private func send(_ state: SavedState, of name: SnapshotName) async throws -> String {
+    private func send(
+        _ state: SavedState, of name: SnapshotName, _ volume: String
+    ) async throws -> String {
         job.ledger.begin("send the state of snapshot \(name)")
         let file = try await equipment.states.read(state.id)
         let stream = try await open(.snapshotState(name.text))
         try await stream.write(Array("\(state.digest)\n".utf8)[...])
         var hash = SHA256()
+        var sent = ByteCount(bytes: job.ledger.report.bytes["snapshots"] ?? 0)
         while let bytes = try await file.read() {
             hash.update(data: bytes)
             try await stream.write(bytes[...])
+            sent = sent + ByteCount(bytes: UInt64(bytes.count))
+            job.ledger.sent(TransferProgress(sent: sent), as: "snapshots", of: volume)
         }
         await settle(stream, .snapshotState(name.text))
         return hash.finalize().hexadecimal

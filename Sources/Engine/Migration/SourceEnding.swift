@@ -12,18 +12,33 @@ extension SourceWork {
         await closeStreams()
         try await persistently("cleaning up", logger) {
             // A target that has given custody back may have been its owner.
-            let pool = try pool()
-            if let sharing = pool as? any VolumeSharing, await pool.hasVolume(volume) {
-                try await sharing.takeVolume(volume)
+            if equipment.pools.entry(definition.pool)?.definition.kind == .shared {
+                try await takeBack()
             }
             try await removeCables()
             try await forgetTransfers()
         }
     }
 
+    private func takeBack() async throws {
+        guard let pool = try pool() as? any VolumeSharing else { return }
+        do { try await pool.takeVolume(volume) } catch let error as GodwitError
+            where error.code == .notFound
+        {
+            logger.error("the instance's volume has gone", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Removes what only the transfer of its volumes needed.
     private func forgetTransfers() async throws {
-        for place in try equipment.movingPlaces(of: definition, options) {
+        let named = options.movingVolumes(of: definition)
+        let places =
+            [try? equipment.rootPlace(of: definition)]
+            + named.map {
+                try? equipment.place(of: $0)
+            }
+        // A pool that cannot be used forgets them when it can.
+        for place in places.compactMap(\.self) {
             try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
         }
     }
@@ -99,8 +114,9 @@ extension SourceWork {
         for moved in options.movingVolumes(of: definition) {
             guard let record = try equipment.store.volume(moved) else { continue }
             let place = try equipment.place(of: moved)
-            try await place.pool.cleanUpAfterSending(place.name)
-            try await equipment.remove(record)
+            try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
+            try await part(with: place.name, in: place.pool)
+            try equipment.store.removeVolume(record.volume)
         }
     }
 

@@ -83,6 +83,7 @@ extension SourceWork {
         let gone =
             options.dropsSnapshots == true ? try await pool.snapshots(of: volume) : []
         for name in gone { try await pool.deleteSnapshot(name, of: volume) }
+        if !gone.isEmpty { try await equipment.removeStates(ofSnapshotsOf: definition.name) }
         let states = try states(besides: gone)
         let used =
             try await pool.used(by: volume) + pool.used(bySnapshotsOf: volume)

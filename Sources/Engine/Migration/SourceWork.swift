@@ -140,18 +140,20 @@ final class SourceWork: Sendable {
         async let early = sendDeltas(acceptance, mapped: mapped, if: isEarly)
         let isTouched = try await dumpIfPlanned(acceptance.plan, without: memory)
         async let images = sendImages(acceptance.plan)
-        var changed = try await early
+        let changed = try await early
         var digests = Digests(volumes: kept.withLock { $0.snapshotDigests }, checkpoint: nil)
-        for case .sendDelta(let volume, let method) in acceptance.plan.steps {
+        let volumes = try await eachDelta(acceptance) { volume, method in
+            var hasChanged = changed.contains(volume)
             if isTouched || !isEarly {
                 let purpose: StreamHello.Purpose = isEarly ? .rest(volume) : .delta(volume)
-                let isSent = try await sendDelta(
+                let isSent = try await self.sendDelta(
                     volume, by: method, mapped: mapped[volume], on: purpose, acceptance)
-                if isSent { changed.insert(volume) }
+                hasChanged = hasChanged || isSent
             }
-            digests.volumes[volume] = try await digest(
-                of: volume, mapped: mapped[volume], hasChanged: changed.contains(volume))
+            return try await self.digest(
+                of: volume, mapped: mapped[volume], hasChanged: hasChanged)
         }
+        digests.volumes.merge(volumes) { _, new in new }
         digests.checkpoint = try await images
         try await rest
         try await packets
@@ -168,13 +170,25 @@ final class SourceWork: Sendable {
     private func sendDeltas(
         _ acceptance: Acceptance, mapped: VolumeMappings, if isWanted: Bool
     ) async throws -> Set<String> {
-        var changed: Set<String> = []
-        for case .sendDelta(let volume, let method) in acceptance.plan.steps where isWanted {
-            let isSent = try await sendDelta(
+        guard isWanted else { return [] }
+        let isSent = try await eachDelta(acceptance) { volume, method in
+            try await self.sendDelta(
                 volume, by: method, mapped: mapped[volume], on: .delta(volume), acceptance)
-            if isSent { changed.insert(volume) }
         }
-        return changed
+        return Set(isSent.filter(\.value).keys)
+    }
+
+    /// For all volumes at once: the instance stands still, and the target takes them as they come.
+    private func eachDelta<Value: Sendable>(
+        _ acceptance: Acceptance,
+        _ body: @escaping @Sendable (String, VolumeMethod) async throws -> Value
+    ) async throws -> [String: Value] {
+        try await withThrowingTaskGroup(of: (String, Value).self) { group in
+            for case .sendDelta(let volume, let method) in acceptance.plan.steps {
+                group.addTask { (volume, try await body(volume, method)) }
+            }
+            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
     }
 
     private func sendImages(_ plan: Plan) async throws -> String? {

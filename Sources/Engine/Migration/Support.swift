@@ -47,9 +47,15 @@ struct Equipment: Sendable {
         var poolFacts: [PoolFacts] = []
         let reclaimable = try reclaimable()
         for (name, pool) in pools.usable {
-            var facts = try await pool.facts()
-            facts.reclaimable = reclaimable[name]
-            poolFacts.append(facts)
+            do {
+                var facts = try await pool.facts()
+                facts.reclaimable = reclaimable[name]
+                poolFacts.append(facts)
+            } catch {
+                // To those who need it the host has no such pool now.
+                logger.warning(
+                    "a pool cannot be used", metadata: ["pool": "\(name)", "error": "\(error)"])
+            }
         }
         let known = try store.instances().map(\.definition)
         let addresses = known.flatMap(\.interfaces).flatMap(\.addresses)

@@ -24,11 +24,8 @@ extension TargetWork {
         _ definition: InstanceDefinition, _ offer: Offer, _ plan: Plan,
         in pool: any MigratingPool
     ) async throws -> String {
-        var instance = offer.instance
-        instance.volumes.removeAll {
-            offer.definition.pool(ofVolume: $0.name) != definition.pool
-        }
-        let needed = DiskSpaceCheck.room(for: instance, offer.options)
+        let needed = DiskSpaceCheck.room(
+            in: definition.pool, for: offer.definition, offer.instance, offer.options)
         if let (root, own) = try await takeKept(definition, offer, plan, in: pool) {
             let more = needed > own ? ByteCount(bytes: needed.bytes - own.bytes) : .zero
             try await equipment.makeRoom(more, in: definition.pool)

@@ -114,9 +114,10 @@ final class TargetWork: Sendable {
                 volume: volume, created: .now, lock: job.id, isOwned: true,
                 idMap: definition.idMap))
         if volume.pool != definition.pool {
-            var instance = agreed.offer.instance
-            instance.volumes.removeAll { $0.name != volume.key }
-            let needed = DiskSpaceCheck.room(for: instance, agreed.plan.options)
+            // For all that come into that pool: nothing of them is there yet.
+            let offer = agreed.offer
+            let needed = DiskSpaceCheck.room(
+                in: volume.pool, for: offer.definition, offer.instance, agreed.plan.options)
             try await equipment.makeRoom(needed, in: volume.pool)
         }
         _ = try await place.pool.createVolume(place.name)

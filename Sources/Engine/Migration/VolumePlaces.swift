@@ -97,15 +97,13 @@ struct VolumeMappings: Sendable {
 
     private init(_ paths: Set<String>, mounts: [MountDefinition], root: String) {
         self.root = root
+        let places = mounts.map { (inside: $0.path, value: $0.volume) }
         for path in paths {
-            let above = mounts.filter { path.hasPrefix($0.path + "/") }
-            guard let mount = above.max(by: { $0.path.utf8.count < $1.path.utf8.count }) else {
+            guard let (volume, rest) = innermost(places, above: path) else {
                 byVolume[root, default: []].insert(path)
                 continue
             }
-            guard let volume = mount.volume else { continue }
-            let rest = String(path.dropFirst(mount.path.count))
-            byVolume[volume.key, default: []].insert(rest)
+            if let volume { byVolume[volume.key, default: []].insert(rest) }
         }
     }
 

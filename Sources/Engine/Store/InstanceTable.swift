@@ -13,6 +13,8 @@ package struct InstanceRecord: Equatable, Sendable {
     package var isArriving: Bool
     /// The migration has made the volume, so that it may also remove it.
     package var ownsVolume: Bool
+    /// A copy that is here only to move to another host.
+    var isPassing: Bool { ownsVolume && !isArriving }
     /// Of its processes, while they do not run.
     package var state: SavedState?
 

@@ -123,12 +123,6 @@ extension StateStore {
         try read { try latest($0, .target, id).first.map(entry) }
     }
 
-    package func sourceEntry(
-        _ id: MigrationID
-    ) throws -> JournalEntry<SourceRecord, SourceContext>? {
-        try read { try latest($0, .source, id).first.map(entry) }
-    }
-
     /// Every migration whose target is this host and which something here still depends on.
     package func openTargets() throws -> [JournalEntry<TargetRecord, TargetContext>] {
         try read { database in

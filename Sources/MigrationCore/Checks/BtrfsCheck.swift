@@ -21,12 +21,14 @@ struct BtrfsCheck: HostCheckable {
 }
 
 extension Comparison {
-    /// Whether a volume will travel so: by the best method that the target's pool has as well.
+    /// Whether a volume will travel so.
     func volumesTravel(by method: VolumeMethod) -> Bool {
-        instance.volumes.contains { volume in
-            let pool = target.pool(definition.pool(ofVolume: volume.name))
-            let agreed = volume.methods.first { $0 == .rsync || $0.rawValue == pool?.driver }
-            return agreed == method
-        }
+        instance.volumes.contains { self.method(of: $0) == method }
+    }
+
+    /// The best that the target's pool has as well.
+    func method(of volume: VolumeFacts) -> VolumeMethod? {
+        let pool = target.pool(definition.pool(ofVolume: volume.name))
+        return volume.methods.first { $0 == .rsync || $0.rawValue == pool?.driver }
     }
 }

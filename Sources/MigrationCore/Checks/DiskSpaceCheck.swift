@@ -11,15 +11,11 @@ package struct DiskSpaceCheck: Check {
     }
 
     private func findings(about pool: PoolFacts, _ comparison: Comparison) -> [Finding] {
-        let isShared =
-            pool.name == comparison.definition.pool && comparison.volumesTravel(by: .shared)
-        guard !isShared else { return [] }
         var instance = comparison.instance
-        instance.volumes.removeAll {
-            comparison.definition.pool(ofVolume: $0.name) != pool.name
-        }
-        let volumes = instance.volumes
-        let needed = Self.room(for: instance, comparison.options)
+        instance.volumes.removeAll { comparison.method(of: $0) == .shared }
+        let volumes = Self.volumes(in: pool.name, of: comparison.definition, instance)
+        guard !volumes.isEmpty else { return [] }
+        let needed = Self.room(for: volumes, comparison.options)
         guard pool.available + (pool.reclaimable ?? .zero) < needed else { return [] }
         return [
             Finding(
@@ -32,10 +28,23 @@ package struct DiskSpaceCheck: Check {
         ]
     }
 
-    /// What must be free in the target's pool.
-    package static func room(for instance: InstanceFacts, _ options: MoveOptions) -> ByteCount {
+    /// What must be free in a pool of the target for all that comes into it.
+    package static func room(
+        in pool: String, for definition: InstanceDefinition, _ instance: InstanceFacts,
+        _ options: MoveOptions
+    ) -> ByteCount {
+        room(for: volumes(in: pool, of: definition, instance), options)
+    }
+
+    private static func volumes(
+        in pool: String, of definition: InstanceDefinition, _ instance: InstanceFacts
+    ) -> [VolumeFacts] {
+        instance.volumes.filter { definition.pool(ofVolume: $0.name) == pool }
+    }
+
+    private static func room(for volumes: [VolumeFacts], _ options: MoveOptions) -> ByteCount {
         let areLeft = options.dropsSnapshots == true
-        let used = instance.volumes.reduce(ByteCount.zero) { sum, volume in
+        let used = volumes.reduce(ByteCount.zero) { sum, volume in
             sum + volume.used + (areLeft ? .zero : volume.usedBySnapshots ?? .zero)
         }
         return used + margin(for: used)

@@ -6,7 +6,10 @@ struct IDMapCheck: HostCheckable {
         guard let map = comparison.definition.idMap else { return [] }
         guard let range = comparison.target.idRange else { return [absent(.target, .refusal)] }
         guard let place = range.place(for: map) else { return [tooFew(range, for: map)] }
-        return place == map ? [] : strange(comparison.definition.mounts, map, place)
+        let left = comparison.definition.mounts.filter {
+            $0.volume == nil && comparison.options.treatment(of: $0) != .skip
+        }
+        return place == map ? [] : strange(left, map, place)
     }
 
     func findings(about host: HostFacts, _ place: Place) -> [Finding] {

@@ -28,8 +28,7 @@ struct NamedVolumeCheck: Check {
                 name,
                 cause: "the volume \(volume) would leave with this instance, and is attached to "
                     + "\(names) as well",
-                cure: "detach it from the others (godwit volume detach), or use a pool that both "
-                    + "hosts share")
+                cure: "detach it from the others (godwit volume detach)")
         ]
     }
 }

@@ -6,8 +6,8 @@ struct RsyncCheck: HostCheckable {
     static let needed: Set<String> = ["ACLs", "xattrs"]
 
     func findings(in comparison: Comparison) -> [Finding] {
-        // Between lvm pools what comes after the freeze travels by it.
-        [.rsync, .lvm].contains(where: comparison.volumesTravel)
+        // Between lvm pools what comes after the freeze travels by it, between overlays all.
+        [.rsync, .lvm, .overlay].contains(where: comparison.volumesTravel)
             ? findings(aboutBoth: comparison) : []
     }
 

@@ -4,8 +4,18 @@ struct SharedCheck: Check {
     let name = "shared"
 
     func findings(in comparison: Comparison) -> [Finding] {
-        guard comparison.volumesTravel(by: .shared) else { return [] }
-        return unseen(comparison) + unable(comparison)
+        let shared = comparison.instance.volumes.filter { comparison.method(of: $0) == .shared }
+        let named = shared.filter { $0.name != comparison.definition.name.text }
+        return named.map(fixed)
+            + (named.count < shared.count ? unseen(comparison) + unable(comparison) : [])
+    }
+
+    /// Only root volumes change hands.
+    private func fixed(_ volume: VolumeFacts) -> Finding {
+        Finding(
+            name, cause: "the volume \(volume.name.prefix(160)) is in a pool that both hosts share",
+            cure: "mount a directory of that filesystem in its place, which needs not travel, or "
+                + "keep the volume in a pool of another kind")
     }
 
     private func unseen(_ comparison: Comparison) -> [Finding] {

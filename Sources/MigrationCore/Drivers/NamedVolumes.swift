@@ -134,3 +134,19 @@ extension String {
             && parts.dropFirst().allSatisfy { !["", ".", ".."].contains($0) }
     }
 }
+
+/// Of places in an instance, the one in which a path lies, and the path below it: `/b`, or nothing.
+///
+/// Byte by byte, as the kernel compares: to it a letter is not the same as its parts.
+package func innermost<Value>(
+    _ places: [(inside: String, value: Value)], above path: String
+) -> (value: Value, rest: String)? {
+    let above = places.filter {
+        path.utf8.elementsEqual($0.inside.utf8) || path.utf8.starts(with: ($0.inside + "/").utf8)
+    }
+    guard let found = above.max(by: { $0.inside.utf8.count < $1.inside.utf8.count }) else {
+        return nil
+    }
+    let rest = path.utf8.dropFirst(found.inside.utf8.count)
+    return (found.value, String(decoding: rest, as: UTF8.self))
+}

@@ -24,14 +24,7 @@ package struct InstanceName: CheckedText {
     package var description: String { text }
 
     package init(_ text: String) throws(GodwitError) {
-        guard isLabel(text, limit: 63) else {
-            throw GodwitError(
-                .badRequest,
-                "the instance name \"\(text.prefix(80))\" is not usable",
-                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
-            )
-        }
-        self.text = text
+        self.text = try label(text, of: "instance")
     }
 }
 
@@ -85,14 +78,7 @@ package struct VolumeName: CheckedText {
     package var description: String { text }
 
     package init(_ text: String) throws(GodwitError) {
-        guard isLabel(text, limit: 63) else {
-            throw GodwitError(
-                .badRequest,
-                "the volume name \"\(text.prefix(80))\" is not usable",
-                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
-            )
-        }
-        self.text = text
+        self.text = try label(text, of: "volume")
     }
 }
 
@@ -102,14 +88,7 @@ package struct RemoteName: CheckedText {
     package var description: String { text }
 
     package init(_ text: String) throws(GodwitError) {
-        guard isLabel(text, limit: 63) else {
-            throw GodwitError(
-                .badRequest,
-                "the remote name \"\(text.prefix(80))\" is not usable",
-                remedy: "use 1 to 63 letters, digits and dashes, a letter first"
-            )
-        }
-        self.text = text
+        self.text = try label(text, of: "remote")
     }
 }
 
@@ -142,13 +121,16 @@ private func isAlphanumeric(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
 }
 
-private func isLabel(_ text: String, limit: Int) -> Bool {
+/// - Throws: `badRequest` unless it is one (RFC 1123).
+private func label(_ text: String, of what: String) throws(GodwitError) -> String {
     let bytes = Array(text.utf8)
-    guard let first = bytes.first, let last = bytes.last, bytes.count <= limit else { return false }
-    let isLetter = { (byte: UInt8) in
-        (0x61...0x7a).contains(byte) || (0x41...0x5a).contains(byte)
+    guard let first = bytes.first, bytes.count <= 63, bytes.last != 0x2d,
+        isAlphanumeric(first), !(0x30...0x39).contains(first),
+        bytes.allSatisfy({ isAlphanumeric($0) || $0 == 0x2d })
+    else {
+        throw GodwitError(
+            .badRequest, "the \(what) name \"\(text.prefix(80))\" is not usable",
+            remedy: "use 1 to 63 letters, digits and dashes, a letter first")
     }
-    let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
-    return isLetter(first) && last != 0x2d
-        && bytes.allSatisfy { isLetter($0) || isDigit($0) || $0 == 0x2d }
+    return text
 }

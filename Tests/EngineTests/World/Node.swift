@@ -79,7 +79,8 @@ final class Node: Sendable {
             drivers: [.oci: driver],
             pools: PoolRegistry([
                 .init(
-                    definition: PoolDefinition(name: "default", kind: .directory),
+                    definition: PoolDefinition(
+                        name: "default", kind: shared == nil ? .directory : .shared),
                     pool: .success(shared.map { $0 as any MigratingPool } ?? pool), isGiven: true)
             ]),
             poolMaker: poolMaker,

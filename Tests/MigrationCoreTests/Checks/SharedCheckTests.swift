@@ -54,6 +54,19 @@ import Testing
         #expect(renamed?.mark == "shared refusal")
     }
 
+    @Test func `a named volume does not change hands where both hosts see it`() throws {
+        let data = try VolumeReference(pool: "default", name: VolumeName("data"))
+        let finding = try only {
+            both(&$0)
+            $0.instance.volumes.append(
+                VolumeFacts(name: data.key, used: .mebibytes(1), methods: [.shared, .rsync]))
+            $0.definition.mounts.append(
+                MountDefinition(path: "/more", isReadOnly: false, volume: data))
+        }
+        #expect(finding?.mark == "shared refusal")
+        #expect(finding?.cause.contains(data.key) == true)
+    }
+
     @Test func `what does not travel needs no room`() throws {
         let full = { (comparison: inout Comparison) in
             comparison.target.pools[0].available = .zero
