@@ -96,6 +96,8 @@ import Testing
             for body in [
                 "{}", #"{"snapshots": {"times": "daily"}}"#,
                 #"{"snapshots": {"times": "@daily", "kept": -1}}"#,
+                #"{"snapshots": {"times": "@daily", "kept": 0}}"#,
+                #"{"snapshots": {"times": "@daily", "kept": 4000000000}}"#,
             ] {
                 #expect(try await server.ask("PATCH", "/1.0/instances/web", body).status == 400)
             }

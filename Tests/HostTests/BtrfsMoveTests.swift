@@ -21,19 +21,10 @@ struct HostBtrfsMoveTests {
             }
             var records = 0
             for (source, target) in [("a", "b"), ("b", "a")] {
-                let before = try await RecordProgram.verify("web", on: source, of: lab)
-                #expect(before.isWhole && before.records > records, "\(before)")
-                let plan = try await lab.check(
-                    source, ["move", "web", "host-\(target):", "--dry-run"])
-                #expect(plan.contains("what changed in volume web by btrfs"))
-                let moved = try await lab.move("web", from: source, to: target)
-                let after = try await RecordProgram.verify("web", on: target, of: lab)
-                #expect(after.isWhole && after.records > before.records, "\(after)")
-                records = after.records
-                figure(
-                    "\(source) to \(target): \(after.records) records, "
-                        + "\(moved.downtimeMilliseconds ?? 0) ms, \(moved.downtime), \(moved.bytes)"
-                )
+                records = try await moveRecords(
+                    lab, from: source, to: target, after: records,
+                    planned: ["what changed in volume web by btrfs"]
+                ).records
                 let beside = "/var/lib/godwit/pools/fast/volumes"
                 // The way back builds upon the base; nothing else is left of the move.
                 let left = try await lab.host(target).check(["ls", "\(beside)/web"])
@@ -65,10 +56,5 @@ struct HostBtrfsMoveTests {
                 try await moving.whole(on: target, after: before)
             }
         }
-    }
-
-    /// For whoever reads the log.
-    private func figure(_ text: String) {
-        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
     }
 }

@@ -226,9 +226,4 @@ struct HostIDMapTests {
             #expect(refused.errorText.contains("--id-range START:COUNT"))
         }
     }
-
-    /// For whoever reads the log.
-    private func figure(_ text: String) {
-        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
-    }
 }

@@ -107,18 +107,13 @@ struct HostKeptTests {
             let script = """
                 cd /var/lib/godwit/pools/fast/kept/*/rootfs/usr/bin
                 file=$(find . -name 'python3*' -type f | head -n 1)
-                touch -r $file /tmp/time; printf damage | dd of=$file bs=1 seek=99 conv=notrunc
-                touch -r /tmp/time $file
+                touch -r $file /run/time; printf damage | dd of=$file bs=1 seek=99 conv=notrunc
+                touch -r /run/time $file
                 """
             try await lab.host("a").check(["sh", "-ec", script])
             let back = try await move(moving, "b", "a")
             #expect(back > first / 2, "\(back)")
             #expect(try await lab.host("a").check(["ls", "/var/lib/godwit/pools/fast/kept"]) == "")
         }
-    }
-
-    /// For whoever reads the log.
-    private func figure(_ text: String) {
-        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
     }
 }

@@ -20,19 +20,10 @@ struct HostOverlayMoveTests {
             }
             var records = 0
             for (source, target) in [("a", "b"), ("b", "a")] {
-                let before = try await RecordProgram.verify("web", on: source, of: lab)
-                #expect(before.isWhole && before.records > records, "\(before)")
-                let plan = try await lab.check(
-                    source, ["move", "web", "host-\(target):", "--dry-run"])
-                #expect(plan.contains("what changed in volume web by overlay"))
-                let moved = try await lab.move("web", from: source, to: target)
-                let after = try await RecordProgram.verify("web", on: target, of: lab)
-                #expect(after.isWhole && after.records > before.records, "\(after)")
-                records = after.records
-                figure(
-                    "\(source) to \(target): \(after.records) records, "
-                        + "\(moved.downtimeMilliseconds ?? 0) ms, \(moved.downtime), \(moved.bytes)"
-                )
+                records = try await moveRecords(
+                    lab, from: source, to: target, after: records,
+                    planned: ["what changed in volume web by overlay"]
+                ).records
                 let volumes = "/var/lib/godwit/pools/over/volumes"
                 let left = try await lab.host(source).check(["ls", volumes])
                 #expect(!left.contains("web"))
@@ -96,16 +87,11 @@ struct HostOverlayMoveTests {
         let root = lab.directory + "/records"
         try await RecordProgram.makeRoot(at: root)
         try await Command(
-            "sh", ["-c", "mkdir -p $1/data; head -c 8M /dev/urandom >$1/ballast", "sh", root]
+            "sh", ["-c", "head -c 8M /dev/urandom >$1/ballast", "sh", root]
         ).check()
         try await lab.check("a", ["image", "import", root, "records"])
     }
 
     /// What the image has at least.
     private let layer: UInt64 = 8 << 20
-
-    /// For whoever reads the log.
-    private func figure(_ text: String) {
-        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
-    }
 }

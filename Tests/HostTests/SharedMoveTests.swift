@@ -21,8 +21,6 @@ struct HostSharedMoveTests {
     private func launchRecords(in lab: Lab) async throws {
         let root = lab.directory + "/records"
         try await RecordProgram.makeRoot(at: root)
-        try FileManager.default.createDirectory(
-            atPath: root + "/data", withIntermediateDirectories: true)
         try await lab.check(
             "a", ["launch", root, "web", "--pool", "both", "--", RecordProgram.path])
     }
@@ -115,10 +113,5 @@ struct HostSharedMoveTests {
             try await expectWhole(on: "a", moving, ground)
             #expect(try volumes(other) == [])
         }
-    }
-
-    /// For whoever reads the log.
-    private func figure(_ text: String) {
-        FileHandle.standardError.write(Data("figure: \(text)\n".utf8))
     }
 }

@@ -27,18 +27,11 @@ struct HostVolumeMoveTests {
             }
             var records = 0
             for (source, target) in [("a", "b"), ("b", "a")] {
-                let before = try await RecordProgram.verify("web", on: source, of: lab)
-                #expect(before.isWhole && before.records > records, "\(before)")
-                let plan = try await lab.check(
-                    source, ["move", "web", "host-\(target):", "--dry-run"])
-                #expect(plan.contains("send volume custom/default/data by rsync"))
-                #expect(plan.contains("mount /data: move"))
-                let moved = try await lab.move("web", from: source, to: target)
-                #expect(moved.mounts == ["/data": .move])
-                let after = try await RecordProgram.verify("web", on: target, of: lab)
-                #expect(after.isWhole && after.records > before.records, "\(after)")
-                records = after.records
-                figure("\(source) to \(target): \(after.records) records", moved)
+                let moved = try await moveRecords(
+                    lab, from: source, to: target, after: records,
+                    planned: ["send volume custom/default/data by rsync", "mount /data: move"])
+                #expect(moved.report.mounts == ["/data": .move])
+                records = moved.records
                 #expect(try await names(target, lab) == ["custom_data", "web"])
                 #expect(try await names(source, lab) == [])
                 let here = try await lab.check(target, ["volume", "info", "data"])
@@ -71,7 +64,7 @@ struct HostVolumeMoveTests {
             }
             for name in ["web", "shop"] {
                 let before = try await MappedProgram.verify(name, on: "a", of: lab)
-                figure(name, try await lab.move(name, from: "a", to: "b"))
+                figure(name, of: try await lab.move(name, from: "a", to: "b"))
                 #expect(try await MappedProgram.verify(name, on: "b", of: lab) > before)
             }
         }
@@ -149,13 +142,6 @@ struct HostVolumeMoveTests {
         let answer = try await RecordProgram.verify("web", on: "a", of: moving.lab)
         #expect(answer.isWhole && answer.records > 0, "\(answer)")
     }
-
-    /// For whoever reads the log.
-    private func figure(_ text: String, _ report: MigrationReport) {
-        let line = "figure: \(text), \(report.downtimeMilliseconds ?? 0) ms, "
-        FileHandle.standardError.write(
-            Data("\(line)\(report.downtime), \(report.bytes)\n".utf8))
-    }
 }
 
 /// A root filesystem for the time of the body.
@@ -165,7 +151,5 @@ func withRoot(
     let path = NSTemporaryDirectory() + "godwit-root-\(UUID().uuidString.prefix(8))"
     defer { try? FileManager.default.removeItem(atPath: path) }
     try await make(path)
-    try FileManager.default.createDirectory(
-        atPath: path + "/data", withIntermediateDirectories: true)
     try await body(path)
 }

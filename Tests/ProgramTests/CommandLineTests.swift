@@ -220,7 +220,8 @@ import godwit
         ("copy db a --no-address --keep-addresses", "exclude each other"),
         ("copy db host-b:a:b", "host-b:web2"), ("expire db/snap0", "duration"),
         ("expire db/snap0 soon", "7d"), ("schedule db", "times"),
-        ("schedule db daily", "@daily"),
+        ("schedule db daily", "@daily"), ("expire db 7d", "NAME/SNAP"),
+        ("schedule db none --stateful", "none ends"),
         ("image import", "path"), ("image import a b/c", "64 letters"),
         ("image export a", "path"), ("image delete ..", "64 letters"), ("fly", "fly"),
     ])

@@ -31,9 +31,15 @@ host_up() {
     mkdir -p /usr/local/libexec /run/godwit
     ln -s /job/criu /usr/local/libexec/godwit
     # What it says when it ends badly is worth more than its status.
-    trap 'cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true' EXIT
+    trap leave_logs EXIT
     $godwit daemon --name "host-$1" --listen "10.77.0.$number:7443" >/out/daemon.log 2>&1 &
     within $patience "the daemon answers" $godwit list
+}
+
+leave_logs() {
+    cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true
+    # Machine b goes on waiting, and brings its own only when it has ended.
+    if [ "$(hostname)" = a ]; then on b 'cat /out/daemon.log' >/out/daemon-b.log || true; fi
 }
 
 # Machine a is the only one on the wire.
@@ -42,10 +48,14 @@ serve() {
     within 800 "machine a is done" test -e /tmp/done
 }
 
+# With the status of the commands, also of those on b.
 on() {
-    case $1 in
-    a) bash -c "$2" 2>&1 ;;
-    b) echo "exec 2>&1; $2" | busybox nc 10.77.0.2 $shell_port ;;
-    esac
+    if [ "$1" = a ]; then bash -c "$2" 2>&1; return; fi
+    local said
+    said=$(printf 'exec 2>&1\n%s\nprintf "\\nstatus %%s" $?\n' "$2" |
+        busybox nc 10.77.0.2 $shell_port) || return
+    case $said in *"status "[0-9]*) ;; *) return 1 ;; esac
+    printf '%s' "${said%?status *}"
+    return "${said##*status }"
 }
 b_is_up() { [ "$(on b 'echo up')" = up ]; }

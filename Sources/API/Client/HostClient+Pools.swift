@@ -4,7 +4,7 @@ import NIOHTTP1
 /// The host's pools.
 extension HostClient {
     /// Names that a daemon would refuse are refused here: they could lead to another path.
-    private func poolPath(_ name: String) throws -> String {
+    func poolPath(_ name: String) throws -> String {
         try PoolDefinition(name: name, kind: .directory).validate()
         return name
     }

@@ -12,8 +12,7 @@ extension HostClient {
         guard let pool else {
             return try await get([VolumeShape].self, "/1.0/storage-volumes").map(\.godwit)
         }
-        try PoolDefinition(name: pool, kind: .directory).validate()
-        let path = "/1.0/storage-pools/\(pool)/volumes/custom"
+        let path = "/1.0/storage-pools/\(try poolPath(pool))/volumes/custom"
         return try await get([VolumeShape].self, path).map(\.godwit)
     }
 

@@ -44,5 +44,5 @@ struct PoolRoutes: Sendable {
 
 extension APIContext {
     @inline(never)
-    fileprivate func poolName() throws -> String { try parameters.require("name") }
+    func poolName() throws -> String { try parameters.require("name") }
 }

@@ -51,9 +51,6 @@ struct VolumeRoutes: Sendable {
 
 extension APIContext {
     @inline(never)
-    fileprivate func poolName() throws -> String { try parameters.require("name") }
-
-    @inline(never)
     fileprivate func volume() throws -> VolumeReference {
         try volume(VolumeName(parameters.require("volume")))
     }

@@ -144,6 +144,11 @@ struct InstancePatch: Codable, Sendable {
 
     func schedule() throws -> SnapshotSchedule? {
         guard !snapshots.times.isEmpty else { return nil }
+        guard (1...Limit.snapshotSeconds).contains(snapshots.kept ?? 1) else {
+            throw GodwitError(
+                .badRequest, "snapshots cannot be kept for \(snapshots.kept ?? 0) seconds",
+                remedy: "give 1 to \(Limit.snapshotSeconds), or leave it out")
+        }
         return SnapshotSchedule(
             times: try CronTimes(snapshots.times), keptSeconds: snapshots.kept,
             isStateful: snapshots.stateful ?? false)

@@ -27,10 +27,12 @@ package enum RecordProgram {
         package var isWhole: Bool { lost + doubled + torn + differing == 0 }
     }
 
-    /// A root filesystem with the program in it.
+    /// A root filesystem with the program in it; its records are below /data.
     package static func makeRoot(at path: String) async throws {
         let base = try await RootFilesystem.tiny.path()
         try await Command("cp", ["-a", base, path]).check()
+        try FileManager.default.createDirectory(
+            atPath: path + "/data", withIntermediateDirectories: true)
         try await compile(program, to: path + Self.path)
     }
 

@@ -22,6 +22,12 @@ struct ListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let all = try await connection.client.instances()
+        if let missing = names.first(where: { name in
+            !all.contains { $0.definition.name == name }
+        }) {
+            throw GodwitError(
+                .notFound, "there is no instance \(missing)", remedy: "see `godwit list`")
+        }
         let instances = names.isEmpty ? all : all.filter { names.contains($0.definition.name) }
         try output.say(instances, as: listText)
     }

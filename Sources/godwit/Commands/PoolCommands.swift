@@ -128,7 +128,7 @@ struct PoolCommand: AsyncParsableCommand {
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove a pool without instances, and what was made for it.",
+            abstract: "Remove a pool without instances and volumes, with all that was made for it.",
             discussion: """
                 Example:
                   godwit pool delete fast

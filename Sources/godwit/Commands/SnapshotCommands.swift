@@ -59,10 +59,14 @@ struct ExpireCommand: AsyncParsableCommand {
     var keeping: Keeping
     @OptionGroup var connection: ConnectionOptions
 
-    func run() async throws {
-        guard let snapshot = path.snapshot else {
+    func validate() throws {
+        guard path.snapshot != nil else {
             throw ValidationError("write the snapshot as NAME/SNAP, see `godwit info \(path)`")
         }
+    }
+
+    func run() async throws {
+        guard let snapshot = path.snapshot else { return }
         try await connection.client.setExpiry(
             keeping.seconds.map(moment(after:)), of: snapshot, of: path.instance)
     }
@@ -94,6 +98,12 @@ struct ScheduleCommand: AsyncParsableCommand {
     var expires: UInt32?
     @Flag(help: "With the state of its processes.") var stateful = false
     @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if times.times == nil, expires != nil || stateful {
+            throw ValidationError("none ends the schedule: leave --expires and --stateful out")
+        }
+    }
 
     var schedule: SnapshotSchedule? {
         times.times.map {
@@ -155,7 +165,8 @@ struct CopyCommand: AsyncParsableCommand {
     var source: SnapshotPath
     @Argument(
         help: ArgumentHelp(
-            "The new instance's name, after a remote and a colon for one that gets it.",
+            "The new instance's name, after a remote and a colon for one that gets it (then it "
+                + "may be left out).",
             valueName: "[remote:]new-name"),
         transform: CopyDestination.init)
     var destination: CopyDestination

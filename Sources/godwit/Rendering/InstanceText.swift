@@ -62,7 +62,7 @@ private func scheduleText(_ schedule: SnapshotSchedule) -> String {
 }
 
 /// As a command takes it.
-private func durationText(_ seconds: UInt32) -> String {
+func durationText(_ seconds: UInt32) -> String {
     for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "m")] as [(UInt32, String)]
     where seconds.isMultiple(of: size) { return "\(seconds / size)\(unit)" }
     return "\(seconds)s"

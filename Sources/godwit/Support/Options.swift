@@ -143,10 +143,7 @@ struct KeptTime: Sendable, CustomStringConvertible {
     let seconds: UInt32?
 
     /// As a person writes it.
-    var description: String {
-        guard let seconds else { return "none" }
-        return seconds.isMultiple(of: 86_400) ? "\(seconds / 86_400)d" : "\(seconds)s"
-    }
+    var description: String { seconds.map(durationText) ?? "none" }
 }
 
 /// What the shell offers for the names that this host knows.

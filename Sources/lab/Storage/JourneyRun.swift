@@ -50,16 +50,24 @@ struct JourneyRun {
     private func move(
         _ way: (name: String, source: String, target: String), changed: UInt64, of lab: Lab
     ) async throws -> StorageRow {
+        let files = try await digest(on: way.source, of: lab)
         let before = try wireBytes(of: lab.host(way.source))
         let start = ContinuousClock.now
         try await lab.check(
             way.source, ["move", "files", "host-\(way.target):"], seconds: 900)
         let seconds = start.duration(to: .now) / .seconds(1)
         let bytes = try wireBytes(of: lab.host(way.source)) - before
-        let report = try await lab.newestReport(of: "files", on: way.source)
+        let arrived = try await digest(on: way.target, of: lab)
         return StorageRow(
-            driver: kind.rawValue, way: way.name, passed: report?.status == .succeeded,
+            driver: kind.rawValue, way: way.name, passed: arrived == files,
             seconds: seconds, wireBytes: bytes, changedBytes: changed)
+    }
+
+    /// Of every file's name and content.
+    private func digest(on host: String, of lab: Lab) async throws -> String {
+        let tree = try await StoragePools.root(of: "files", on: host, of: lab)
+        let script = "cd \"$1\"; find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"
+        return try await lab.host(host).check(["sh", "-ec", script, "sh", tree], seconds: 900)
     }
 
     /// All that goes through the host's uplink, both ways.

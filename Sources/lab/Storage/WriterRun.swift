@@ -13,8 +13,6 @@ struct WriterRun {
         try FileManager.default.createDirectory(
             atPath: scratch, withIntermediateDirectories: true)
         try await RecordProgram.makeRoot(at: "\(scratch)/root")
-        try FileManager.default.createDirectory(
-            atPath: "\(scratch)/root/data", withIntermediateDirectories: true)
         return try await Lab.with { lab in
             try await lab.startDaemons()
             try await lab.introduce()

@@ -3,5 +3,4 @@ machines="a b" seconds=600 memory=1024
 pack() {
     pack_hosts "$1"
     "$built/lab" make-program records "$1/root"
-    mkdir "$1/root/data"
 }
