@@ -204,8 +204,8 @@ struct HostIDMapTests {
             try await lab.waitUntilReady("b")
             try await moving.whole(on: "a", after: moving.lines("a").count)
             try await eventually("host b is clean", within: 30) {
-                let list = try await lab.check("b", ["list"])
-                return try FileStatus.of(tree) == nil && !list.contains("web")
+                let plan = try? await lab.check("a", ["move", "web", "host-b:", "--dry-run"])
+                return try plan != nil && FileStatus.of(tree) == nil
             }
             let before = try await moving.lines("a").count
             let report = try await lab.move("web", from: "a", to: "b")

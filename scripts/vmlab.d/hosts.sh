@@ -52,7 +52,8 @@ serve() {
 on() {
     if [ "$1" = a ]; then bash -c "$2" 2>&1; return; fi
     local said
-    said=$(printf 'exec 2>&1\n%s\nprintf "\\nstatus %%s" $?\n' "$2" |
+    # What is to come is not for the commands to read.
+    said=$(printf 'exec 2>&1\n{ %s\n} </dev/null\nprintf "\\nstatus %%s" $?\n' "$2" |
         busybox nc 10.77.0.2 $shell_port) || return
     case $said in *"status "[0-9]*) ;; *) return 1 ;; esac
     printf '%s' "${said%?status *}"
