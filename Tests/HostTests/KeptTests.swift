@@ -40,7 +40,7 @@ struct HostKeptTests {
         try await moving.lab.check(host, ["pool", "info", "fast"])
     }
 
-    @Test(arguments: ["directory", "btrfs"])
+    @Test(arguments: ["directory", "btrfs", "overlay"])
     func `an instance that was here before comes home with its changes only`(
         driver: String
     ) async throws {

@@ -96,6 +96,18 @@ struct HostOverlayPoolTests {
 
             try await pool.deleteVolume("v")
             #expect(try layers("a", in: scratch).count == 3)
+            // Also if all that is left is a copy of one that has gone.
+            let keeping = try #require(pool as? any VolumeKeeping)
+            try await keeping.createSnapshot("s", of: "w")
+            try await shell("cd $1; rm -r bin", other)
+            try await keeping.keepVolume("w", as: "copy")
+            _ = try await pool.createVolume("x")
+            try await pool.deleteVolume("x")
+            #expect(try layers("a", in: scratch).count == 3)
+            _ = try await keeping.takeKept("copy", as: "w")
+            #expect(try !Directories.names(in: other).contains("bin"))
+            let snapshot = keeping.path(of: "s", in: "w")
+            #expect(try Directories.names(in: snapshot + "/bin") == ["small"])
             try await pool.deleteVolume("w")
             #expect(try layers("a", in: scratch) == ["empty"])
         }

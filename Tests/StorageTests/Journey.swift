@@ -80,7 +80,7 @@ struct Journey {
         let digest = try await there.digest(of: "v", mapped: [])
         #expect(try await here.digest(of: "v", mapped: []) == digest)
         try await there.noteArrival(of: "v", digest: digest)
-        try await there.keepBase(of: "v")
+        try await (there as? any BaseKeeping)?.keepBase(of: "v")
         try await there.cleanUpAfterReceiving("v")
         moves += 1
         try await here.keepVolume("v", as: "copy\(moves)")

@@ -31,7 +31,7 @@ struct Pairing: Sendable, CustomTestStringConvertible {
         ] : []
 
     /// The others have been through the same on the machine that starts the lab's.
-    private static let onlyLVM = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"] == "lvm"
+    static let onlyLVM = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"] == "lvm"
 
     static let alike = all.filter { $0.source == $0.target }
     static let byRsync = all.filter { $0.source == .directory || $0.target == .directory }

@@ -65,7 +65,7 @@ extension HostService {
         guard let owner else { return try store.removeKept(record.id) }
         let name = owner.definition.name
         _ = try await whileFree(name) { instance in
-            let pool = try equipment.pool(instance.definition.pool) as? any VolumeKeeping
+            let pool = try equipment.pool(instance.definition.pool) as? any BaseKeeping
             try await pool?.removeBase(of: name.text)
             try store.removeKept(record.id)
         }
@@ -98,7 +98,7 @@ extension HostService {
                 let found = try await pool.keptCopies()
                 let known = Set(try store.kept().map(\.id.text))
                 for copy in found.subtracting(known) { try await pool.removeKept(copy) }
-                try await sweepBases(in: name, pool)
+                if let pool = pool as? any BaseKeeping { try await sweepBases(in: name, pool) }
             } catch {
                 logger.warning(
                     "kept copies of a pool could not be looked through",
@@ -107,7 +107,7 @@ extension HostService {
         }
     }
 
-    private func sweepBases(in name: String, _ pool: any VolumeKeeping) async throws {
+    private func sweepBases(in name: String, _ pool: any BaseKeeping) async throws {
         let known = Set(
             try store.kept(in: name).filter { $0.copy.kind == .base }.map(\.copy.instance))
         for record in try store.instances() where record.definition.pool == name {

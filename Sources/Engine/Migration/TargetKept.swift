@@ -183,7 +183,7 @@ extension TargetWork {
 
     /// What is kept here for the move back, where the source keeps its half.
     private func base(of definition: InstanceDefinition) -> KeptRecord? {
-        let pool = try? equipment.pool(definition.pool) as? any VolumeKeeping
+        let pool = try? equipment.pool(definition.pool) as? any BaseKeeping
         guard let pool, knowsKeptCopies, let instance = definition.uuid,
             let seconds = agreed.offer.keepSeconds,
             VolumeMethod.allCases.contains(where: {
@@ -203,7 +203,7 @@ extension TargetWork {
         let definition = definition
         guard let pool = try? equipment.pool(definition.pool) else { return }
         do {
-            if let keeping = pool as? any VolumeKeeping {
+            if let keeping = pool as? any BaseKeeping {
                 if base(of: definition) != nil {
                     try await keeping.keepBase(of: name.text)
                 } else {

@@ -86,8 +86,11 @@ package protocol VolumeKeeping: SnapshotSending, VolumeDigesting {
     func begin(_ volume: String, upon start: VolumeStart) async
     /// Remembers for later moves that the volume, which nothing has changed yet, has this digest.
     func noteArrival(of volume: String, digest: String) async throws
+}
 
-    /// Whether moves by the method have a base besides the files.
+/// Keeps, beside a volume, what the other half of a move has as well, to build the next one upon.
+package protocol BaseKeeping: VolumeKeeping {
+    /// Whether moves by the method leave a base.
     func hasBase(by method: VolumeMethod) -> Bool
     /// Keeps what has arrived in the first pass as the base of the next move, in place of an
     /// earlier one.

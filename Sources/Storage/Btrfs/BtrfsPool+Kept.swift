@@ -4,7 +4,7 @@ import Synchronization
 
 /// Besides the volume itself, which the method rsync needs, the snapshot of the first pass is kept
 /// on both sides, `base-HEX` in the volume's place: the next move builds upon it.
-extension BtrfsPool: VolumeKeeping {
+extension BtrfsPool: BaseKeeping {
     package func keepVolume(_ volume: String, as copy: String) async throws {
         if layout.has(volume) {
             try await keep(memories.withLock { $0[volume]?.first }, asBaseOf: volume)

@@ -30,14 +30,6 @@ extension DirectoryPool: VolumeKeeping {
         try layout.noteArrival(of: volume, digest: digest)
     }
 
-    package func hasBase(by method: VolumeMethod) -> Bool { false }
-
-    /// The tree itself is all that there is.
-    package func keepBase(of volume: String) async throws { _ = try layout.usablePath(of: volume) }
-    package func removeBase(of volume: String) async throws {
-        _ = try layout.usablePath(of: volume)
-    }
-
     private func removeKeptLeftovers() async throws {
         for path in try layout.keptLeftovers() { try await Rm.tree(path).check() }
     }

@@ -8,6 +8,8 @@ import Synchronization
 ///                                          / rootfs       where it is mounted
 ///                                          / snapshots 0700 / SNAPSHOT 0700 / device, rootfs
 ///
+/// The same as a volume's place in `kept`, for each copy that is kept.
+///
 /// The directories say what is whose: a volume gets another name, or goes, by one rename there, and
 /// becomes what a snapshot is by another link. What no link leads to is a leftover.
 package final class LVMPool: PoolDriver {
@@ -111,6 +113,23 @@ extension LVMPool {
         try await command.check()
     }
 
+    /// A volume and its snapshots, as far as that is possible.
+    ///
+    /// - Throws: the first failure.
+    func mountAll(of volume: String) async throws {
+        let shelf = layout.shelf(of: volume)
+        let snapshots = try Directories.names(in: shelf).map { "\(shelf)/\($0)" }
+        var failure: (any Error)?
+        for (place, isSnapshot) in [(layout.place(of: volume), false)]
+            + snapshots.map({ ($0, true) })
+        {
+            do { try await mount(place, isSnapshot: isSnapshot) } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// - Throws: `notFound` if the volume is not mounted.
     func tree(of volume: String) throws -> String {
         try layout.mountedTree(of: volume, type: "ext4")
@@ -168,30 +187,34 @@ extension LVMPool {
                 try await remove(place: "\(layout.shelf(of: volume))/\(name)")
             }
         }
-        let places = try self.places()
-        let wanted = Set((places.volumes + places.snapshots).compactMap { device(at: $0) })
+        try? await removeKeptLeftovers()
+        let places = try volumes().map { layout.place(of: $0) } + layout.keptPlaces()
+        let wanted = Set(try places.flatMap { try devices(in: $0) })
         let known = try await thin.volumes().map(\.name)
         try await thin.activate(known.filter(wanted.contains))
         // One that cannot be read is still there to be deleted, and keeps no other from being used.
-        for place in places.volumes { try? await mount(place) }
-        for place in places.snapshots { try? await mount(place, isSnapshot: true) }
+        for volume in try volumes() { try? await mountAll(of: volume) }
         await thin.releaseMetadata()
         for stray in known where stray.hasPrefix(ThinPool.prefix) && !wanted.contains(stray) {
             try? await thin.remove(stray)
         }
     }
 
-    /// Every volume whose filesystem is smaller than the pool becomes as large.
+    /// Every volume whose filesystem is smaller than the pool becomes as large; a copy that is kept
+    /// does when it is taken.
     func growVolumes() async throws {
+        for volume in try volumes() {
+            let place = layout.place(of: volume)
+            if device(at: place) != nil { try await grow(place) }
+        }
+    }
+
+    func grow(_ place: String) async throws {
         let size = try await thin.status().size
         let known = try await thin.volumes()
-        for place in try places().volumes {
-            guard let volume = known.first(where: { $0.name == device(at: place) }) else {
-                continue
-            }
-            if volume.size < size { try await thin.lvm.grow(volume.name, to: size).check() }
-            try await Resize2fs.grow(thin.path(of: volume.name)).check()
-        }
+        guard let volume = known.first(where: { $0.name == device(at: place) }) else { return }
+        if volume.size < size { try await thin.lvm.grow(volume.name, to: size).check() }
+        try await Resize2fs.grow(thin.path(of: volume.name)).check()
     }
 
     /// Deletions that have not ended.
@@ -203,14 +226,10 @@ extension LVMPool {
         try Directories.names(in: layout.volumes).filter(VolumeLayout.isUsable)
     }
 
-    /// Of volumes, and of snapshots, with what was begun of them.
-    private func places() throws -> (volumes: [String], snapshots: [String]) {
-        let volumes = try self.volumes()
-        let snapshots = try volumes.flatMap { volume in
-            try Directories.names(in: layout.shelf(of: volume))
-                .map { "\(layout.shelf(of: volume))/\($0)" }
-        }
-        let whole = volumes.map { layout.place(of: $0) }.filter { device(at: $0) != nil }
-        return (whole, snapshots)
+    /// Thin volumes of a place, and of its snapshots with those that were begun.
+    private func devices(in place: String) throws -> [String] {
+        let snapshots = try Directories.names(in: "\(place)/snapshots")
+        return ([place] + snapshots.map { "\(place)/snapshots/\($0)" })
+            .compactMap { device(at: $0) }
     }
 }

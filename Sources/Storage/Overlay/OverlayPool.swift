@@ -10,6 +10,8 @@ import Synchronization
 ///                                                             rootfs, mounted to be read only
 ///               / layers 0700
 ///
+/// The same as a volume's place in `kept`, for each copy that is kept.
+///
 /// All mounts are in the mount namespace of the daemon. They outlive it; whoever opens the pool
 /// makes those that are missing.
 package final class OverlayPool: PoolDriver {
@@ -91,6 +93,7 @@ package final class OverlayPool: PoolDriver {
     func removeAllLeftovers() async throws {
         try await shelf.removeDrafts()
         try await removeLeftovers()
+        try await removeKeptLeftovers()
         try await sweep()
     }
 
@@ -101,19 +104,17 @@ package final class OverlayPool: PoolDriver {
     /// Removes layers over which no volume lies.
     func sweep() async throws {
         try await shelf.sweep { [self] in
-            var needed: Set<BlobDigest> = []
-            for volume in try Directories.names(in: layout.volumes).filter(VolumeLayout.isUsable) {
-                let stacks =
-                    [changes(of: volume)]
-                    + (try Directories.names(in: layout.shelf(of: volume))).map {
-                        LayerStack(directory: "\(layout.shelf(of: volume))/\($0)")
-                    }
-                for stack in stacks where try stack.isThere {
-                    needed.formUnion(try stack.layers)
-                }
-            }
-            return needed
+            let volumes = try Directories.names(in: layout.volumes).filter(VolumeLayout.isUsable)
+            let places = try volumes.map { layout.place(of: $0) } + layout.keptPlaces()
+            return Set(try places.flatMap { try stacks(in: $0) }.flatMap { try $0.layers })
         }
+    }
+
+    /// Those of a volume and of its snapshots, wherever it stands.
+    func stacks(in place: String) throws -> [LayerStack] {
+        let snapshots = try Directories.names(in: "\(place)/snapshots")
+        return try (["changes"] + snapshots.map { "snapshots/\($0)" })
+            .map { LayerStack(directory: "\(place)/\($0)") }.filter { try $0.isThere }
     }
 }
 

@@ -5,7 +5,7 @@ import MigrationCore
 extension VolumeLayout {
     var kept: String { "\(root)/kept" }
 
-    private func place(ofKept copy: String) throws -> String {
+    func place(ofKept copy: String) throws -> String {
         try Self.require(copy, toName: "a kept copy")
         return "\(kept)/\(copy)"
     }
@@ -52,6 +52,8 @@ extension VolumeLayout {
     func keptCopies() throws -> Set<String> {
         Set(try Directories.names(in: kept).filter(Self.isUsable))
     }
+
+    func keptPlaces() throws -> [String] { try keptCopies().map { "\(kept)/\($0)" } }
 
     /// Copies whose removal has not ended.
     func keptLeftovers() throws -> [String] {

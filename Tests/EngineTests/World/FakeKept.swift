@@ -9,7 +9,7 @@ struct FakeCopy: Equatable, Sendable {
 }
 
 /// Copies in memory, called by ids of migrations.
-extension FakePool: VolumeKeeping {
+extension FakePool: BaseKeeping {
     func keepVolume(_ volume: String, as copy: String) async throws {
         try await faults.pass("keepVolume")
         guard let content = content(volume) else {
