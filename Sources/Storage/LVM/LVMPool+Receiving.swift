@@ -14,7 +14,9 @@ extension LVMPool: VolumeReceiving {
             }
             if isBlank { return try await receiveBlocks(of: volume, from: stream) }
         }
-        try await RsyncTransfer.receive(into: root, tolerant: true, from: stream) { [self] in
+        try await RsyncTransfer.receive(
+            into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream
+        ) { [self] in
             try await writeOut(volume)
         }
     }
@@ -23,15 +25,17 @@ extension LVMPool: VolumeReceiving {
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: tree(of: volume), tolerant: false, from: stream
+            into: tree(of: volume), through: passes.ids.view(of: volume), tolerant: false,
+            from: stream
         ) { [self] in
             if try await mayNotFit() { try await writeOut(volume) }
         }
     }
 
-    /// Nothing to do: what arrives is the volume, or has gone.
+    /// What arrives is the volume, or has gone.
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
     }
 
     private func holdsNothing(_ volume: String) async throws -> Bool {
@@ -137,4 +141,14 @@ extension LVMPool: VolumeDigesting {
     }
 
     package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}
+
+extension LVMPool: VolumeIDChanging {
+    package func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await passes.ids.expect(change, in: volume, at: tree(of: volume))
+    }
+
+    package func settleIDs(of volume: String) async throws {
+        try await passes.ids.settle(volume, at: tree(of: volume))
+    }
 }

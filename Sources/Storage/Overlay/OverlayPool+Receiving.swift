@@ -7,7 +7,8 @@ extension OverlayPool: VolumeReceiving {
     ) async throws {
         guard method == .overlay else {
             let root = try await telling(stream) { try tree(of: volume) }
-            return try await RsyncTransfer.receive(into: root, tolerant: true, from: stream)
+            return try await RsyncTransfer.receive(
+                into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream)
         }
         let (layers, first) = try await telling(stream) {
             _ = try layout.usablePath(of: volume)
@@ -61,12 +62,24 @@ extension OverlayPool: VolumeReceiving {
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         let root = try await telling(stream) { try tree(of: volume) }
-        try await RsyncTransfer.receive(into: root, tolerant: false, from: stream)
+        try await RsyncTransfer.receive(
+            into: root, through: passes.ids.view(of: volume), tolerant: false, from: stream)
     }
 
     /// Layers of a pass that was repeated may have been left.
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
         try await sweep()
+    }
+}
+
+extension OverlayPool: VolumeIDChanging {
+    package func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await passes.ids.expect(change, in: volume, at: tree(of: volume))
+    }
+
+    package func settleIDs(of volume: String) async throws {
+        try await passes.ids.settle(volume, at: tree(of: volume))
     }
 }
