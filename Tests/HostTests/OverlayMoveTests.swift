@@ -28,7 +28,8 @@ struct HostOverlayMoveTests {
                 let left = try await lab.host(source).check(["ls", volumes])
                 #expect(!left.contains("web"))
             }
-            // The target has the layer only as long as one needs it.
+            // The target has the layer only as long as one needs it, be it a kept copy.
+            try await lab.check("b", ["pool", "prune", "over"])
             let gone = try await lab.move("other", from: "a", to: "b")
             let next = try await lab.move("third", from: "a", to: "b")
             figure("the same image again: \(gone.bytes), then \(next.bytes)")

@@ -37,9 +37,16 @@ host_up() {
 }
 
 leave_logs() {
+    local status=$?
     cp -r /var/lib/godwit/logs /out/ 2>/dev/null || true
+    [ $status != 0 ] || return 0
+    timeout 30 $godwit migrations --format json >/out/migrations.json 2>&1 || true
     # Machine b goes on waiting, and brings its own only when it has ended.
-    if [ "$(hostname)" = a ]; then on b 'cat /out/daemon.log' >/out/daemon-b.log || true; fi
+    if [ "$(hostname)" = a ]; then
+        echo 'cat /out/daemon.log; exit' |
+            timeout 10 busybox nc 10.77.0.2 $shell_port >/out/daemon-b.log || true
+    fi
+    return $status
 }
 
 # Machine a is the only one on the wire.
