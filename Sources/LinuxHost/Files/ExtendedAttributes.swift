@@ -45,11 +45,14 @@ enum ExtendedAttributes {
     }
 
     /// Calls with growing room: another process may set attributes meanwhile.
+    ///
+    /// Before Linux 6.2 an ACL is read through an idmapped mount with the ids that it has on the
+    /// disk, unless the room is that of a whole number of entries (`posix_acl_xattr_count` in
+    /// fs/posix_acl.c is given the room, not the size).
     private static func read(
         _ call: (UnsafeMutablePointer<CChar>?, Int) -> Int
     ) throws -> [CChar]? {
-        var room = 512
-        while true {
+        for room in rooms {
             var count = -1
             let bytes = unsafe [CChar](unsafeUninitializedCapacity: room) { buffer, used in
                 count = unsafe call(buffer.baseAddress, room)
@@ -57,13 +60,14 @@ enum ExtendedAttributes {
             }
             if count >= 0 { return bytes }
             switch errno {
-            case ERANGE where room < maximum: room = maximum
+            case ERANGE where room < rooms[rooms.count - 1]: continue
             case ENODATA, ENOTSUP, ENOENT, ENOTDIR, ELOOP: return nil
             default: throw GodwitError.kernel("read extended attributes")
             }
         }
+        return nil
     }
 
-    /// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.
-    private static let maximum = 65_536
+    /// A head of 4 bytes and entries of 8, twice; `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.
+    private static let rooms = [4 + 8 * 64, 4 + 8 * 8_191, 65_536]
 }
