@@ -14,7 +14,7 @@ struct HostMachineTests {
         try await expectGood("move")
     }
 
-    @Test func `device-mapper and LVM do what a driver of thin volumes needs`() async throws {
+    @Test func `pools of thin volumes keep what they must`() async throws {
         try await expectGood("lvm")
     }
 

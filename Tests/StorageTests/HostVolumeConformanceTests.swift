@@ -252,10 +252,14 @@ extension PoolPair {
                 "cat /dev/zero > $1/filler 2>/dev/null || sync -f $1", there + "/../..")
             return
         }
-        let filler = try await target.createVolume("filler")
-        let left = try await target.facts().available.bytes >> 20
-        // A thin volume takes blocks for its tables, too; it may be full before the end.
-        try await shell("head -c $2M /dev/zero > $1/f; sync -f $1 || :", filler, "\(left - 7)")
+        // The filesystem of one is full before the pool is.
+        for (name, most) in [("filler", 64), ("another", UInt64.max)] {
+            let filler = try await target.createVolume(name)
+            let left = try await target.facts().available.bytes >> 20
+            // A thin volume takes blocks for its tables, too; it may be full before the end.
+            let script = "head -c $2M /dev/zero > $1/f || :; sync -f $1 || :"
+            try await shell(script, filler, "\(min(most, left - 7))")
+        }
         #expect(try await target.facts().available < .mebibytes(8))
     }
 }
