@@ -1,5 +1,3 @@
-import Foundation
-
 /// Tests by name and outcome.
 package struct TestSummary: Codable {
     package private(set) var passed: [String] = []
@@ -19,7 +17,7 @@ package struct TestSummary: Codable {
         var broken: Set<String> = []
         var isComplete = false
         for line in stream.split(separator: "\n") {
-            guard let event = Record(line)?.payload, let kind = event.kind else { continue }
+            guard let event = TestEvent(line), let kind = event.kind else { continue }
             let test = event.testID ?? ""
             switch kind {
             case "testStarted": begun.insert(test)
@@ -37,25 +35,4 @@ package struct TestSummary: Codable {
 
     /// A suite's id ends with its name, a test's with its file and line.
     private func isFunction(_ id: String) -> Bool { id.contains(".swift:") }
-}
-
-/// The part of a record of the event stream that is read here (swift-testing ABI, version 0).
-private struct Record: Decodable {
-    struct Payload: Decodable {
-        struct Issue: Decodable { var isKnown: Bool? }
-
-        var kind: String?
-        var testID: String?
-        var issue: Issue?
-    }
-
-    var kind: String
-    var payload: Payload?
-
-    init?(_ line: Substring) {
-        guard let record = try? JSONDecoder().decode(Record.self, from: Data(line.utf8)),
-            record.kind == "event"
-        else { return nil }
-        self = record
-    }
 }

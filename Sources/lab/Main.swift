@@ -16,7 +16,7 @@ struct Main: AsyncParsableCommand {
             WitnessCommand.self, SummaryCommand.self, OracleCommand.self, AskCommand.self,
             TrackersCommand.self, MakeProgramCommand.self, JudgeCommand.self,
             NetworkCommand.self, ClientsCommand.self, LeaksCommand.self, TutorialCommand.self,
-            StatesCommand.self, StorageCommand.self,
+            StatesCommand.self, StorageCommand.self, ConformanceCommand.self,
         ]
     )
 }

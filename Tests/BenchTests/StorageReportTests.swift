@@ -48,4 +48,34 @@ import lab
         #expect(report.table.contains("| btrfs | move back | 1.2 | 3.0 | 1.0 |"))
         #expect(report.table.contains("| btrfs | 2 | 99.0 | 7 | 0 | 0 | 0 | 0 |"))
     }
+
+    @Test func `files of an earlier version, and none, are read; a broken one is not`() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/storage-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(try StorageReport.read(from: path).cases.isEmpty)
+        try Data(#"{"cases": [], "writers": []}"#.utf8).write(to: URL(filePath: path))
+        #expect(try StorageReport.read(from: path).conformance.isEmpty)
+        try Data("{".utf8).write(to: URL(filePath: path))
+        #expect(throws: (any Error).self) { try StorageReport.read(from: path) }
+    }
+
+    @Test func `a driver's cases stand together in the table`() throws {
+        var report = StorageReport()
+        report.put([way("rsync", "first move"), way("btrfs", "first move")])
+        report.put([way("rsync", "move back"), way("btrfs", "move back")])
+        let drivers = report.table.split(separator: "\n").dropFirst(2).map {
+            $0.split(separator: " ")[1]
+        }
+        #expect(drivers == ["rsync", "rsync", "btrfs", "btrfs"])
+    }
+
+    @Test func `cases have the names of what is in them`() {
+        #expect(StorageFiles.small(100_000).title == "100,000 small files")
+        #expect(StorageFiles.small(999).title == "999 small files")
+        #expect(StorageFiles.small(1_002_003).title == "1,002,003 small files")
+        #expect(StorageFiles.one(mebibytes: 4_096).title == "one file of 4 GiB")
+        #expect(StorageFiles.one(mebibytes: 1_500).title == "one file of 1500 MiB")
+        #expect(StorageFiles.small(100).bytes == 200 << 10)
+        #expect(StorageFiles.one(mebibytes: 4_096).bytes == 4 << 30)
+    }
 }

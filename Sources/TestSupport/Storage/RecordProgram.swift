@@ -53,13 +53,15 @@ package enum RecordProgram {
         return answer
     }
 
-    /// 256 bytes a record, about 5 MB a second: so that a test's files can be read again in a
-    /// second.
+    /// 256 bytes a record, eight a write. The first word is the pause after each write in
+    /// microseconds; 300 of them, if there is none, make about 5 MB a second, so that a test's files
+    /// can be read again in a second.
     private static let program = #"""
         #define _GNU_SOURCE
         #include <fcntl.h>
         #include <stdint.h>
         #include <stdio.h>
+        #include <stdlib.h>
         #include <string.h>
         #include <time.h>
         #include <unistd.h>
@@ -121,7 +123,8 @@ package enum RecordProgram {
             rename("/answer.new", "/answer");
         }
 
-        int main(void) {
+        int main(int count, char **words) {
+            struct timespec pause = {0, 1000 * (count > 1 ? atol(words[1]) : 300)};
             for (int file = 0; file < files; file++) {
                 char path[32];
                 path_of(file, path);
@@ -140,8 +143,7 @@ package enum RecordProgram {
                     unlink("/ask");
                     verify();
                 }
-                struct timespec pause = {0, 300000};
-                nanosleep(&pause, NULL);
+                if (pause.tv_nsec > 0) nanosleep(&pause, NULL);
             }
         }
         """#

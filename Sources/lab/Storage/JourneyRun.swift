@@ -1,5 +1,4 @@
 import Foundation
-import LinuxHost
 import MigrationCore
 import TestSupport
 
@@ -18,67 +17,37 @@ struct JourneyRun {
     ]
 
     func run() async throws -> [StorageRow] {
-        let scratch = FileManager.default.temporaryDirectory.path + "/godwit-journey-\(getpid())"
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
-        try FileManager.default.createDirectory(
-            atPath: scratch, withIntermediateDirectories: true)
-        try await StoragePools.makeFiles(below: "\(scratch)/root", mebibytes: size)
-        return try await Lab.with { lab in
-            try await lab.startDaemons()
-            try await lab.introduce()
-            try await StoragePools.make(kind, mebibytes: 4 * size + 1_024, scratch, in: lab)
-            try await lab.check(
-                "a",
-                ["launch", "\(scratch)/root", "files", "--pool", "measured", "--"]
-                    + ["/bin/busybox", "sleep", "100000"], seconds: 600)
-            var rows: [StorageRow] = []
-            for (number, way) in Self.ways.enumerated() {
-                if number > 0 { try await change(number, on: way.1, of: lab) }
-                let bytes = UInt64(number == 0 ? size : changed) << 20
-                if besidesRsync {
-                    let tree = try await StoragePools.root(of: "files", on: way.1, of: lab)
-                    rows.append(
-                        try await PlainRsync(mirror: "\(scratch)/mirror").run(
-                            tree, on: lab.host(way.1), way.0, changed: bytes))
-                }
-                rows.append(try await move(way, changed: bytes, of: lab))
+        try await MeasuredPool.with(kind) { pool in
+            let files = StorageFiles.many(mebibytes: size)
+            try await files.make(below: "\(pool.scratch)/root")
+            return try await Lab.with { lab in
+                try await lab.startDaemons()
+                try await lab.introduce()
+                try await pool.make(mebibytes: 4 * size + 1_024, in: lab)
+                try await pool.launch("files", upon: "\(pool.scratch)/root", in: lab)
+                return try await ways(pool, lab, first: files.bytes)
             }
-            return rows
         }
     }
 
-    private func move(
-        _ way: (name: String, source: String, target: String), changed: UInt64, of lab: Lab
-    ) async throws -> StorageRow {
-        let files = try await digest(on: way.source, of: lab)
-        let before = try wireBytes(of: lab.host(way.source))
-        let start = ContinuousClock.now
-        try await lab.check(
-            way.source, ["move", "files", "host-\(way.target):"], seconds: 900)
-        let seconds = start.duration(to: .now) / .seconds(1)
-        let bytes = try wireBytes(of: lab.host(way.source)) - before
-        let arrived = try await digest(on: way.target, of: lab)
-        return StorageRow(
-            driver: kind.rawValue, way: way.name, passed: arrived == files,
-            seconds: seconds, wireBytes: bytes, changedBytes: changed)
-    }
-
-    /// Of every file's name and content.
-    private func digest(on host: String, of lab: Lab) async throws -> String {
-        let tree = try await StoragePools.root(of: "files", on: host, of: lab)
-        let script = "cd \"$1\"; find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"
-        return try await lab.host(host).check(["sh", "-ec", script, "sh", tree], seconds: 900)
-    }
-
-    /// All that goes through the host's uplink, both ways.
-    private func wireBytes(of host: LabNode) throws -> UInt64 {
-        let counters = host.path("/sys/class/net/\(Lab.uplink)/statistics")
-        return try ["tx_bytes", "rx_bytes"].reduce(0) { sum, name in
-            guard let number = SmallFile.word("\(counters)/\(name)").flatMap({ UInt64($0) }) else {
-                throw GodwitError(.notFound, "\(counters) counts no bytes")
+    private func ways(
+        _ pool: MeasuredPool, _ lab: Lab, first: UInt64
+    ) async throws -> [StorageRow] {
+        let rsync = PlainRsync(mirror: "\(pool.scratch)/mirror")
+        var rows: [StorageRow] = []
+        for (number, (name, source, target)) in Self.ways.enumerated() {
+            if number > 0 { try await change(number, on: source, of: lab) }
+            let bytes = number == 0 ? first : UInt64(changed) << 20
+            if besidesRsync {
+                let tree = try await pool.root(of: "files", on: source, of: lab)
+                rows.append(
+                    try await rsync.run(tree, on: lab.host(source), name, changed: bytes))
             }
-            return sum + number
+            rows.append(
+                try await pool.move(
+                    "files", from: source, to: target, name, changed: bytes, in: lab))
         }
+        return rows
     }
 
     /// Half of it in new files, half in the midst of files that are there.

@@ -9,22 +9,32 @@ struct StorageCommand: AsyncParsableCommand {
         abstract: "Measure what travels when an instance moves, comes home and leaves again.",
         discussion: """
             For every driver: bytes on the wire and seconds of three moves between pools of its
-            kind, and with the first driver those of `rsync -a` of the same trees; and a container
-            that writes records as fast as it can while it moves. Writes its figures to
-            .results/storage.json, in place of earlier ones of the same driver. Ends with status 1
-            if a record is lost, doubled or torn, or a driver cannot do it.
+            kind, and with the first driver those of `rsync -a` of the same trees; a move of very
+            many small files and one of a very large file; and a container that writes records
+            as fast as it can while it moves. Writes its figures to .results/storage.json, in
+            place of earlier ones of the same driver. Ends with status 1 if a record is lost,
+            doubled or torn, a tree arrives as another one, or a driver cannot do it. The disk
+            needs room for three times the largest of it.
 
             Example:
               lab storage --drivers directory,btrfs --size 2048 --changed 50
             """)
 
-    @Option(help: "Pools' drivers, with commas between them.") var drivers = "directory,btrfs"
+    @Option(help: "Pools' drivers, with commas between them.")
+    var drivers = "directory,btrfs,overlay,shared"
     @Option(help: "MiB of files.") var size = 2_048
     @Option(help: "MiB that change between two moves.") var changed = 50
+    @Option(help: "How many small files.") var files = 100_000
+    @Option(help: "MiB of the large file.") var large = 4_096
     @Flag(inversion: .prefixedNo, help: "Have an instance travel there, home and there again.")
     var journey = true
+    @Flag(inversion: .prefixedNo, help: "Have rsync travel beside the first driver.")
+    var rsync = true
+    @Flag(inversion: .prefixedNo, help: "Move many small files, and a large one.")
+    var bulk = true
     @Flag(inversion: .prefixedNo, help: "Have a container write records while it moves.")
     var writer = true
+    @Option(help: "Microseconds that this container waits after each 2 KiB.") var pause = 300
     @Option(help: "Where the figures go.") var output = ".results/storage.json"
 
     private var kinds: [PoolKind] {
@@ -39,35 +49,52 @@ struct StorageCommand: AsyncParsableCommand {
     }
 
     func validate() throws {
-        guard try !kinds.isEmpty, journey || writer else {
+        guard try !kinds.isEmpty, journey || bulk || writer else {
             throw ValidationError("there is nothing to measure")
         }
         guard size >= changed, changed >= 2 else {
             throw ValidationError("at least 2 MiB change, and no more than there are")
         }
+        guard files > 0, large > 0, (0...999_999).contains(pause) else {
+            throw ValidationError("files are not empty, and a pause is shorter than a second")
+        }
     }
 
     func run() async throws {
-        var report = StorageReport.read(from: output)
+        var report = try StorageReport.read(from: output)
         var failures: [String] = []
         for (number, kind) in try kinds.enumerated() {
-            do {
-                if journey {
-                    let run = JourneyRun(
-                        kind: kind, size: size, changed: changed, besidesRsync: number == 0)
-                    report.put(try await run.run())
+            for measure in measures(of: kind, besidesRsync: rsync && number == 0) {
+                do { try await measure(&report) } catch {
+                    failures.append("\(kind.rawValue): \(error)")
                 }
-                if writer { report.put(try await WriterRun(kind: kind).run()) }
-            } catch {
-                failures.append("\(kind.rawValue): \(error)")
+                try writeFigures(report, to: output)
             }
-            try writeFigures(report, to: output)
         }
         print(report.table)
-        failures += report.failures(of: try kinds)
-        for failure in failures {
-            FileHandle.standardError.write(Data("failed: \(failure)\n".utf8))
+        try endWith(failures + report.failures(of: try kinds))
+    }
+
+    private typealias Measure = (inout StorageReport) async throws -> Void
+
+    private func measures(of kind: PoolKind, besidesRsync: Bool) -> [Measure] {
+        let (size, changed) = (size, changed)
+        let journeys: [Measure] = [
+            { report in
+                let run = JourneyRun(
+                    kind: kind, size: size, changed: changed, besidesRsync: besidesRsync)
+                report.put(try await run.run())
+            }
+        ]
+        let loads = [StorageFiles.small(files), .one(mebibytes: large)]
+        let bulks: [Measure] = loads.map { load in
+            { report in report.put([try await BulkRun(kind: kind, files: load).run()]) }
         }
-        guard failures.isEmpty else { throw ExitCode(1) }
+        let writers: [Measure] = [
+            { [pause] report in
+                report.put(try await WriterRun(kind: kind, pause: pause).run())
+            }
+        ]
+        return (journey ? journeys : []) + (bulk ? bulks : []) + (writer ? writers : [])
     }
 }

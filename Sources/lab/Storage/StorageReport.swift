@@ -1,84 +1,30 @@
 import Foundation
 package import MigrationCore
 
-/// One way of a volume, by a driver or by plain rsync.
-package struct StorageRow: Codable, Equatable, Sendable {
-    package var driver: String
-    package var way: String
-    package var passed: Bool
-    package var seconds: Double
-    /// Both ways, all that travels.
-    package var wireBytes: UInt64
-    /// What had changed since the way before; all of it the first time.
-    package var changedBytes: UInt64
-
-    enum CodingKeys: String, CodingKey {
-        case driver, passed, seconds
-        case way = "case"
-        case wireBytes = "wire_bytes"
-        case changedBytes = "changed_bytes"
-    }
-
-    package init(
-        driver: String, way: String, passed: Bool, seconds: Double, wireBytes: UInt64,
-        changedBytes: UInt64
-    ) {
-        self.driver = driver
-        self.way = way
-        self.passed = passed
-        self.seconds = seconds
-        self.wireBytes = wireBytes
-        self.changedBytes = changedBytes
-    }
-}
-
-/// A container that has written records while it moved.
-package struct WriterRow: Codable, Equatable, Sendable {
-    package var driver: String
-    package var passed: Bool
-    package var moves: Int
-    package var seconds: Double
-    package var downtimeMilliseconds: Double
-    package var records: Int
-    package var lost: Int
-    package var doubled: Int
-    package var torn: Int
-    /// Files that are not what the container's memory says.
-    package var differing: Int
-
-    enum CodingKeys: String, CodingKey {
-        case driver, passed, moves, seconds, records, lost, doubled, torn, differing
-        case downtimeMilliseconds = "downtime_ms"
-    }
-
-    package init(
-        driver: String, moves: Int, seconds: Double, downtimeMilliseconds: Double, records: Int,
-        lost: Int, doubled: Int, torn: Int, differing: Int
-    ) {
-        self.driver = driver
-        passed = records > 0 && lost + doubled + torn + differing == 0
-        self.moves = moves
-        self.seconds = seconds
-        self.downtimeMilliseconds = downtimeMilliseconds
-        self.records = records
-        self.lost = lost
-        self.doubled = doubled
-        self.torn = torn
-        self.differing = differing
-    }
-}
-
 /// What `.results/storage.json` holds.
 package struct StorageReport: Codable, Sendable {
     package var cases: [StorageRow] = []
     package var writers: [WriterRow] = []
+    package var conformance: [ConformanceRow] = []
 
     package init() {}
 
-    /// Earlier figures; none if they cannot be read.
-    static func read(from path: String) -> StorageReport {
-        let data = FileManager.default.contents(atPath: path) ?? Data()
-        return (try? JSONDecoder().decode(StorageReport.self, from: data)) ?? StorageReport()
+    /// Files of earlier versions lack a part.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        cases = try values.decodeIfPresent([StorageRow].self, forKey: .cases) ?? []
+        writers = try values.decodeIfPresent([WriterRow].self, forKey: .writers) ?? []
+        conformance =
+            try values.decodeIfPresent([ConformanceRow].self, forKey: .conformance) ?? []
+    }
+
+    /// Earlier figures; none if there is no file.
+    ///
+    /// - Throws: if there is one that cannot be read.
+    package static func read(from path: String) throws -> StorageReport {
+        guard FileManager.default.fileExists(atPath: path) else { return StorageReport() }
+        let data = try Data(contentsOf: URL(filePath: path))
+        return try JSONDecoder().decode(StorageReport.self, from: data)
     }
 
     /// In place of earlier ones of the same driver and case.
@@ -94,17 +40,25 @@ package struct StorageReport: Codable, Sendable {
         writers.append(row)
     }
 
+    /// In place of earlier ones of the same case and kinds.
+    package mutating func put(_ rows: [ConformanceRow]) {
+        conformance.removeAll { old in rows.contains { $0.isSame(as: old) } }
+        conformance += rows
+    }
+
     package func failures(of kinds: [PoolKind]) -> [String] {
         let names = Set(kinds.map(\.rawValue))
         return cases.filter { names.contains($0.driver) && !$0.passed }
-            .map { "\($0.driver): the trees differ after the \($0.way)" }
+            .map { "\($0.driver): \($0.way): the trees differ" }
             + writers.filter { names.contains($0.driver) && !$0.passed }
             .map { "\($0.driver): records of the writer are not whole" }
     }
 
     /// For people.
     package var table: String {
-        let ways = cases.map(line)
+        let ways = cases.map(\.driver).withoutRepeats.flatMap { driver in
+            cases.filter { $0.driver == driver }.map(line)
+        }
         let records = writers.map(line)
         let first = [
             "| driver | case | seconds | on the wire, MiB | changed, MiB |",
@@ -118,6 +72,24 @@ package struct StorageReport: Codable, Sendable {
         let lines =
             (ways.isEmpty ? [] : first + ways) + blank + (records.isEmpty ? [] : second + records)
         return lines.joined(separator: "\n")
+    }
+
+    /// Cases by kinds of pools, with seconds.
+    package var conformanceTable: String {
+        let pairings = conformance.map(\.pairing).withoutRepeats
+        let lines = conformance.map(\.name).withoutRepeats.map { name in
+            [name]
+                + pairings.map { pairing in
+                    let row = conformance.first { $0.name == name && $0.pairing == pairing }
+                    return row.map { $0.passed ? decimal($0.seconds) : "FAILED" } ?? ""
+                }
+        }
+        let head = [
+            "| case | " + pairings.joined(separator: " | ") + " |",
+            "|---|" + String(repeating: "--:|", count: pairings.count),
+        ]
+        return (head + lines.map { "| " + $0.joined(separator: " | ") + " |" })
+            .joined(separator: "\n")
     }
 
     private func line(_ row: StorageRow) -> String {
@@ -137,3 +109,9 @@ package struct StorageReport: Codable, Sendable {
 
 private func mebibytes(_ bytes: UInt64) -> Double { Double(bytes) / 1_048_576 }
 private func decimal(_ value: Double) -> String { String(format: "%.1f", value) }
+
+extension [String] {
+    fileprivate var withoutRepeats: [String] {
+        reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+}

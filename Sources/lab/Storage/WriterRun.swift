@@ -1,4 +1,3 @@
-import Foundation
 import MigrationCore
 import TestSupport
 
@@ -6,22 +5,23 @@ import TestSupport
 /// back.
 struct WriterRun {
     let kind: PoolKind
+    /// Microseconds between two writes.
+    let pause: Int
 
     func run() async throws -> WriterRow {
-        let scratch = FileManager.default.temporaryDirectory.path + "/godwit-writer-\(getpid())"
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
-        try FileManager.default.createDirectory(
-            atPath: scratch, withIntermediateDirectories: true)
-        try await RecordProgram.makeRoot(at: "\(scratch)/root")
-        return try await Lab.with { lab in
-            try await lab.startDaemons()
-            try await lab.introduce()
-            try await StoragePools.make(kind, mebibytes: 2_048, scratch, in: lab)
-            try await lab.check(
-                "a",
-                ["launch", "\(scratch)/root", "writer", "--pool", "measured", "--"]
-                    + [RecordProgram.path])
-            return try await there(andBack: lab)
+        try await MeasuredPool.with(kind) { pool in
+            let root = "\(pool.scratch)/root"
+            try await RecordProgram.makeRoot(at: root)
+            return try await Lab.with { lab in
+                try await lab.startDaemons()
+                try await lab.introduce()
+                try await pool.make(mebibytes: 10_240, in: lab)
+                try await lab.check(
+                    "a",
+                    ["launch", root, "writer", "--pool", "measured", "--", RecordProgram.path]
+                        + ["\(pause)"])
+                return try await there(andBack: lab)
+            }
         }
     }
 
