@@ -10,8 +10,8 @@ struct StorageCommand: AsyncParsableCommand {
         discussion: """
             For every driver: bytes on the wire and seconds of three moves between pools of its
             kind, and with the first driver those of `rsync -a` of the same trees; a move of very
-            many small files and one of a very large file; and a container that writes records
-            as fast as it can while it moves. Writes its figures to .results/storage.json, in
+            many small files and one of a very large file; and a container that goes on writing
+            records while it moves. Writes its figures to .results/storage.json, in
             place of earlier ones of the same driver. Ends with status 1 if a record is lost,
             doubled or torn, a tree arrives as another one, or a driver cannot do it. The disk
             needs room for three times the largest of it.

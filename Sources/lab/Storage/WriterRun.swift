@@ -1,8 +1,7 @@
 import MigrationCore
 import TestSupport
 
-/// A container that appends records to several files as fast as it can, while it moves there and
-/// back.
+/// A container that appends records to several files while it moves there and back.
 struct WriterRun {
     let kind: PoolKind
     /// Microseconds between two writes.
