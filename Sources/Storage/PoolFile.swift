@@ -32,9 +32,9 @@ struct PoolFile: Sendable {
     /// - Parameter known: how large it is said to be.
     /// - Throws: `badRequest` if it is larger already, `limitExceeded`, `noSpace`.
     func requireGrowth(to size: ByteCount, from known: ByteCount?) throws {
-        let now = try self.size() ?? .zero
-        // As large already: an earlier call may have ended in between.
-        guard size >= max(now, known ?? .zero) else {
+        // As large already: an earlier call may have ended in between. It may be one of several.
+        let now = max(try self.size() ?? .zero, known ?? .zero)
+        guard size >= now else {
             throw GodwitError(
                 .badRequest, "the pool \(pool) is larger already",
                 remedy: "give a size above \(shown(now))")

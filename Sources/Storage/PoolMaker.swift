@@ -6,7 +6,12 @@ package struct PoolMaker: PoolMaking {
     /// The daemon's; pools without a source of their own are below it.
     private let stateDirectory: String
 
-    package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+    private let zfsTools: ZfsTools
+
+    package init(stateDirectory: String, zfs: ZfsTools = ZfsTools()) {
+        self.stateDirectory = stateDirectory
+        zfsTools = zfs
+    }
 
     package func create(_ definition: PoolDefinition) async throws -> PoolDefinition {
         switch definition.kind {
@@ -21,7 +26,7 @@ package struct PoolMaker: PoolMaking {
             guard definition.size == nil else { throw GodwitError.unsizable(definition.name) }
             return try shared(definition).create()
         case .lvm: return try await lvm(definition).create()
-        case .zfs: throw Self.unknown(definition.kind)
+        case .zfs: return try await zfs(definition).create()
         }
     }
 
@@ -32,13 +37,14 @@ package struct PoolMaker: PoolMaking {
         case .overlay: try await overlay(definition).open()
         case .shared: try shared(definition).open()
         case .lvm: try await lvm(definition).open()
-        case .zfs: throw Self.unknown(definition.kind)
+        case .zfs: try await zfs(definition).open()
         }
     }
 
     package func grow(
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
+        if definition.kind == .zfs { return try await zfs(definition).grow(to: size) }
         if definition.kind == .lvm { return try await lvm(definition).grow(to: size) }
         guard definition.kind == .btrfs else { throw GodwitError.unsizable(definition.name) }
         return try await btrfs(definition).grow(to: size)
@@ -54,7 +60,7 @@ package struct PoolMaker: PoolMaking {
         // What is there may be other hosts'.
         case .shared: break
         case .lvm: try await lvm(definition).destroy()
-        case .zfs: break
+        case .zfs: try await zfs(definition).destroy()
         }
     }
 
@@ -72,6 +78,10 @@ package struct PoolMaker: PoolMaking {
 
     private func shared(_ definition: PoolDefinition) -> SharedMaker {
         SharedMaker(definition: definition, markFile: "\(stateDirectory)/host-mark")
+    }
+
+    private func zfs(_ definition: PoolDefinition) -> ZfsMaker {
+        ZfsMaker(definition, below: pools, tools: zfsTools)
     }
 
     private func lvm(_ definition: PoolDefinition) -> LVMMaker {

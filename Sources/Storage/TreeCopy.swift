@@ -13,8 +13,24 @@ enum TreeCopy {
     static func make(of tree: String, at path: String) async throws {
         let isThere = try FileStatus.of(path) != nil
         try await requireRoom(for: tree, at: isThere ? path : Directories.parent(of: path))
-        let result = try await Cp.tree(tree, to: path).run()
-        if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
+        try await copy(tree, to: path)
+    }
+
+    /// - Parameter path: what the tree is called then; nothing, or an empty directory, is there.
+    static func copy(_ tree: String, to path: String) async throws {
+        let isThere = try FileStatus.of(path) != nil
+        let place = isThere ? path : Directories.parent(of: path)
+        guard try FilesystemFacts.of(place).type == "fuse" else {
+            let result = try await Cp.tree(tree, to: path).run()
+            if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
+            return
+        }
+        // cp says permissions as an access list. One in user space may keep that as an attribute
+        // like others, which leaves files with the permissions that cp gave them at first.
+        try Directories.make(path, mode: 0o700)
+        let result = try await Rsync.copy(tree, into: path).run()
+        let failure = Rsync.failure(result.status, said: result.errorText, tolerant: false)
+        if let failure { throw failure }
     }
 
     static func requireRoom(for tree: String, at place: String) async throws {

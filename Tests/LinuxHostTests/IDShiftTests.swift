@@ -100,6 +100,9 @@ struct HostIDShiftTests {
         let value: [UInt8] = [2, 0, 0, 0] + row(1, none) + row(2, [1, 0, 0, 0]) + row(0x20, none)
         let shifted = PosixACL.shifted(value) { $0 + 0x0100_0000 }
         #expect(shifted == [2, 0, 0, 0] + row(1, none) + row(2, [1, 0, 0, 1]) + row(0x20, none))
+        #expect(!PosixACL.isPlain(value))
+        #expect(
+            PosixACL.isPlain([2, 0, 0, 0] + row(1, none) + row(4, none) + row(0x20, none)))
         #expect(PosixACL.shifted([1, 0, 0, 0]) { $0 } == nil)
         #expect(PosixACL.shifted([2, 0, 0, 0, 1]) { $0 } == nil)
         #expect(PosixACL.shifted([]) { $0 } == nil)

@@ -96,6 +96,66 @@ import Testing
                 == "blkid --probe --match-tag TYPE --output value /dev/b")
     }
 
+    @Test func `zfs and zpool say the same to old and new versions`() {
+        let (zfs, zpool) = (Zfs(), Zpool(tool: "/x/zpool"))
+        #expect(zfs.version.description == "zfs version")
+        #expect(
+            zfs.values(["guid", "type"], of: "t/v@s").description
+                == "zfs get -H -p -o value guid,type t/v@s")
+        #expect(
+            zfs.values(["guid"], below: "t/v").description
+                == "zfs get -r -H -p -o name,property,value guid t/v")
+        #expect(
+            zfs.children(of: "t").description == "zfs list -H -d 1 -o name -t filesystem t")
+        #expect(zfs.create("t/v", ["a=b", "c=d"]).description == "zfs create -o a=b -o c=d t/v")
+        #expect(zfs.clone("t/v@s", to: "t/w", ["a=b"]).description == "zfs clone -o a=b t/v@s t/w")
+        #expect(zfs.set("a=b", of: "t/v").description == "zfs set a=b t/v")
+        #expect(zfs.mount("t/v").description == "zfs mount t/v")
+        #expect(zfs.unmount("t/v").description == "zfs unmount t/v")
+        #expect(zfs.rename("t/v", to: "t/w").description == "zfs rename t/v t/w")
+        #expect(zfs.destroy("t/v@s").description == "zfs destroy t/v@s")
+        #expect(zfs.destroyAll("t/v").description == "zfs destroy -r t/v")
+        #expect(zfs.snapshot("t/v@s").description == "zfs snapshot t/v@s")
+        #expect(zfs.rollback(to: "t/v@s").description == "zfs rollback t/v@s")
+        #expect(
+            zfs.send("t/v@s", since: nil, isCompressed: false).description == "zfs send t/v@s")
+        #expect(
+            zfs.send("t/v@s", since: "t/v@r", isCompressed: true).description
+                == "zfs send -c -i t/v@r t/v@s")
+        #expect(zfs.receive(into: "t/v").description == "zfs receive -F -u t/v")
+        #expect(zfs.version.environment == ["LC_ALL": "C"])
+        #expect(
+            zpool.create("t", on: "/f").description
+                == "/x/zpool create -o cachefile=none -O canmount=off -m none t /f")
+        #expect(zpool.list("t").description == "/x/zpool list -H -o name t")
+        #expect(zpool.importable(from: "/d").description == "/x/zpool import -d /d")
+        #expect(
+            zpool.importing("t", from: "/d", isOurs: true).description
+                == "/x/zpool import -d /d -o cachefile=none -f t")
+        #expect(
+            zpool.importing("t", from: "/d", isOurs: false).description
+                == "/x/zpool import -d /d -o cachefile=none t")
+        #expect(zpool.status("t").description == "/x/zpool status t")
+        #expect(zpool.add("/f", to: "t").description == "/x/zpool add t /f")
+        #expect(zpool.destroy("t").description == "/x/zpool destroy t")
+        #expect(
+            Blkid.anything(on: "/dev/b").description == "blkid --probe --output export /dev/b")
+    }
+
+    @Test func `how zfs ended is told`() {
+        #expect(Zfs.failure(.exited(0), said: "busy") == nil)
+        let full = "cannot receive new filesystem stream: out of space\n"
+        #expect(Zfs.failure(.exited(1), said: full)?.code == .noSpace)
+        let busy = "cannot unmount '/p': Device or resource busy\n"
+        #expect(Zfs.failure(.exited(1), said: busy)?.code == .busy)
+        let other = Zfs.failure(.exited(1), said: "cannot open 'v': dataset does not exist\n")
+        #expect(
+            other?.code == .toolFailed
+                && other?.cause == "cannot open 'v': dataset does not exist")
+        #expect(ToolTexts.zfsVersion("zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n") == Version(2, 1, 11))
+        #expect(ToolTexts.zfsVersion("unrecognized command 'version'") == nil)
+    }
+
     @Test func `filesystems are mounted and unmounted`() {
         #expect(
             Mount.filesystem("btrfs", on: "/f.img", at: "/p", isFile: true).description

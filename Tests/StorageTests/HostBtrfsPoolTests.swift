@@ -139,10 +139,9 @@ struct HostBtrfsPoolTests {
                 try await keeper.createSnapshot(name, of: "v")
             }
             #expect(try await keeper.snapshots(of: "v") == ["one", "two"])
-            #expect(try read(keeper.path(of: "one", in: "v") + "/file") == "one")
-            #expect(throws: (any Error).self) {
-                try write("x", to: keeper.path(of: "one", in: "v") + "/file")
-            }
+            let kept = try await keeper.path(of: "one", in: "v")
+            #expect(try read(kept + "/file") == "one")
+            #expect(throws: (any Error).self) { try write("x", to: kept + "/file") }
             let taken = await failure { try await keeper.createSnapshot("one", of: "v") }
             #expect(taken?.code == .nameTaken)
             for (snapshot, volume) in [("../x", "v"), ("x", "../v"), ("", "v")] {

@@ -156,7 +156,7 @@ struct HostIDArrivalTests {
                     == pair.target.digest(of: "v", mapped: []))
             try await target.settleIDs(of: "v")
             for (name, files) in [("first", "first one"), ("second", "first one second")] {
-                let tree = keeping.path(of: name, in: "v")
+                let tree = try await keeping.path(of: name, in: "v")
                 let said = try await shell("cd $1; echo $(ls); stat -c '%u' one first .", tree)
                 #expect(said == "\(files)\n100101\n100102\n100101\n")
             }

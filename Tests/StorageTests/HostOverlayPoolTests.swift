@@ -106,7 +106,7 @@ struct HostOverlayPoolTests {
             #expect(try layers("a", in: scratch).count == 3)
             _ = try await keeping.takeKept("copy", as: "w")
             #expect(try !Directories.names(in: other).contains("bin"))
-            let snapshot = keeping.path(of: "s", in: "w")
+            let snapshot = try await keeping.path(of: "s", in: "w")
             #expect(try Directories.names(in: snapshot + "/bin") == ["small"])
             try await pool.deleteVolume("w")
             #expect(try layers("a", in: scratch) == ["empty"])
@@ -193,7 +193,8 @@ struct HostOverlayPoolTests {
             let definition = PoolDefinition(name: "p", kind: .overlay)
             pool = try await maker.open(definition)
             #expect(try await pool.digest(of: "v", mapped: []) == digest)
-            #expect(try read(keeping.path(of: "one", in: "v") + "/file") == "kept")
+            let kept = try await keeping.path(of: "one", in: "v")
+            #expect(try read(kept + "/file") == "kept")
             let sharing = try #require(pool as? any LayerSharing)
             let copies: [(String, String?)] = [("w", nil), ("x", "one")]
             for (copy, snapshot) in copies {

@@ -14,7 +14,7 @@ struct HostSnapshotConformanceTests {
     ) async throws {
         try await PoolPair.with(kind) { pair in
             let keeping = try #require(pair.source as? any VolumeSnapshotting)
-            try await shell(everyKind, pair.here)
+            try await shell(pair.fitting(everyKind), pair.here)
             try await body(pair.source, keeping, pair.here)
         }
     }
@@ -120,7 +120,7 @@ struct HostSnapshotConformanceTests {
     func `a volume that was restored travels as it is`(kind: Pairing) async throws {
         try await PoolPair.with(kind) { pair in
             let pool = try #require(pair.source as? any VolumeSnapshotting)
-            try await shell(everyKind, pair.here)
+            try await shell(pair.fitting(everyKind), pair.here)
             try await pool.createSnapshot("one", of: "v")
             try await pair.firstPass()
             try await shell("cd $1; rm -rf -- *; echo late > late", pair.here)
@@ -153,7 +153,7 @@ struct HostSnapshotConformanceTests {
         try await PoolPair.with(kind) { pair in
             let source = try #require(pair.source as? any SnapshotSending)
             let target = try #require(pair.target as? any VolumeSnapshotting)
-            try await shell(everyKind, pair.here)
+            try await shell(pair.fitting(everyKind), pair.here)
             // Sizes and times stay as they are while contents change.
             let same = "cd $1; printf %s $2 > same; touch -d 2020-02-02 same; chown 3 same"
             let changes = [
@@ -161,7 +161,7 @@ struct HostSnapshotConformanceTests {
             ]
             for (number, change) in changes.enumerated() {
                 try await shell(same, pair.here, "\(number)")
-                try await shell("cd $1; \(change)", pair.here)
+                try await shell(pair.fitting("cd $1; \(change)"), pair.here)
                 try await source.createSnapshot("s\(number)", of: "v")
             }
             try await shell(same, pair.here, "9")

@@ -2,6 +2,7 @@ import Foundation
 import LinuxHost
 import MigrationCore
 import Storage
+import TestSupport
 import Testing
 
 typealias VolumePool = PoolDriver & VolumeSending & VolumeReceiving & VolumeDigesting
@@ -11,7 +12,7 @@ struct Pairing: Sendable, CustomTestStringConvertible {
     let source: PoolKind
     let target: PoolKind
 
-    static let all = onlyLVM ? lvm : everywhere + lvm
+    static let all = onlyLVM ? lvm : everywhere + lvm + zfs
 
     private static let everywhere = [
         Pairing(source: .directory, target: .directory),
@@ -30,6 +31,13 @@ struct Pairing: Sendable, CustomTestStringConvertible {
             Pairing(source: .lvm, target: .directory),
         ] : []
 
+    /// None where ZFS cannot run, which the tests of zfs pools tell.
+    private static let zfs =
+        ZfsFuse.obstacle == nil
+        ? [
+            Pairing(source: .zfs, target: .zfs), Pairing(source: .directory, target: .zfs),
+            Pairing(source: .zfs, target: .directory),
+        ] : []
     /// The others have been through the same on the machine that starts the lab's.
     static let onlyLVM = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"] == "lvm"
 
@@ -45,15 +53,28 @@ let hasThinPools: Bool = {
     return devices.contains("device-mapper") && SmallFile.exists("/usr/sbin/lvm")
 }()
 
-/// A pool below the path; on btrfs and LVM, in a file of its own.
+/// A pool below the path; on btrfs, zfs and LVM, in a file of its own.
 func makePool(
-    _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1)
+    _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1),
+    zfs: ZfsFuse? = nil
 ) async throws -> any VolumePool {
     guard kind != .directory else { return DirectoryPool(name: name, path: path) }
-    let maker = PoolMaker(stateDirectory: path)
+    let maker = PoolMaker(stateDirectory: path, zfs: zfs?.tools ?? ZfsTools())
     let definition = PoolDefinition(
-        name: name, kind: kind, size: [.btrfs, .lvm].contains(kind) ? size : nil)
+        name: name, kind: kind, size: [.btrfs, .zfs, .lvm].contains(kind) ? size : nil)
     return try await maker.open(maker.create(definition))
+}
+
+extension ZfsFuse {
+    var tools: ZfsTools { ZfsTools(zfs: zfs, zpool: zpool) }
+
+    /// Datasets and snapshots below a name that nobody else has, without it.
+    func names(below parent: String) async throws -> [String] {
+        try await Command(
+            zfs, ["list", "-H", "-r", "-t", "filesystem,snapshot", "-o", "name", parent]
+        ).check().split(separator: "\n").filter { $0.hasPrefix(parent + "/") }
+            .map { String($0.dropFirst(parent.count + 1)) }
+    }
 }
 
 /// A volume `v` on two hosts, and the two passes between them.
@@ -66,26 +87,51 @@ struct PoolPair: Sendable {
     let method: VolumeMethod
     /// What is beside the two trees, with them.
     private let places: [[String]]
+    private let zfs: ZfsFuse?
+    /// zfs-fuse cuts times to whole seconds.
+    private let cutsTimes: Bool
 
     static func with<Value>(
         _ pairing: Pairing, _ body: (PoolPair) async throws -> Value
     ) async throws -> Value {
+        try await withGround(pairing) { scratch, zfs in
+            try await body(
+                try await PoolPair(pairing, scratch, target: "\(scratch)/b", zfs: zfs))
+        }
+    }
+
+    /// A folder for two pools, with ZFS where one of them needs it.
+    static func withGround<Value>(
+        _ pairing: Pairing, _ body: (String, ZfsFuse?) async throws -> Value
+    ) async throws -> Value {
         try await withScratch { scratch in
-            try await body(try await PoolPair(pairing, scratch, target: "\(scratch)/b"))
+            guard [pairing.source, pairing.target].contains(.zfs) else {
+                return try await body(scratch, nil)
+            }
+            return try await ZfsFuse.with(below: scratch) { try await body(scratch, $0) }
         }
     }
 
     init(
         _ pairing: Pairing, _ scratch: String, target path: String,
-        targetSize: ByteCount = .gibibytes(1)
+        targetSize: ByteCount = .gibibytes(1), zfs: ZfsFuse? = nil
     ) async throws {
-        let source = try await makePool(pairing.source, "one", at: "\(scratch)/a")
-        let target = try await makePool(pairing.target, "other", at: path, size: targetSize)
+        let source = try await makePool(pairing.source, "one", at: "\(scratch)/a", zfs: zfs)
+        let target = try await makePool(
+            pairing.target, "other", at: path, size: targetSize, zfs: zfs)
         here = try await source.createVolume("v")
         there = try await target.createVolume("v")
         method = source.methods.first(where: target.methods.contains) ?? .rsync
         (self.source, self.target) = (source, target)
         places = try [here, there].map { try Directories.names(in: Directories.parent(of: $0)) }
+        self.zfs = zfs
+        cutsTimes = pairing.source != .zfs && pairing.target == .zfs
+    }
+
+    /// A script without what zfs-fuse cannot do: to it access lists are attributes like others, of
+    /// which a file's mode says nothing.
+    func fitting(_ script: String) -> String {
+        zfs == nil ? script : script.replacing("setfacl", with: ": setfacl")
     }
 
     @discardableResult
@@ -125,6 +171,7 @@ struct PoolPair: Sendable {
         _ cutAfter: Int?, send: @escaping @Sendable (any ByteStream) async throws -> Void,
         receive: @escaping @Sendable (any ByteStream) async throws -> Void
     ) async throws -> Int {
+        if cutsTimes { try await cutTimes(below: here) }
         let (one, other) = MemoryStream.pair(cutAfter: cutAfter)
         let received = Task { try await receive(other) }
         let sent = await Task { try await send(one) }.result
@@ -151,5 +198,28 @@ struct PoolPair: Sendable {
         for (path, place) in zip([here, there], places) {
             #expect(try Directories.names(in: Directories.parent(of: path)) == place)
         }
+        for (pool, name) in [(source, "one"), (target, "other")] where pool.driver == "zfs" {
+            let left = try await zfs?.names(below: "godwit-\(name)")
+            #expect(left == ["volumes", "volumes/v", "volumes/v/rootfs"])
+        }
     }
+}
+
+/// Takes the fractions from the times of all files that have any.
+private func cutTimes(below path: String) async throws {
+    let script = """
+        import os, sys
+        def cut(path):
+            try:
+                status = os.lstat(path)
+                whole = status.st_mtime_ns // 10**9 * 10**9
+                if whole != status.st_mtime_ns:
+                    os.utime(path, ns=(status.st_atime_ns, whole), follow_symlinks=False)
+            except FileNotFoundError: pass
+        root = os.fsencode(sys.argv[1])
+        for place, directories, files in os.walk(root, topdown=False):
+            for name in directories + files: cut(os.path.join(place, name))
+        cut(root)
+        """
+    try await Command("python3", ["-c", script, path]).check()
 }

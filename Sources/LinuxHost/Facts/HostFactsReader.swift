@@ -32,6 +32,7 @@ package actor HostFactsReader: HostFactsReading {
         async let criu = tool(criu, asked: criuFacts)
         async let rsync = tool(rsync, asked: rsyncFacts)
         async let btrfs = tool("btrfs", asked: btrfsFacts)
+        async let zfs = tool("zfs", asked: zfsFacts)
         async let lvm = tool("lvm", asked: lvmFacts)
         async let runtimes = runtimeTools()
         let kernel = try await blocking { KernelFacts(for: definition) }
@@ -50,8 +51,7 @@ package actor HostFactsReader: HostFactsReading {
                 forwardsVersion4: kernel.forwardsVersion4,
                 forwardsVersion6: kernel.forwardsVersion6,
                 addresses: kernel.networks),
-            parents: kernel.parents, btrfs: btrfs,
-            lvm: lvm
+            parents: kernel.parents, btrfs: btrfs, zfs: zfs, lvm: lvm
         )
     }
 

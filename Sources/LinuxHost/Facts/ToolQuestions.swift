@@ -46,6 +46,12 @@ func btrfsFacts(_ btrfs: String) async -> ToolFacts? {
     return ToolFacts(name: "btrfs", version: version)
 }
 
+/// zfs-fuse, and OpenZFS before 0.8, do not know the question.
+func zfsFacts(_ zfs: String) async -> ToolFacts? {
+    guard let result = await answer(to: Versions.zfsVersion(zfs)) else { return nil }
+    return ToolFacts(name: "zfs", version: ToolTexts.zfsVersion(result.text) ?? Version(0))
+}
+
 func lvmFacts(_ lvm: String) async -> ToolFacts? {
     guard let text = await answer(to: Versions.lvmVersion(lvm))?.text,
         let version = ToolTexts.lvmVersion(text)

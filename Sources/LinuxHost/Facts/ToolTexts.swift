@@ -26,6 +26,13 @@ package enum ToolTexts {
             .first.flatMap { Version(parsing: $0) }
     }
 
+    /// `zfs-2.1.11-1`, possibly with a line of the kernel's module after it.
+    package static func zfsVersion(_ text: String) -> Version? {
+        text.split(separator: "\n").lazy
+            .compactMap { value(of: "zfs-", in: $0) }
+            .first.flatMap { Version(parsing: $0) }
+    }
+
     /// `  LVM version:     2.03.16(2) (2022-05-18)`, with more lines.
     package static func lvmVersion(_ text: String) -> Version? {
         text.split(separator: "\n").lazy

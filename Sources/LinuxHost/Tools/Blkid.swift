@@ -14,4 +14,9 @@ package enum Blkid {
         let type = result.text.filter { !$0.isWhitespace }
         return type.isEmpty ? nil : type
     }
+
+    /// Says what is on a device, be it a filesystem or a table of partitions; status 2 for nothing.
+    package static func anything(on device: String) -> Command {
+        Command("blkid", ["--probe", "--output", "export", device])
+    }
 }

@@ -2,6 +2,14 @@
 ///
 ///     version: u32 = 2 | (tag: u16, permissions: u16, id: u32)…     little-endian
 package enum PosixACL {
+    /// Whether it says no more than the permissions do, of the owner, the group and all others.
+    package static func isPlain(_ value: [UInt8]) -> Bool {
+        guard value.count == 28, word(value, at: 0) == 2 else { return false }
+        let tags = stride(from: 4, to: value.count, by: 8)
+            .map { UInt16(value[$0]) | UInt16(value[$0 + 1]) << 8 }
+        return tags == [0x01, 0x04, 0x20]
+    }
+
     /// Nil if the value is of another format.
     package static func shifted(
         _ value: [UInt8], by shift: (UInt32) throws -> UInt32

@@ -97,6 +97,9 @@ struct TreeRecord {
         let location = entry.location
         for name in try ExtendedAttributes.names(at: location) where Self.travels(name) {
             guard let value = try ExtendedAttributes.value(of: name, at: location) else { continue }
+            // Kept by a filesystem to which access lists are attributes like others; to rsync, and
+            // everywhere else, it is the same as none.
+            if name == ExtendedAttributes.accessACL, PosixACL.isPlain(value) { continue }
             append(name)
             append(value)
         }

@@ -9,8 +9,8 @@ package enum Checks {
         PoolCheck(),
         SnapshotCheck(), DiskSpaceCheck(), MemoryCheck(), InterfaceCheck(),
         BridgeCheck(), ParentCheck(), NetworkCheck(), AddressCheck(), PortCheck(), IDMapCheck(),
-        ClockCheck(), RsyncCheck(), BtrfsCheck(), LVMCheck(), SharedCheck(), PipeCheck(),
-        ObstacleCheck(),
+        ClockCheck(), RsyncCheck(), BtrfsCheck(), ZfsCheck(), LVMCheck(), SharedCheck(),
+        PipeCheck(), ObstacleCheck(),
     ]
 
     /// What every rule finds, refusals first, at most `Limit.findings`.

@@ -40,6 +40,9 @@ package struct HostFacts: Codable, Equatable, Sendable {
     package var parents: [String: ParentFacts]?
     /// btrfs-progs; nil where it is missing, and from a host that does not tell.
     package var btrfs: ToolFacts?
+    /// The command line of ZFS, of version 0 where it is older than OpenZFS 0.8 (zfs-fuse); nil
+    /// where it is missing, and from a host that does not tell.
+    package var zfs: ToolFacts?
     /// Named volumes that are here, of those that the offered instance mounts; nil from a host that
     /// does not tell.
     package var namedVolumes: Set<VolumeReference>?
@@ -72,8 +75,10 @@ package struct HostFacts: Codable, Equatable, Sendable {
         publishing: PublishingFacts? = nil,
         parents: [String: ParentFacts]? = nil,
         btrfs: ToolFacts? = nil,
+        zfs: ToolFacts? = nil,
         lvm: ToolFacts? = nil
     ) {
+        self.zfs = zfs
         self.lvm = lvm
         self.btrfs = btrfs
         self.parents = parents
@@ -337,7 +342,7 @@ package struct VolumeFacts: Codable, Equatable, Sendable {
 /// How a volume's bytes travel. Each driver offers its methods best first; any two agree on
 /// `rsync`. A driver's own method is called as it is.
 package enum VolumeMethod: String, Codable, Sendable, CaseIterable {
-    case btrfs, overlay, shared, rsync
+    case btrfs, zfs, overlay, shared, rsync
     case lvm
 }
 

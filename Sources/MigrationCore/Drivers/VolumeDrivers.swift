@@ -86,8 +86,10 @@ package protocol VolumeSnapshotting: PoolDriver {
     func restoreSnapshot(_ snapshot: String, of volume: String) async throws
     /// Their names, in no order.
     func snapshots(of volume: String) async throws -> Set<String>
-    /// The tree of a snapshot, to be read only.
-    func path(of snapshot: String, in volume: String) -> String
+    /// The tree of a snapshot, to be read only, and while nothing changes the volume's snapshots.
+    ///
+    /// - Throws: `notFound` where it has to be mounted for that.
+    func path(of snapshot: String, in volume: String) async throws -> String
 }
 
 /// Snapshots that are copies, most of which is made while the volume is still written to.

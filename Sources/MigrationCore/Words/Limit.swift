@@ -73,6 +73,8 @@ package enum Limit {
     package static let passNote = ByteCount.kibibytes(256)
     /// Snapshots of a volume that may serve as parents, and those that may be kept.
     package static let snapshotsPerVolume = 1_024
+    /// What `zfs get` says of all datasets and snapshots of one volume.
+    package static let datasetList = ByteCount.mebibytes(16)
     /// Runs of blocks that a thin pool keeps for one volume, at 24 bytes each: no fewer than those
     /// of a volume of 1 TiB can be.
     package static let thinRuns = 1 << 24
@@ -87,6 +89,8 @@ package enum Limit {
     package static let smallestPool = ByteCount.mebibytes(128)
     package static let defaultPool = ByteCount.gibibytes(30)
     package static let largestPool = ByteCount.gibibytes(16_384)
+    /// The smallest file that ZFS takes into a zpool.
+    package static let smallestVdev = ByteCount.mebibytes(64)
     /// Files in one checkpoint, and the bytes of one of them.
     package static let checkpointFiles = 65_536
     package static let checkpointFile = ByteCount.gibibytes(1_024)

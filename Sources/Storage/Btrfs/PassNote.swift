@@ -50,7 +50,7 @@ enum PassNote {
         prefix + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
     }
 
-    private static func isName(_ text: String) -> Bool {
+    static func isName(_ text: String) -> Bool {
         text.hasPrefix(prefix) && text.utf8.count == prefix.utf8.count + 16
             && isHexadecimal(text.dropFirst(prefix.count))
     }

@@ -36,8 +36,7 @@ struct RootPlace: Sendable {
     }
 
     private func fill(from tree: String) async throws {
-        let result = try await Cp.tree(tree, to: root).run()
-        if let failure = Cp.failure(result.status, said: result.errorText) { throw failure }
+        try await TreeCopy.copy(tree, to: root)
         // A thin volume has room as long as nothing is written out.
         try await FilesystemFacts.flush(at: root)
     }

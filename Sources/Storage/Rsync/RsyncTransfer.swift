@@ -49,16 +49,18 @@ package enum RsyncTransfer {
     /// Receives into the tree; only below it, whatever the other end says.
     ///
     /// - Parameters:
+    ///   - frames: what may have been read of the stream already.
     ///   - view: of the tree, through which its files have the source's ids.
     ///   - settle: what is left to be done here once rsync is content; the source learns of its
     ///     failure, too.
     package static func receive(
         into root: String, through view: IDMappedTree? = nil, tolerant: Bool,
-        from stream: any ByteStream, settle: @escaping @Sendable () async throws -> Void = {}
+        from stream: any ByteStream, after frames: SessionFrameReader? = nil,
+        settle: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
         _ = try await receivePart(
             into: root, through: view, tolerant: tolerant, from: stream,
-            after: SessionFrameReader(stream), isLast: true, finished: settle)
+            after: frames ?? SessionFrameReader(stream), isLast: true, finished: settle)
     }
 
     /// Receives one tree of several over one stream.

@@ -41,8 +41,15 @@ struct VolumeLayout: Sendable {
     ///
     /// - Throws: `notFound` if it is not mounted: what is there then is not the volume.
     func mountedTree(of volume: String, type: String) throws -> String {
+        try mountedTree(of: volume) { $0.type == type }
+    }
+
+    /// - Parameter isIt: whether what is mounted there is the volume.
+    func mountedTree(
+        of volume: String, where isIt: (MountedFilesystem) -> Bool
+    ) throws -> String {
         let root = try usablePath(of: volume)
-        guard try MountedFilesystem.at(root)?.type == type else {
+        guard let mounted = try MountedFilesystem.at(root), isIt(mounted) else {
             throw GodwitError(
                 .notFound, "the volume \(volume) is not mounted at \(root)",
                 remedy: "start the daemon again, which mounts it")

@@ -54,8 +54,8 @@ package enum RecordProgram {
     }
 
     /// 256 bytes a record, eight a write. The first word is the pause after each write in
-    /// microseconds; 300 of them, if there is none, make about 5 MB a second, so that the files of a
-    /// test can be read again in a second.
+    /// microseconds; 300 of them, if there is none, make about 5 MB a second, so that a test's
+    /// files can be read again in a second.
     private static let program = #"""
         #define _GNU_SOURCE
         #include <fcntl.h>

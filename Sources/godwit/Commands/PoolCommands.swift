@@ -19,6 +19,8 @@ struct PoolCommand: AsyncParsableCommand {
                   btrfs      source=… is a directory of a mounted btrfs, or a block device that
                              is empty or has a btrfs; left out, a file below the state
                              directory, size=… large (a fifth of what is free, at most 30 GiB)
+                  zfs        source=… is a zpool or a dataset of one, or a block device that is
+                             empty; left out, a zpool in a file, size=… as for btrfs
                   overlay    as directory; the layers of images are shared by their instances
                   shared     source=… is a directory that other hosts see as well: moves to
                              a pool of the same kind leave the files where they are
@@ -29,6 +31,7 @@ struct PoolCommand: AsyncParsableCommand {
                 Examples:
                   godwit pool create fast directory source=/srv/fast
                   godwit pool create quick btrfs size=20GiB
+                  godwit pool create safe zfs source=tank/godwit
                   godwit pool create both shared source=/mnt/nfs/godwit
                   godwit pool create thin lvm source=vg0 size=100GiB
                 """)
@@ -92,8 +95,8 @@ struct PoolCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a pool in a file, or in a volume group, more room.",
             discussion: """
-                For btrfs and lvm pools without a source, and lvm pools in a volume group; others
-                have what their filesystem or device has.
+                For btrfs, zfs and lvm pools without a source, and lvm pools in a volume group;
+                others have what their filesystem or device has.
 
                 Example:
                   godwit pool grow quick 50GiB

@@ -88,6 +88,7 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
         ("Runtimes", toolsText(facts.runtimes)),
         ("rsync", facts.rsync.map { "\($0.version)" } ?? "missing"),
         ("btrfs", facts.btrfs.map { "\($0.version)" } ?? "missing"),
+        ("zfs", facts.zfs.map(zfsText) ?? "missing"),
         ("LVM", facts.lvm.map { "\($0.version)" } ?? "missing"),
         (
             "Cgroups",
@@ -111,6 +112,10 @@ package func checkText(_ check: HostCheck, style: Style) -> String {
 
 private func toolsText(_ tools: [ToolFacts]) -> String {
     tools.isEmpty ? "missing" : tools.map { "\($0.name) \($0.version)" }.joined(separator: ", ")
+}
+
+private func zfsText(_ zfs: ToolFacts) -> String {
+    zfs.version == Version(0) ? "older than 0.8" : "\(zfs.version)"
 }
 
 /// An error as standard error shows it: what happened, why, what was found, what to do.

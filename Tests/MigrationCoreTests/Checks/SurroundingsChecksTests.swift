@@ -299,6 +299,22 @@ import Testing
         #expect(other?.mark == "rsync refusal")
     }
 
+    @Test func `zfs is needed on both hosts where volumes travel by it`() throws {
+        let both = { (comparison: inout Comparison) in
+            comparison.instance.volumes[0].methods = [.zfs, .rsync]
+            comparison.source.pools[0].driver = "zfs"
+            comparison.target.pools[0].driver = "zfs"
+            comparison.source.zfs = ToolFacts(name: "zfs", version: Version(2, 3))
+            comparison.target.zfs = ToolFacts(name: "zfs", version: Version(0))
+        }
+        #expect(try found { both(&$0) } == [])
+        let finding = try only {
+            both(&$0)
+            $0.target.zfs = nil
+        }
+        #expect(finding?.mark == "zfs refusal")
+    }
+
     @Test func `LVM and what reads its metadata are needed where volumes travel by blocks`() throws
     {
         let lvm = ToolFacts(

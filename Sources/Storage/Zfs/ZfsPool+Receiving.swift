@@ -1,0 +1,105 @@
+import LinuxHost
+package import MigrationCore
+
+extension ZfsPool: VolumeReceiving {
+    package func receiveWhileRunning(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        let root = try tree(of: volume)
+        var frames = SessionFrameReader(stream)
+        if method == .zfs {
+            let note = try await telling(stream) {
+                try await begin(volume, &frames, over: stream)
+            }
+            if let note { return try await receive(note, of: volume, from: stream, frames) }
+        }
+        try await RsyncTransfer.receive(into: root, tolerant: true, from: stream, after: frames)
+    }
+
+    package func receiveAfterCheckpoint(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        try await RsyncTransfer.receive(
+            into: tree(of: volume), tolerant: false, from: stream)
+    }
+
+    package func cleanUpAfterReceiving(_ volume: String) async throws {
+        _ = try layout.usablePath(of: volume)
+        try await cleanUp(volume)
+    }
+
+    /// - Returns: the snapshot that will come; nil if rsync does.
+    private func begin(
+        _ volume: String, _ frames: inout SessionFrameReader, over stream: any ByteStream
+    ) async throws -> ZfsNote.FromSource.Snapshot? {
+        let found = try await survey(volume)
+        let newest = found.snapshots(of: ZfsNames.head).last?.guid
+        try await SessionNote.write(
+            ZfsNote.FromTarget(
+                newest: newest, takesWhole: found.kept.isEmpty,
+                isCompressed: await tools.isModern()),
+            to: stream)
+        let note = try await ZfsNote.readFromSource(&frames)
+        guard let snapshot = note.snapshot else { return nil }
+        guard snapshot.base == nil ? found.kept.isEmpty : snapshot.base == newest else {
+            throw SessionFrame.nonsense("a stream that builds upon what is not here")
+        }
+        return snapshot
+    }
+
+    /// What builds upon the volume is received into it, and anything else beside it, to take its
+    /// place once it is whole.
+    private func receive(
+        _ note: ZfsNote.FromSource.Snapshot, of volume: String, from stream: any ByteStream,
+        _ frames: SessionFrameReader
+    ) async throws {
+        let head = names.head(of: volume)
+        let dataset = note.base == nil ? names.fresh(of: volume) : head
+        do {
+            let tool = try await telling(stream) {
+                // What is mounted would not see what comes.
+                if dataset == head { try await unmount(head, at: layout.path(of: volume)) }
+                return try ConversingTool.start(tools.zfs.receive(into: dataset))
+            }
+            try await ToolSession(
+                tool: tool, stream: stream, frames: frames, noticesEnd: false,
+                conclude: { [self] status, said in
+                    if let failure = Zfs.failure(status, said: said) { return failure }
+                    do { try await take(note, in: dataset, for: volume) } catch {
+                        return .told(error)
+                    }
+                    return nil
+                }
+            ).run()
+        } catch {
+            await afterFailure { [self] in try await settle(volume) }
+            throw error
+        }
+    }
+
+    /// The volume becomes what has arrived.
+    private func take(
+        _ note: ZfsNote.FromSource.Snapshot, in dataset: String, for volume: String
+    ) async throws {
+        let arrived = try await tools.values(["guid"], of: "\(dataset)@\(note.name)")
+        guard arrived?.first == note.guid else {
+            throw SessionFrame.nonsense("another snapshot than was said")
+        }
+        if note.base == nil {
+            try await put(dataset, inPlaceOf: volume)
+        } else {
+            try await mount(dataset, at: layout.path(of: volume))
+            passes.forget(volume)
+            try await removePasses(of: volume, except: note.name)
+        }
+    }
+}
+
+extension ZfsPool: VolumeDigesting {
+    package func digest(of volume: String, mapped: Set<String>) async throws -> String {
+        try await passes.digest(
+            of: volume, at: tree(of: volume), mapped: mapped)
+    }
+
+    package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}
