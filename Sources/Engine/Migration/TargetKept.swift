@@ -74,16 +74,22 @@ extension TargetWork {
         try equipment.store.removeKept(record.id)
     }
 
-    /// rsync believes the sizes and times of what it finds: that has to be what was kept. A
-    /// driver's own method looks at its own base.
+    /// rsync believes the sizes and times of what it finds: that has to be what was kept. A method
+    /// that builds upon a base looks at that itself.
     ///
     /// - Returns: nil for a copy that is not what it was.
     private func start(
         of volume: String, _ record: KeptRecord, _ plan: Plan, _ pool: any VolumeKeeping
     ) async throws -> VolumeStart? {
-        guard plan.sendsVolumes(by: .rsync) else { return .unknown }
+        guard !Self.hasBase(pool, plan) else { return .unknown }
         let digest = try await pool.digest(of: volume, mapped: [])
         return digest == record.digest ? .tree(digest) : nil
+    }
+
+    /// Whether the plan sends by a method that leaves a base in the pool.
+    private static func hasBase(_ pool: any VolumeDigesting, _ plan: Plan) -> Bool {
+        guard let pool = pool as? any BaseKeeping else { return false }
+        return VolumeMethod.allCases.contains { pool.hasBase(by: $0) && plan.sendsVolumes(by: $0) }
     }
 
     var knowsKeptCopies: Bool { agreed.offer.capabilities.knows(.keptCopies) }
@@ -183,12 +189,9 @@ extension TargetWork {
 
     /// What is kept here for the move back, where the source keeps its half.
     private func base(of definition: InstanceDefinition) -> KeptRecord? {
-        let pool = try? equipment.pool(definition.pool) as? any BaseKeeping
-        guard let pool, knowsKeptCopies, let instance = definition.uuid,
-            let seconds = agreed.offer.keepSeconds,
-            VolumeMethod.allCases.contains(where: {
-                pool.hasBase(by: $0) && agreed.plan.sendsVolumes(by: $0)
-            })
+        guard let pool = try? equipment.pool(definition.pool), knowsKeptCopies,
+            let instance = definition.uuid, let seconds = agreed.offer.keepSeconds,
+            Self.hasBase(pool, agreed.plan)
         else { return nil }
         return KeptRecord(
             copy: KeptCopy(
