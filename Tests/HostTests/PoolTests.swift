@@ -10,10 +10,10 @@ struct HostPoolTests {
     @Test func `an instance moves between pools that were made for it`() async throws {
         try await MoveLab.with { moving in
             let lab = moving.lab
-            try await lab.check("a", ["pool", "create", "fast", "directory", "source=/srv/fast"])
+            try await lab.check("a", ["pool", "create", "fast", "directory", "source=/run/fast"])
             try await moving.launch(["--pool", "fast"])
             let info = try await lab.check("a", ["pool", "info", "fast"])
-            #expect(info.contains("/srv/fast") && info.contains("web"))
+            #expect(info.contains("/run/fast") && info.contains("web"))
 
             let refused = try await lab.godwit("a", ["move", "web", "host-b:"])
             #expect(refused.status == .exited(2))
@@ -30,11 +30,11 @@ struct HostPoolTests {
             #expect(held.errorText.contains("(busy)"))
             // Without its directory, as where a disk is not mounted, it is no pool.
             try await lab.stopDaemon(on: "a")
-            try await lab.host("a").check(["mv", "/srv/fast", "/srv/away"])
+            try await lab.host("a").check(["mv", "/run/fast", "/run/away"])
             try await lab.startDaemon(on: "a")
             let fault = try await lab.check("a", ["pool", "info", "fast"])
-            #expect(fault.contains("Unusable") && fault.contains("/srv/fast holds no pool"))
-            try await lab.host("a").check(["mv", "/srv/away", "/srv/fast"])
+            #expect(fault.contains("Unusable") && fault.contains("/run/fast holds no pool"))
+            try await lab.host("a").check(["mv", "/run/away", "/run/fast"])
             try await lab.check("a", ["pool", "delete", "fast"])
             let gone = try await lab.check("a", ["pool", "list"])
             #expect(!gone.contains("fast"))

@@ -40,11 +40,11 @@ import Testing
     }
 
     @Test func `a target whose pool is full is refused`() async throws {
-        let pools = ["a": ["--pool", "small=/srv/small-a"], "b": ["--pool", "small=/run/small"]]
+        let pools = ["a": ["--pool", "small=/run/small-a"], "b": ["--pool", "small=/run/small"]]
         try await MoveLab.with(daemonWords: pools) { lab in
             let small = "mkdir -p /run/small && mount -t tmpfs -o size=24m tmpfs /run/small"
             try await lab.host("b").check(["sh", "-c", small])
-            let large = "mkdir -p /srv/small-a && mount -t tmpfs tmpfs /srv/small-a"
+            let large = "mkdir -p /run/small-a && mount -t tmpfs tmpfs /run/small-a"
             try await lab.host("a").check(["sh", "-c", large])
         } _: { moving in
             try await moving.launch(["--pool", "small"])
