@@ -33,7 +33,4 @@ package struct TestEvent: Decodable {
         else { return nil }
         self = payload
     }
-
-    /// A suite's id ends with its name, a test's with its file and line.
-    package var isOfFunction: Bool { testID?.contains(".swift:") ?? false }
 }

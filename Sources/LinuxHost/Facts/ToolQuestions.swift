@@ -48,7 +48,7 @@ func btrfsFacts(_ btrfs: String) async -> ToolFacts? {
 
 /// zfs-fuse, and OpenZFS before 0.8, do not know the question.
 func zfsFacts(_ zfs: String) async -> ToolFacts? {
-    guard let result = await answer(to: Versions.zfsVersion(zfs)) else { return nil }
+    guard let result = await answer(to: Zfs(tool: zfs).version) else { return nil }
     return ToolFacts(name: "zfs", version: ToolTexts.zfsVersion(result.text) ?? Version(0))
 }
 

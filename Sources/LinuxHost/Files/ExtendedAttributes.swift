@@ -60,12 +60,12 @@ enum ExtendedAttributes {
             }
             if count >= 0 { return bytes }
             switch errno {
-            case ERANGE where room < rooms[rooms.count - 1]: continue
+            case ERANGE: continue
             case ENODATA, ENOTSUP, ENOENT, ENOTDIR, ELOOP: return nil
             default: throw GodwitError.kernel("read extended attributes")
             }
         }
-        return nil
+        throw GodwitError.kernel("read extended attributes")
     }
 
     /// A head of 4 bytes and entries of 8, twice; `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.

@@ -18,7 +18,6 @@ package enum Versions {
     }
     package static func rsyncVersion(_ rsync: String) -> Command { Command(rsync, ["--version"]) }
     package static func btrfsVersion(_ btrfs: String) -> Command { Command(btrfs, ["--version"]) }
-    package static func zfsVersion(_ zfs: String) -> Command { Command(zfs, ["version"]) }
     package static func lvmVersion(_ lvm: String) -> Command { Command(lvm, ["version"]) }
     package static let thinDumpVersion = Command("thin_dump", ["--version"])
 }

@@ -46,9 +46,7 @@ enum PassNote {
     /// Of what is kept for the next move.
     static let basePrefix = "base-"
 
-    static func newName() -> String {
-        prefix + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
-    }
+    static func newName() -> String { prefix + randomDigits() }
 
     static func isName(_ text: String) -> Bool {
         text.hasPrefix(prefix) && text.utf8.count == prefix.utf8.count + 16

@@ -202,9 +202,7 @@ extension LVMMaker {
     }
 
     /// The names of groups are the kernel's, which several hosts of a lab may share.
-    private func newGroup() -> String {
-        Self.ownGroups + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
-    }
+    private func newGroup() -> String { Self.ownGroups + randomDigits() }
 
     private func makePool(_ thin: ThinPool, size: ByteCount?) async throws {
         if try await isMade(thin) { return }

@@ -16,9 +16,7 @@ struct ThinPool: Sendable {
     }
 
     static let prefix = "gw-"
-    static func newName() -> String {
-        prefix + String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
-    }
+    static func newName() -> String { prefix + randomDigits() }
 
     /// A volume's device file.
     func path(of volume: String) -> String { "/dev/\(lvm.group)/\(volume)" }

@@ -65,7 +65,7 @@ final class LayerShelf: Sendable {
 
     /// Where a layer is made: a directory with an empty `tree`.
     func makeDraft() throws -> String {
-        let draft = "\(directory)/\(Self.draftPrefix)\(Self.random)"
+        let draft = "\(directory)/\(Self.draftPrefix)\(randomDigits())"
         try Directories.make(draft, mode: 0o700)
         try Directories.make("\(draft)/tree", mode: 0o755)
         return draft
@@ -117,7 +117,7 @@ final class LayerShelf: Sendable {
         let doomed = try held.withLock { held in
             let needed = try needed().union(held.keys)
             for layer in try layers() where !needed.contains(layer) {
-                let doomed = Self.doomedPrefix + Self.random
+                let doomed = Self.doomedPrefix + randomDigits()
                 try Directories.rename(
                     "\(directory)/\(layer.hexadecimal)", to: "\(directory)/\(doomed)")
             }
@@ -136,10 +136,6 @@ final class LayerShelf: Sendable {
     func remove(draft: String) async throws {
         try await MountedFilesystem.detachAll(below: draft)
         try await Rm.tree(draft).check()
-    }
-
-    private static var random: String {
-        String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
     }
 
     private func layers() throws -> [BlobDigest] {

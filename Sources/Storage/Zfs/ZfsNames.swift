@@ -17,8 +17,10 @@ struct ZfsNames: Sendable {
     func view(of snapshot: String, in volume: String) -> String {
         "\(place(of: volume))/\(Self.view)\(snapshot)"
     }
-    func fresh(of volume: String) -> String { "\(place(of: volume))/\(Self.fresh)\(token())" }
-    func old(of volume: String) -> String { "\(place(of: volume))/\(Self.old)\(token())" }
+    func fresh(of volume: String) -> String {
+        "\(place(of: volume))/\(Self.fresh)\(randomDigits())"
+    }
+    func old(of volume: String) -> String { "\(place(of: volume))/\(Self.old)\(randomDigits())" }
 
     static let head = "rootfs"
     static let fresh = "fresh-"
@@ -35,12 +37,7 @@ struct ZfsNames: Sendable {
     static func isPass(_ name: String) -> Bool {
         name.hasPrefix(pass) && PassNote.isName(String(name.dropFirst("godwit-".count)))
     }
-    static func newGone() -> String { gone + token() }
-
-    private func token() -> String { Self.token() }
-    private static func token() -> String {
-        String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16)
-    }
+    static func newGone() -> String { gone + randomDigits() }
 
     /// - Throws: `badRequest` where ZFS would not take what volumes are called.
     func require(_ volume: String) throws {

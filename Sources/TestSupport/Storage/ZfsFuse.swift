@@ -38,25 +38,32 @@ package struct ZfsFuse: Sendable {
 
     private static func start(below directory: String) async throws -> ZfsFuse {
         try await Command("mount", ["--bind", directory, directory]).check()
+        let fuse: ZfsFuse
         do {
             try await Command("mount", ["--make-shared", directory]).check()
-            let log = directory + "/zfs-fuse.log"
             let (reading, life) = try Descriptor.pipe()
-            let output = try Descriptor.open(log, O_WRONLY | O_CREAT | O_APPEND)
+            let output = try Descriptor.open(log(in: directory), O_WRONLY | O_CREAT | O_APPEND)
             let child = try ChildProcess.start(
                 Command(
                     "unshare", ["--mount", "--propagation", "unchanged", "bash", "-c", script]),
                 descriptors: [(reading, 0), (output, 1), (output, 2)])
-            let fuse = try ZfsFuse(directory: directory, child: child, life: life)
-            try await eventually("zfs-fuse answers", within: 30, log: log) {
-                try await Command(fuse.zpool, ["list"]).run().status.isSuccess
-            }
-            return fuse
+            fuse = try ZfsFuse(directory: directory, child: child, life: life)
         } catch {
-            _ = try? await Command("umount", ["--lazy", directory]).run()
+            _ = try? await Mount.detach(directory).run()
             throw error
         }
+        do {
+            try await eventually("zfs-fuse answers", within: 30, log: log(in: directory)) {
+                try await Command(fuse.zpool, ["list"]).run().status.isSuccess
+            }
+        } catch {
+            try? await fuse.stop()
+            throw error
+        }
+        return fuse
     }
+
+    private static func log(in directory: String) -> String { directory + "/zfs-fuse.log" }
 
     private init(directory: String, child: ChildProcess, life: Descriptor) throws {
         (self.directory, self.child, self.life) = (directory, child, life)
@@ -72,18 +79,10 @@ package struct ZfsFuse: Sendable {
 
     /// Ends it, and whatever is mounted below the directory.
     private func stop() async throws {
-        try await unmount { $0.hasPrefix(directory + "/") }
+        try await MountedFilesystem.detachAll(below: directory)
         life.close()
         _ = await child.wait()
-        try await unmount { $0 == directory }
-    }
-
-    private func unmount(_ isMeant: (String) -> Bool) async throws {
-        let points = try SmallFile.text("/proc/self/mountinfo").split(separator: "\n")
-            .map { String($0.split(separator: " ")[4]) }
-        for point in points.reversed() where isMeant(point) {
-            try await Command("umount", ["--lazy", point]).check()
-        }
+        try await Mount.detach(directory).check()
     }
 
     /// Only what is mounted for zfs-fuse's own files is hidden from the namespace outside.

@@ -1,11 +1,9 @@
-import LinuxHost
-
 extension MountedFilesystem {
     /// Unmounts what is there, if anything is. Nothing uses it; whoever only looks may do so for a
     /// moment.
     ///
     /// - Throws: `toolFailed` while somebody uses it for longer.
-    static func unmount(_ point: String) async throws {
+    package static func unmount(_ point: String) async throws {
         for attempt in 1... {
             guard try MountedFilesystem.at(point) != nil else { return }
             let command = Mount.unmount(point)
@@ -20,7 +18,7 @@ extension MountedFilesystem {
     }
 
     /// Takes away all that is mounted below, also where somebody still uses it.
-    static func detachAll(below place: String) async throws {
+    package static func detachAll(below place: String) async throws {
         for point in try points(below: place) { try await Mount.detach(point).check() }
     }
 }
