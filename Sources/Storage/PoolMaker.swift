@@ -44,10 +44,12 @@ package struct PoolMaker: PoolMaking {
     package func grow(
         _ definition: PoolDefinition, to size: ByteCount
     ) async throws -> PoolDefinition {
-        if definition.kind == .zfs { return try await zfs(definition).grow(to: size) }
-        if definition.kind == .lvm { return try await lvm(definition).grow(to: size) }
-        guard definition.kind == .btrfs else { throw GodwitError.unsizable(definition.name) }
-        return try await btrfs(definition).grow(to: size)
+        switch definition.kind {
+        case .btrfs: try await btrfs(definition).grow(to: size)
+        case .zfs: try await zfs(definition).grow(to: size)
+        case .lvm: try await lvm(definition).grow(to: size)
+        case .directory, .overlay, .shared: throw GodwitError.unsizable(definition.name)
+        }
     }
 
     package func destroy(_ definition: PoolDefinition) async throws {
@@ -89,10 +91,4 @@ package struct PoolMaker: PoolMaking {
     }
 
     private var pools: String { "\(stateDirectory)/pools" }
-
-    private static func unknown(_ kind: PoolKind) -> GodwitError {
-        GodwitError(
-            .badRequest, "this version has no driver for \(kind.rawValue) pools",
-            remedy: "make a pool of another kind")
-    }
 }

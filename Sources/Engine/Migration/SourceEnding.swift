@@ -31,14 +31,9 @@ extension SourceWork {
 
     /// Removes what only the transfer of its volumes needed.
     private func forgetTransfers() async throws {
-        let named = options.movingVolumes(of: definition)
-        let places =
-            [try? equipment.rootPlace(of: definition)]
-            + named.map {
-                try? equipment.place(of: $0)
-            }
+        let named = options.movingVolumes(of: definition).map { try? equipment.place(of: $0) }
         // A pool that cannot be used forgets them when it can.
-        for place in places.compactMap(\.self) {
+        for place in ([try? equipment.rootPlace(of: definition)] + named).compactMap(\.self) {
             try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
         }
     }

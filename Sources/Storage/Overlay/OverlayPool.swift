@@ -177,7 +177,7 @@ extension OverlayPool {
         try await MountedFilesystem.unmount(layout.path(of: volume))
     }
 
-    /// Lays an empty volume's changes over other layers.
+    /// Lays a volume's changes over other layers; what they are is to arrive yet.
     func put(_ volume: String, over layers: [BlobDigest]) async throws {
         try await unmount(volume)
         let stack = changes(of: volume)
