@@ -13,13 +13,18 @@
  * Such a dump leaves the instance's files alone where it can, so that they may travel beside it: CRIU's
  * temporary mount points go to /dev/shm instead of /tmp. Where it cannot, it sets the first byte of the
  * file that GODWIT_TOUCHED names to 1: hard links to deleted files that are still open are files of the
- * instance. */
+ * instance.
+ *
+ * The file that GODWIT_EXPIRED names gets a line `THREAD SIGNAL CODE TIMER`, all decimal, for every
+ * signal of a timer that waits for a thread when CRIU leaves it. CRIU has read the timers some
+ * milliseconds after the signals, and what ran out in between stands in none of its images. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +33,7 @@
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,7 +58,8 @@ static const uint32_t restore_finished = 0x52535446;
 static const char agreed = 'y';
 
 /* What the environment said; CRIU passes it to nobody. */
-static const char *hidden_path, *mappings_path, *mark_path, *hold_directory;
+static const char *hidden_path, *mappings_path, *mark_path, *expired_path,
+    *hold_directory;
 static struct hidden *ranges;
 static size_t range_count;
 /* Where it stands what smaps would say, see GODWIT_MAPPINGS. */
@@ -60,10 +67,12 @@ static int mappings_directory = -1;
 static int is_restoring;
 /* Shared with the processes that CRIU forks, in whichever mount namespace they are. */
 static volatile char *touched;
+static int expired = -1;
 
 typedef long real_syscall(long, long, long, long, long, long, long);
 typedef int real_ioctl(int, unsigned long, ...);
 typedef ssize_t real_send(int, const void *, size_t, int);
+typedef long real_ptrace(long, long, void *, void *);
 
 /* The C library's function behind one of ours. */
 static void *behind(const char *name) {
@@ -177,7 +186,9 @@ static void begin(void) {
     if (mappings_path)
         mappings_directory = open(mappings_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (mark_path) share_mark(mark_path);
-    hold_directory = hidden_path = mappings_path = mark_path = NULL;
+    if (expired_path)
+        expired = open(expired_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    hold_directory = hidden_path = mappings_path = mark_path = expired_path = NULL;
 }
 
 static const char *taken(const char *name) {
@@ -193,6 +204,7 @@ __attribute__((constructor)) static void load(void) {
     hidden_path = taken("GODWIT_HIDDEN_PAGES");
     mappings_path = taken("GODWIT_MAPPINGS");
     mark_path = taken("GODWIT_TOUCHED");
+    expired_path = taken("GODWIT_EXPIRED");
     hold_directory = taken("GODWIT_HOLD");
     is_restoring = getenv("GODWIT_LAZY_RESTORE") != NULL;
     unsetenv("GODWIT_LAZY_RESTORE");
@@ -469,4 +481,35 @@ INTERPOSED ssize_t send(int descriptor, const void *bytes, size_t size, int flag
     if (recv(descriptor, &answer, 1, MSG_WAITALL) == 1 && answer == agreed) return count;
     errno = ECANCELED;
     return -1;
+}
+
+static void note_expired(real_ptrace *real, long thread, unsigned queue) {
+    siginfo_t found[32];
+    enum { room = sizeof found / sizeof *found };
+    struct __ptrace_peeksiginfo_args part = {.off = 0, .flags = queue, .nr = room};
+    for (long count = room; count == room; part.off += room) {
+        count = real(PTRACE_PEEKSIGINFO, thread, &part, found);
+        for (long i = 0; i < count; i++) {
+            const siginfo_t *signal = &found[i];
+            /* SI_KERNEL: of setitimer(2), which has no number. */
+            if (signal->si_code == SI_TIMER ||
+                (signal->si_code == SI_KERNEL && signal->si_signo == SIGALRM))
+                dprintf(expired, "%ld %d %d %d\n", thread, signal->si_signo, signal->si_code,
+                        signal->si_code == SI_TIMER ? signal->si_timerid : 0);
+        }
+    }
+}
+
+/* Under another name here, because sys/ptrace.h declares it with an ellipsis. */
+INTERPOSED long interposed_ptrace(
+    long request, long thread, void *address, void *data) __asm__("ptrace");
+
+long interposed_ptrace(long request, long thread, void *address, void *data) {
+    static real_ptrace *real;
+    if (!real) real = (real_ptrace *)behind("ptrace");
+    if (request == PTRACE_DETACH && expired >= 0) {
+        note_expired(real, thread, 0);
+        note_expired(real, thread, PTRACE_PEEKSIGINFO_SHARED);
+    }
+    return real(request, thread, address, data);
 }

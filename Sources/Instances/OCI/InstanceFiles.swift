@@ -24,6 +24,8 @@ struct InstanceFiles: Equatable, Sendable {
     var mappings: String { "\(directory)/mappings" }
     /// Whether that dump has changed the instance's files, see `Criu.hiding`.
     var touched: String { "\(directory)/touched" }
+    /// The timers that have run out by the end of a dump, see `Criu.noting`.
+    var expired: String { "\(directory)/expired" }
     /// Where the keeper of an arriving instance's memory listens for streams of pages; there while
     /// pages are to come.
     static let pages = "pages"

@@ -96,12 +96,13 @@ extension OCIDriver: Checkpointable {
             try SmallFile.remove(directory)
             try SmallFile.makeDirectory(directory)
         }
-        try SmallFile.remove(files.runcLog)
+        for file in [files.runcLog, files.expired] { try SmallFile.remove(file) }
         try writeCriuConfiguration(files, closesConnections: options.tcp == .close)
         var command = runc.checkpoint(
             definition.name.text, images: files.images, work: files.work,
             keepsConnections: options.tcp == .keep, log: files.runcLog)
-        command.environment = environment
+        command.environment = Criu.noting(files.expired, library: library)
+            .merging(environment) { $1 }
         let nothing = try Descriptor.open("/dev/null", O_RDWR)
         let child = try ChildProcess.start(
             command, descriptors: [(nothing, 0), (nothing, 1), (nothing, 2)])
@@ -112,6 +113,7 @@ extension OCIDriver: Checkpointable {
     /// Not ended by a cancel: a killed CRIU may leave its code in the tasks that it was dumping.
     func finishDump(_ definition: InstanceDefinition, _ child: ChildProcess) async throws {
         let files = files(definition)
+        defer { try? SmallFile.remove(files.expired) }
         async let connections = keepConnections(definition)
         let status = await child.wait()
         let kept = await connections
@@ -122,8 +124,19 @@ extension OCIDriver: Checkpointable {
             throw error
         }
         if let kept { try SmallFile.replace("\(files.images)/\(Self.connectionsFile)", with: kept) }
+        try armExpiredTimers(files)
         try saveSubgroups(definition)
         CriuFailure.keepLog(files, action: "dump")
+    }
+
+    private func armExpiredTimers(_ files: InstanceFiles) throws {
+        let lines = (try? SmallFile.text(files.expired)) ?? ""
+        let expiries = lines.split(separator: "\n").compactMap { line in
+            TimerImages.Expiry(line) { thread in
+                SmallFile.word("/proc/\(thread)/status").map { ProcessStatus($0) }
+            }
+        }
+        try TimerImages.arm(expiries, in: files.images)
     }
 
     func requireDumpable(_ definition: InstanceDefinition) throws {

@@ -95,6 +95,8 @@ package struct ProcessStatus: Equatable {
     package private(set) var hasEnded = false
     /// By a signal, not by who traces it.
     package private(set) var isStopped = false
+    /// The process that the thread belongs to.
+    package private(set) var process: Int32 = 0
     package private(set) var parent: Int32 = 0
     package private(set) var tracer: Int32 = 0
     /// Outermost first.
@@ -111,6 +113,7 @@ package struct ProcessStatus: Equatable {
             case "State":
                 hasEnded = value.hasPrefix("Z") || value.hasPrefix("X")
                 isStopped = value.hasPrefix("T")
+            case "Tgid": process = numbers.first ?? 0
             case "PPid": parent = numbers.first ?? 0
             case "TracerPid": tracer = numbers.first ?? 0
             case "NSpid": pids = numbers

@@ -57,6 +57,15 @@ extension Criu {
         preloading(library, hold).merging(["GODWIT_LAZY_RESTORE": "1"]) { $1 }
     }
 
+    /// For every dump.
+    ///
+    /// - Parameter expired: a file that does not exist; afterwards it has a line `THREAD SIGNAL
+    ///   CODE TIMER` for each signal of a timer that waited for a thread when CRIU left it, see
+    ///   `TimerImages`. If the library does not come into effect there is none.
+    package static func noting(_ expired: String, library: String) -> [String: String] {
+        preloading(library, nil).merging(["GODWIT_EXPIRED": expired]) { $1 }
+    }
+
     private static func preloading(_ library: String, _ hold: String?) -> [String: String] {
         let held = hold.map { ["GODWIT_HOLD": $0] } ?? [:]
         return held.merging(["LD_PRELOAD": library]) { $1 }

@@ -11,9 +11,9 @@ package enum CriuStatistics {
     package static func parse(_ bytes: [UInt8]) -> [String: Double] {
         guard bytes.count >= 12, bytes.starts(with: magic) else { return [:] }
         var figures: [String: Double] = [:]
-        for case (let field, .bytes(let body)) in fields(of: bytes[12...]) {
+        for case .message(let field, let body) in CriuMessage.fields(of: bytes[12...]) ?? [] {
             let names = field == 1 ? dumpNames : field == 2 ? restoreNames : [:]
-            for case (let number, .varint(let value)) in fields(of: body) {
+            for case .number(let number, let value, _) in CriuMessage.fields(of: body) ?? [] {
                 guard let name = names[number] else { continue }
                 figures[name] = Double(value) / (name.hasSuffix("_ms") ? 1000 : 1)
             }
@@ -34,38 +34,4 @@ package enum CriuStatistics {
         1: "pages_compared", 2: "pages_skipped", 3: "criu_forking_ms", 4: "criu_restore_ms",
         5: "pages_restored",
     ]
-
-    private enum Value {
-        case varint(UInt64)
-        case bytes(ArraySlice<UInt8>)
-    }
-
-    /// The fields of a message up to the first that does not parse.
-    private static func fields(of message: ArraySlice<UInt8>) -> [(UInt64, Value)] {
-        var rest = message
-        var found: [(UInt64, Value)] = []
-        while let key = varint(&rest) {
-            switch key & 7 {
-            case 0:
-                guard let value = varint(&rest) else { return found }
-                found.append((key >> 3, .varint(value)))
-            case 2:
-                guard let size = varint(&rest), size <= rest.count else { return found }
-                found.append((key >> 3, .bytes(rest.prefix(Int(size)))))
-                rest = rest.dropFirst(Int(size))
-            default: return found
-            }
-        }
-        return found
-    }
-
-    private static func varint(_ rest: inout ArraySlice<UInt8>) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { return nil }
-            value |= UInt64(byte & 0x7f) << shift
-            if byte & 0x80 == 0 { return value }
-        }
-        return nil
-    }
 }

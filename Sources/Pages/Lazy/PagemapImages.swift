@@ -66,17 +66,14 @@ private struct PagemapImage {
         var address: UInt64 = 0
         var count: UInt64 = 0
         var flags: (at: Int, value: UInt64) = (0, 0)
-        var at = message.lowerBound
-        while at < message.upperBound {
-            let key = try varint(&at, message.upperBound)
-            // Fields that are no varints belong to a newer format.
-            guard key & 7 == 0 else { throw unknown() }
-            let start = at
-            let value = try varint(&at, message.upperBound)
-            switch key >> 3 {
+        guard let fields = CriuMessage.fields(of: bytes[message]) else { throw unknown() }
+        for field in fields {
+            // Fields that are no numbers belong to a newer format.
+            guard case .number(let field, let value, let at) = field else { throw unknown() }
+            switch field {
             case 1: address = value
             case 2, 5: count = value
-            case 4: flags = (start, value)
+            case 4: flags = (at, value)
             default: break
             }
         }
@@ -86,18 +83,6 @@ private struct PagemapImage {
             throw unknown()
         }
         return PageRun(address: address, count: Int(count))
-    }
-
-    private func varint(_ at: inout Int, _ end: Int) throws -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard at < end else { throw unknown() }
-            let byte = bytes[at]
-            at += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return value }
-        }
-        throw unknown()
     }
 
     private func number(at index: Int) -> UInt32? {

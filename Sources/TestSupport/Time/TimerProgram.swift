@@ -3,13 +3,15 @@ package enum TimerProgram {
     package static let path = "/timers"
     package static let kinds = [
         "nanosleep", "absolute-sleep", "timerfd", "timerfd-boot", "timerfd-real", "setitimer",
-        "posix-timer", "poll", "futex",
+        "posix-timer", "poll", "futex", "volley",
     ]
 
     package static func build(into root: String) async throws {
         try await compile(source, to: root + path)
     }
 
+    /// Whenever it is frozen, some timer of the volley runs out while it is dumped.
+    ///
     /// Each kind has a process of its own, which arms 150 ms and rewrites `/late-KIND`: how often
     /// it fired, and the most that it was late, in milliseconds of the wall clock and of the
     /// monotonic one. The first process appends to `/clocks`: monotonic, boot time and wall clock,
@@ -70,6 +72,24 @@ package enum TimerProgram {
             if (posix) timer_delete(timer);
         }
 
+        static void wait_volley(void) {
+            enum { count = 100 };
+            timer_t timers[count];
+            struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+            sigset_t set;
+            sigemptyset(&set);
+            sigaddset(&set, SIGRTMIN);
+            sigprocmask(SIG_BLOCK, &set, NULL);
+            for (int i = 0; i < count; i++) {
+                struct itimerspec spec = {.it_value = after((int64_t)armed * (i + 1) / count)};
+                timer_create(CLOCK_MONOTONIC, &event, &timers[i]);
+                timer_settime(timers[i], 0, &spec, NULL);
+            }
+            for (int i = 0; i < count; i++)
+                while (sigwaitinfo(&set, NULL) < 0) continue;
+            for (int i = 0; i < count; i++) timer_delete(timers[i]);
+        }
+
         static void wait_one(int kind) {
             struct timespec span = after(armed), end = after(now(CLOCK_MONOTONIC) + armed);
             static int word;
@@ -87,6 +107,7 @@ package enum TimerProgram {
             case 6: wait_signal(1); return;
             case 7: poll(NULL, 0, armed / 1000000); return;
             case 8: syscall(SYS_futex, &word, FUTEX_WAIT, 0, &span, NULL, 0); return;
+            case 9: wait_volley(); return;
             }
         }
 

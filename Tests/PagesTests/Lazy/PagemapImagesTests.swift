@@ -68,11 +68,4 @@ import Testing
     private func write(_ bytes: [UInt8], to path: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
-
-    private func inDirectory(_ body: (String) throws -> Void) throws {
-        let path = NSTemporaryDirectory() + "gwt-pagemap-\(UUID().uuidString)"
-        try SmallFile.makeDirectory(path)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try body(path)
-    }
 }

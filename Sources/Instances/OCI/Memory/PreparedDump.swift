@@ -95,7 +95,7 @@ extension OCIDriver {
     }
 
     private func removeDump(_ files: InstanceFiles) {
-        for path in [files.images, files.work, files.dumping, files.touched] {
+        for path in [files.images, files.work, files.dumping, files.touched, files.expired] {
             try? SmallFile.remove(path)
         }
     }
