@@ -17,13 +17,17 @@
  *
  * The file that GODWIT_EXPIRED names gets a line `THREAD SIGNAL CODE TIMER`, all decimal, for every
  * signal of a timer that waits for a thread when CRIU leaves it. CRIU has read the timers some
- * milliseconds after the signals, and what ran out in between stands in none of its images. */
+ * milliseconds after the signals, and what ran out in between stands in none of its images. It gets a
+ * line `timerfd PLACE` for each timerfd that has run out by then: the kernel shows one that is overdue,
+ * but whose interrupt has not come yet, like one that was never set. The place is among all timerfds
+ * in the order in which CRIU writes them, from 0 on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -37,6 +41,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -397,6 +402,19 @@ INTERPOSED ssize_t pread64(int descriptor, void *buffer, size_t size, off64_t of
 /* The directory of CRIU's images, as this process has it open. */
 static int image_directory = -1;
 
+/* The timerfds of this dump, as copies of what CRIU has of them. */
+static int timerfds[256];
+static unsigned timerfd_count;
+
+/* CRIU asks for a timerfd by its own descriptor, and right afterwards writes it into its image. */
+static void keep_timerfd(int directory, const char *path) {
+    struct itimerspec left;
+    int descriptor = atoi(path + strlen("fdinfo/"));
+    if (owner(directory, "") != (unsigned long)getpid() || timerfd_gettime(descriptor, &left)) return;
+    if (timerfd_count < sizeof timerfds / sizeof *timerfds)
+        timerfds[timerfd_count++] = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+}
+
 INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
     va_list list;
     va_start(list, flags);
@@ -407,6 +425,7 @@ INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
         int known = known_mappings(directory);
         if (known >= 0) return known;
     }
+    if (expired >= 0 && !strncmp(path, "fdinfo/", strlen("fdinfo/"))) keep_timerfd(directory, path);
     if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img")) {
         begin();
         image_directory = directory;
@@ -500,6 +519,15 @@ static void note_expired(real_ptrace *real, long thread, unsigned queue) {
     }
 }
 
+static void note_timerfds(void) {
+    for (unsigned place = 0; place < timerfd_count; place++) {
+        struct pollfd timer = {.fd = timerfds[place], .events = POLLIN};
+        if (poll(&timer, 1, 0) == 1) dprintf(expired, "timerfd %u\n", place);
+        close(timer.fd);
+    }
+    timerfd_count = 0;
+}
+
 /* Under another name here, because sys/ptrace.h declares it with an ellipsis. */
 INTERPOSED long interposed_ptrace(
     long request, long thread, void *address, void *data) __asm__("ptrace");
@@ -508,6 +536,7 @@ long interposed_ptrace(long request, long thread, void *address, void *data) {
     static real_ptrace *real;
     if (!real) real = (real_ptrace *)behind("ptrace");
     if (request == PTRACE_DETACH && expired >= 0) {
+        note_timerfds();
         note_expired(real, thread, 0);
         note_expired(real, thread, PTRACE_PEEKSIGINFO_SHARED);
     }

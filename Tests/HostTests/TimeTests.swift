@@ -4,8 +4,8 @@ import MigrationCore
 import TestSupport
 import Testing
 
-/// What an instance sees of time when it moves between hosts that were booted at different times, and when it
-/// sleeps.
+/// What an instance sees of time when it moves between hosts that were booted at different times,
+/// and when it sleeps.
 @Suite(.timeLimit(.minutes(4))) struct HostTimeTests {
     /// Host a's clocks since boot stand so many seconds before host b's.
     private static let difference = 100_000

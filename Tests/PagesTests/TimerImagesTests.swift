@@ -59,10 +59,9 @@ import Testing
             let path = "\(directory)/core-6.img"
             try Data(process).write(to: URL(filePath: path))
             try Data(thread).write(to: URL(filePath: "\(directory)/core-7.img"))
-            let expiry = TimerImages.Expiry(Substring(line)) { number in
+            let armed = try TimerImages.arm([Substring(line)], in: directory) { number in
                 ProcessStatus("Tgid:\t1006\nNSpid:\t\(number)\t\(number - 1000)\n")
             }
-            let armed = try TimerImages.arm([#require(expiry)], in: directory)
             return (armed, try SmallFile.bytes(path))
         }
     }
@@ -116,9 +115,48 @@ import Testing
                 try arm(Self.expiredReal, Array(whole.prefix(length)))
             }
         }
-        for line in ["", "1 2 3", "1 2 3 x", "1 2 3 4 5 6"] {
-            #expect(TimerImages.Expiry(Substring(line)) { _ in ProcessStatus("") } == nil)
+        for line in ["", "1 2 3", "1 2 3 x", "1 2 3 4 5 6", "timerfd", "timerfd x"] {
+            #expect(try arm(line, whole).armed == 0)
         }
-        #expect(TimerImages.Expiry(Substring(Self.expiredReal)) { _ in nil } == nil)
+        #expect(try TimerImages.arm([Substring(Self.expiredReal)], in: "/") { _ in nil } == 0)
+    }
+
+    private static func timerfd(ticks: UInt8 = 0, _ times: [UInt8] = [0, 0, 0, 0]) -> [UInt8] {
+        let numbers = zip(UInt8(4)..., [1, ticks, 0] + times).flatMap { [$0 << 3, $1] }
+        return [0x08, 17, 0x10, 3] + message(12, [0x08, 3, 0x10, 2] + message(3, []) + numbers)
+    }
+
+    private static func files(_ entries: [[UInt8]]) -> [UInt8] {
+        [0x19, 0x43, 0x56, 0x54, 0x38, 0x31, 0x30, 0x56]
+            + entries.flatMap { [UInt8($0.count), 0, 0, 0] + $0 }
+    }
+
+    private func arm(_ places: [Int], files: [UInt8]) throws -> (armed: Int, files: [UInt8]) {
+        try inDirectory { directory in
+            let path = "\(directory)/files.img"
+            try Data(files).write(to: URL(filePath: path))
+            let lines = places.map { Substring("timerfd \($0)") }
+            let armed = try TimerImages.arm(lines, in: directory) { _ in nil }
+            return (armed, try SmallFile.bytes(path))
+        }
+    }
+
+    @Test func `a timerfd that was overdue when CRIU looked runs out again`() throws {
+        let other: [UInt8] = [0x08, 1, 0x10, 2] + Self.message(3, [0x08, 2])
+        let entries = [
+            other, Self.timerfd(), other, Self.timerfd(ticks: 1), Self.timerfd([0, 9, 0, 0]),
+            Self.timerfd([0, 0, 1, 0]), Self.timerfd(),
+        ]
+        var armed = entries
+        armed[6] = Self.timerfd([0, 1, 0, 0])
+        let result = try arm([1, 2, 3, 4, 9], files: Self.files(entries))
+        #expect(result.armed == 1)
+        #expect(result.files == Self.files(armed))
+        #expect(try arm([], files: []).armed == 0)
+        let whole = Self.files(entries.suffix(2))
+        let ends = [8, 8 + 4 + entries[5].count]
+        for length in 0..<whole.count where !ends.contains(length) {
+            #expect(throws: GodwitError.self) { try arm([0], files: Array(whole.prefix(length))) }
+        }
     }
 }

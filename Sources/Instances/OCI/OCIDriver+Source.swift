@@ -130,13 +130,10 @@ extension OCIDriver: Checkpointable {
     }
 
     private func armExpiredTimers(_ files: InstanceFiles) throws {
-        let lines = (try? SmallFile.text(files.expired)) ?? ""
-        let expiries = lines.split(separator: "\n").compactMap { line in
-            TimerImages.Expiry(line) { thread in
-                SmallFile.word("/proc/\(thread)/status").map { ProcessStatus($0) }
-            }
+        let text = (try? SmallFile.text(files.expired)) ?? ""
+        try TimerImages.arm(text.split(separator: "\n"), in: files.images) { thread in
+            SmallFile.word("/proc/\(thread)/status").map { ProcessStatus($0) }
         }
-        try TimerImages.arm(expiries, in: files.images)
     }
 
     func requireDumpable(_ definition: InstanceDefinition) throws {

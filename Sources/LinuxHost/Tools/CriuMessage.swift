@@ -28,6 +28,16 @@ package enum CriuMessage {
         return found
     }
 
+    /// - Returns: the numbers of the message by their fields, and where they lie; nil as of `fields`.
+    package static func numbers(
+        of message: ArraySlice<UInt8>
+    ) -> [UInt64: (value: UInt64, at: Int)]? {
+        fields(of: message)?.reduce(into: [:]) { found, field in
+            guard case .number(let number, let value, let at) = field else { return }
+            found[number] = (value, at)
+        }
+    }
+
     private static func varint(_ rest: inout ArraySlice<UInt8>) -> UInt64? {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 7) {

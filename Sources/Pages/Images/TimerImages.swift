@@ -12,35 +12,27 @@ import MigrationCore
 /// no signal yet for the former and is over for the latter: the program that waits for it would
 /// wait forever.
 package enum TimerImages {
-    /// A signal that a timer has sent to a thread, as siginfo_t (sigaction(2)) has it.
-    package struct Expiry: Equatable, Sendable {
-        /// The numbers that CRIU knows them by.
-        fileprivate let process: TaskID
-        fileprivate let thread: TaskID
-        fileprivate let signal: TimerSignal
-
-        /// - Parameters:
-        ///   - line: `THREAD SIGNAL CODE TIMER` of the file that `Criu.noting` names.
-        ///   - status: of a thread, by the number that it has here; nil if it has ended.
-        package init?(_ line: Substring, status: (Int32) -> ProcessStatus?) {
-            let numbers = line.split(separator: " ").compactMap { Int32($0) }
-            guard numbers.count == 4, let thread = status(numbers[0]),
-                let process = status(thread.process), let inner = thread.pids.last,
-                let innerProcess = process.pids.last
-            else { return nil }
-            self.process = TaskID(innerProcess)
-            self.thread = TaskID(inner)
-            signal = TimerSignal(number: numbers[1], code: numbers[2], timer: numbers[3])
-        }
-    }
-
-    /// Has CRIU restore each of these timers so that it runs out at once, unless its signal is in
-    /// the images.
+    /// Has CRIU restore timers that have run out so that they do so at once, unless the images tell
+    /// of it.
     ///
+    /// - Parameters:
+    ///   - lines: of the file that `Criu.noting` names, `THREAD SIGNAL CODE TIMER` or `timerfd
+    ///     PLACE` each.
+    ///   - status: of a thread, by the number that it has here; nil if it has ended.
     /// - Returns: how many it has armed.
     /// - Throws: `checkpointFailed` for what CRIU does not write.
     @discardableResult
-    package static func arm(_ expiries: [Expiry], in directory: String) throws -> Int {
+    package static func arm(
+        _ lines: [Substring], in directory: String, status: (Int32) -> ProcessStatus?
+    ) throws -> Int {
+        let places = lines.compactMap { line in
+            line.hasPrefix("timerfd ") ? Int(line.dropFirst("timerfd ".count)) : nil
+        }
+        return try arm(lines.compactMap { Expiry($0, status: status) }, in: directory)
+            + (places.isEmpty ? 0 : TimerfdImage.arm(Set(places), in: directory))
+    }
+
+    private static func arm(_ expiries: [Expiry], in directory: String) throws -> Int {
         var images: [TaskID: TimerImage] = [:]
         func image(_ task: TaskID) throws -> TimerImage {
             if let image = images[task] { return image }
@@ -61,6 +53,26 @@ package enum TimerImages {
     }
 }
 
+/// A signal that a timer has sent to a thread.
+private struct Expiry {
+    /// The numbers that CRIU knows them by.
+    let process: TaskID
+    let thread: TaskID
+    let signal: TimerSignal
+
+    init?(_ line: Substring, status: (Int32) -> ProcessStatus?) {
+        let numbers = line.split(separator: " ").compactMap { Int32($0) }
+        guard numbers.count == 4, let thread = status(numbers[0]),
+            let process = status(thread.process), let inner = thread.pids.last,
+            let innerProcess = process.pids.last
+        else { return nil }
+        self.process = TaskID(innerProcess)
+        self.thread = TaskID(inner)
+        signal = TimerSignal(number: numbers[1], code: numbers[2], timer: numbers[3])
+    }
+}
+
+/// As siginfo_t (sigaction(2)) has it.
 private struct TimerSignal: Hashable, Sendable {
     let number: Int32
     let code: Int32
@@ -108,7 +120,7 @@ private struct TimerImage {
     /// - Returns: whether the timer was over, and not to come again.
     mutating func arm(_ signal: TimerSignal) throws -> Bool {
         for timer in try messages([3, 7, signal.isPOSIX ? 4 : 1]) {
-            let fields = try numbers(timer)
+            guard let fields = CriuMessage.numbers(of: timer) else { throw unknown() }
             if signal.isPOSIX, fields[1]?.value != UInt64(UInt32(bitPattern: signal.timer)) {
                 continue
             }
@@ -134,19 +146,5 @@ private struct TimerImage {
         return rest.isEmpty ? found : try found.flatMap { try messages(rest, in: $0) }
     }
 
-    private func numbers(
-        _ message: ArraySlice<UInt8>
-    ) throws -> [Int: (value: UInt64, at: Int)] {
-        guard let fields = CriuMessage.fields(of: message) else { throw unknown() }
-        return fields.reduce(into: [:]) { found, field in
-            guard case .number(let number, let value, let at) = field, number < 100 else { return }
-            found[Int(number)] = (value, at)
-        }
-    }
-
-    private func unknown() -> GodwitError {
-        GodwitError(
-            .checkpointFailed, "\(path) has another form than CRIU 4.2 gives it",
-            remedy: "install CRIU 4.2, or a Godwit that knows the newer one")
-    }
+    private func unknown() -> GodwitError { .unknownImage(path) }
 }

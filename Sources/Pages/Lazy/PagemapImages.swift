@@ -90,11 +90,7 @@ private struct PagemapImage {
         return bytes[index..<index + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    private func unknown() -> GodwitError {
-        GodwitError(
-            .checkpointFailed, "\(path) has another form than CRIU 4.2 gives it",
-            remedy: "install CRIU 4.2, or a Godwit that knows the newer one")
-    }
+    private func unknown() -> GodwitError { .unknownImage(path) }
 
     private static let lazy: UInt64 = 2
 }

@@ -3,14 +3,15 @@ package enum TimerProgram {
     package static let path = "/timers"
     package static let kinds = [
         "nanosleep", "absolute-sleep", "timerfd", "timerfd-boot", "timerfd-real", "setitimer",
-        "posix-timer", "poll", "futex", "volley",
+        "posix-timer", "poll", "futex", "volley", "timerfds",
     ]
 
     package static func build(into root: String) async throws {
         try await compile(source, to: root + path)
     }
 
-    /// Whenever it is frozen, some timer of the volley runs out while it is dumped.
+    /// Whenever it is frozen, some timer of the volley runs out while it is dumped, and one of the
+    /// timerfds may be overdue.
     ///
     /// Each kind has a process of its own, which arms 150 ms and rewrites `/late-KIND`: how often
     /// it fired, and the most that it was late, in milliseconds of the wall clock and of the
@@ -90,6 +91,21 @@ package enum TimerProgram {
             for (int i = 0; i < count; i++) timer_delete(timers[i]);
         }
 
+        static void wait_timerfds(void) {
+            enum { count = 200 };
+            struct pollfd timers[count];
+            for (int i = 0; i < count; i++) {
+                struct itimerspec spec = {.it_value = after((int64_t)armed * (i + 1) / count)};
+                int clock = i % 2 ? CLOCK_MONOTONIC : CLOCK_BOOTTIME;
+                timers[i] = (struct pollfd){.fd = timerfd_create(clock, 0), .events = POLLIN};
+                timerfd_settime(timers[i].fd, 0, &spec, NULL);
+            }
+            for (int i = 0; i < count; i++) {
+                while (poll(timers + i, 1, -1) < 0) continue;
+                close(timers[i].fd);
+            }
+        }
+
         static void wait_one(int kind) {
             struct timespec span = after(armed), end = after(now(CLOCK_MONOTONIC) + armed);
             static int word;
@@ -108,6 +124,7 @@ package enum TimerProgram {
             case 7: poll(NULL, 0, armed / 1000000); return;
             case 8: syscall(SYS_futex, &word, FUTEX_WAIT, 0, &span, NULL, 0); return;
             case 9: wait_volley(); return;
+            case 10: wait_timerfds(); return;
             }
         }
 

@@ -17,7 +17,7 @@ chown 33 timers/deep timers/deep/cgroup.procs
     # A file of a group stays open over the moves.
     exec 9<timers/deep/pids.max
     exec /timers nanosleep absolute-sleep timerfd timerfd-boot timerfd-real setitimer \
-        posix-timer poll futex
+        posix-timer poll futex volley timerfds
 ) &
 cd /
 exec /oracle threads
