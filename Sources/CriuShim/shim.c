@@ -17,10 +17,10 @@
  *
  * The file that GODWIT_EXPIRED names gets a line `THREAD SIGNAL CODE TIMER`, all decimal, for every
  * signal of a timer that waits for a thread when CRIU leaves it. CRIU has read the timers some
- * milliseconds after the signals, and what ran out in between stands in none of its images. It gets a
- * line `timerfd PLACE` for each timerfd that has run out by then: the kernel shows one that is overdue,
- * but whose interrupt has not come yet, like one that was never set. The place is among all timerfds
- * in the order in which CRIU writes them, from 0 on. */
+ * milliseconds after the signals, and what ran out in between stands in none of its images. It gets
+ * a line `timerfd PLACE` for each timerfd that has run out by then: the kernel shows one that is
+ * overdue, but whose interrupt has not come yet, like one that was never set. The place is among
+ * all timerfds in the order in which CRIU writes them, from 0 on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -410,7 +410,8 @@ static unsigned timerfd_count;
 static void keep_timerfd(int directory, const char *path) {
     struct itimerspec left;
     int descriptor = atoi(path + strlen("fdinfo/"));
-    if (owner(directory, "") != (unsigned long)getpid() || timerfd_gettime(descriptor, &left)) return;
+    int is_own = owner(directory, "") == (unsigned long)getpid();
+    if (!is_own || timerfd_gettime(descriptor, &left)) return;
     if (timerfd_count < sizeof timerfds / sizeof *timerfds)
         timerfds[timerfd_count++] = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 }
@@ -425,7 +426,8 @@ INTERPOSED int openat64(int directory, const char *path, int flags, ...) {
         int known = known_mappings(directory);
         if (known >= 0) return known;
     }
-    if (expired >= 0 && !strncmp(path, "fdinfo/", strlen("fdinfo/"))) keep_timerfd(directory, path);
+    if (expired >= 0 && !strncmp(path, "fdinfo/", strlen("fdinfo/")))
+        keep_timerfd(directory, path);
     if (is_restoring && length > 4 && path[0] != '/' && !strcmp(path + length - 4, ".img")) {
         begin();
         image_directory = directory;

@@ -28,7 +28,7 @@ package enum CriuMessage {
         return found
     }
 
-    /// - Returns: the numbers of the message by their fields, and where they lie; nil as of `fields`.
+    /// - Returns: the message's numbers by their fields, and where they lie; nil as `fields`.
     package static func numbers(
         of message: ArraySlice<UInt8>
     ) -> [UInt64: (value: UInt64, at: Int)]? {

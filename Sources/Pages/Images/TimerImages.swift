@@ -5,7 +5,7 @@ import MigrationCore
 /// CRIU's `core-ID.img` of a process or thread: among much else its timers and waiting signals.
 ///
 ///     magic u32 · magic u32 · size u32 · message
-///     { 3 process { 7 timers { 1 real, 4 each POSIX timer }, 10 signals }, 5 thread { 9 signals } }
+///     { 3 process { 7 timers { 1 real, 4 POSIX }, 10 signals }, 5 thread { 9 signals } }
 ///
 /// CRIU 4.2 takes the signals that wait for a process, then puts its code into it (6 to 10 ms), and
 /// then reads its timers (`dump_one_task` in its cr-dump.c). One that runs out in between has sent

@@ -5,7 +5,7 @@ import MigrationCore
 /// CRIU's `files.img`: all open files of an instance.
 ///
 ///     magic u32 · magic u32 · { size u32 · message { 12 timerfd } } ...
-///     timerfd { 5 ticks, 7 seconds left, 8 nanoseconds, 9 seconds of the interval, 10 nanoseconds }
+///     timerfd { 5 ticks, 7 seconds and 8 nanoseconds left, 9 and 10 of the interval }
 ///
 /// The kernel shows a timerfd that is overdue but whose interrupt has not come yet as one that was
 /// never set (`timerfd_get_remaining` in its fs/timerfd.c), and so CRIU restores it.
