@@ -143,6 +143,14 @@ struct PoolPair: Sendable {
         }
     }
 
+    func nextPass() async throws {
+        try await pass(nil) { stream in
+            try await source.sendAgain("v", by: method, over: stream) { _ in }
+        } receive: { stream in
+            try await target.receiveAgain("v", by: method, from: stream)
+        }
+    }
+
     @discardableResult
     func snapshot(_ name: String, _ sending: any SnapshotSending) async throws -> Int {
         try await pass(nil) { stream in

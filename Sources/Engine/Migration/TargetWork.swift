@@ -129,6 +129,7 @@ final class TargetWork: Sendable {
             case .sendSnapshots: snapshotStreams
             case .sendVolume(let volume, _):
                 [.volume(volume)] + (knowsKeptCopies && isRoot(volume) ? [.held(volume)] : [])
+                    + (0..<passesToCome(over: volume)).map { .pass(volume, $0) }
             case .sendDelta(let volume, _):
                 [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
             case .sendCheckpoint: [.checkpoint]
@@ -177,6 +178,13 @@ final class TargetWork: Sendable {
             }
         }
         return digests
+    }
+
+    /// The most that there may be.
+    func passesToCome(over volume: String) -> Int {
+        let (offer, plan) = agreed
+        guard offer.capabilities.knows(.volumePasses), !plan.shares(volume) else { return 0 }
+        return Limit.volumePasses
     }
 
     var knowsEarlyDelta: Bool { agreed.offer.capabilities.knows(.earlyDelta) }

@@ -8,11 +8,20 @@ extension TargetWork {
             of: volume, in: definition, offeredAs: agreed.offer.definition.name)
         let (pool, here) = (place.pool, place.name)
         try await expectIDs(in: place)
-        let first = try await job.desk.take(.volume(volume)) { stream in
+        var last = try await job.desk.take(.volume(volume)) { stream in
             try await pool.receiveWhileRunning(here, by: method, from: stream)
             // The source waits for the end of this stream before it freezes, so that only what
             // changes later is read again afterwards.
             return try await pool.digest(of: here, mapped: [])
+        }
+        for number in 0..<passesToCome(over: volume) {
+            let digest = try await job.desk.take(.pass(volume, number)) { stream -> String? in
+                guard try await DeltaMessages.isAnnounced(on: stream) else { return nil }
+                try await pool.receiveAgain(here, by: method, from: stream)
+                return try await pool.digest(of: here, mapped: [])
+            }
+            guard let digest else { break }
+            last = digest
         }
         let later: [StreamHello.Purpose] =
             [.delta(volume)] + (knowsEarlyDelta ? [.rest(volume)] : [])
@@ -27,7 +36,7 @@ extension TargetWork {
             }
             hasChanged = hasChanged || isSent
         }
-        let last = hasChanged ? try await pool.digest(of: here, mapped: []) : first
+        if hasChanged { last = try await pool.digest(of: here, mapped: []) }
         try await settleIDs(in: place)
         guard place.volume == nil else { return last }
         // With the digest that it has at the source, which a copy that stays there is known by.

@@ -75,11 +75,11 @@ package final class SendStreamApplier: Sendable {
                 case parent: try base.regularFile(at: path)
                 default: nil
                 }
-            guard let held else {
+            guard let held, let file = try RootedFiles.open(held) else {
                 throw SendCommand.nonsense("content of a file that is not there")
             }
             try tree.clone(
-                try RootedFiles.open(held), command.number(.cloneOffset),
+                file, command.number(.cloneOffset),
                 command.number(.cloneLength), into: Array(command.bytes(.path)),
                 at: command.number(.offset))
         }

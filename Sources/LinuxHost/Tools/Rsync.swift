@@ -114,7 +114,9 @@ package enum Rsync {
         case .exited(23) where tolerant && lines.allSatisfy(isOfARunningTree): return nil
         default: break
         }
-        let cause = lines.filter { !isNoise($0) }.suffix(6).joined(separator: "; ")
+        let strange = lines.filter { !isOfARunningTree($0) }
+        let telling = strange.isEmpty ? lines.filter { !isNoise($0) } : strange
+        let cause = telling.suffix(6).joined(separator: "; ")
         if said.contains("No space left on device") || said.contains("Disk quota exceeded") {
             return GodwitError(
                 .noSpace, "there is not enough space for the volume",
@@ -135,7 +137,7 @@ package enum Rsync {
     /// What files that come, go and change while they are read make rsync say.
     private static let harmless = [
         "vanished", "No such file or directory (2)", "Not a directory (20)",
-        "Directory not empty (39)", "Too many levels of symbolic links (40)",
+        "Is a directory (21)", "Directory not empty (39)", "Too many levels of symbolic links (40)",
         "No data available (61)", "Stale file handle (116)", "failed verification",
         "IO error encountered -- skipping file deletion", "cannot delete non-empty directory",
     ]

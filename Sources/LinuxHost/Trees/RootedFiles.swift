@@ -30,11 +30,10 @@ package struct RootedFiles: Sendable {
     ///
     /// - Throws: `notFound` if there is none; what `take` throws.
     package func read(_ path: [UInt8], _ take: ([UInt8]) throws -> Void) throws {
-        guard let held = try regularFile(at: path) else {
+        guard let held = try regularFile(at: path), let file = try Self.open(held) else {
             let text = String(decoding: path.prefix(200), as: UTF8.self)
             throw GodwitError(.notFound, "the file /\(text) has gone")
         }
-        let file = try Self.open(held)
         while true {
             let bytes = try file.read(upTo: 1 << 20)
             if bytes.isEmpty { return }
@@ -67,11 +66,16 @@ package struct RootedFiles: Sendable {
     }
 
     /// Opens a held file for reading, its access time untouched.
-    static func open(_ held: Descriptor) throws -> Descriptor {
+    ///
+    /// - Returns: nil for one that has been removed, where the filesystem has no way to it any more
+    ///   (FUSE, NFS).
+    static func open(_ held: Descriptor) throws -> Descriptor? {
         let path = "/proc/self/fd/\(held.number)"
-        if let file = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | godwit_o_noatime) {
-            return file
+        for flags in [O_NONBLOCK | godwit_o_noatime, O_NONBLOCK] {
+            let number = unsafe Foundation.open(path, O_RDONLY | O_CLOEXEC | flags)
+            if number >= 0 { return Descriptor(taking: number) }
+            if [ENOENT, ESTALE].contains(errno) { return nil }
         }
-        return try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
+        throw GodwitError.kernel("open \(path)")
     }
 }

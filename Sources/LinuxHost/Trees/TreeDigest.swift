@@ -113,7 +113,10 @@ private final class ReadingWork: Sendable {
         }
         let taken = FileTime.now()
         let before = try FileStatus.of(descriptor: held.number)
-        let hash = try hasher.hash(try RootedFiles.open(held))
+        guard let file = try RootedFiles.open(held) else {
+            return Reading(hash: .vanished, memory: nil)
+        }
+        let hash = try hasher.hash(file)
         let after = try FileStatus.of(descriptor: held.number)
         guard before.key == content.key, before.size == after.size,
             before.modified == after.modified, before.changed == after.changed

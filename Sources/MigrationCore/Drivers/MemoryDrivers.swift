@@ -56,8 +56,9 @@ package protocol MemoryMoving: Checkpointable {
 package protocol MemorySession: Sendable {
     /// Sends rounds while the instance runs, until the policy is content.
     ///
+    /// - Parameter between: called after a round that is not the last.
     /// - Throws: what the policy's `abort` says, too.
-    func sendRounds() async throws
+    func sendRounds(between: @Sendable () async throws -> Void) async throws
     /// Looks a last time at the frozen instance.
     func capture() async throws -> CarriedMemory
     /// Sends what `capture` found (only where it lies, if the policy's verdict is post-copy), and

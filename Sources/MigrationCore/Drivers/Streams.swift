@@ -35,6 +35,9 @@ package struct StreamHello: Codable, Hashable, Sendable {
         case snapshotState(String)
         /// The first pass of a volume, while the instance runs.
         case volume(String)
+        /// What changed in a volume while the pass before travelled, numbered from 0; without a
+        /// byte after the last.
+        case pass(String, Int)
         /// What changed in a volume, after the freeze.
         case delta(String)
         /// What the dump has changed in it after that; without a byte if nothing.

@@ -17,7 +17,8 @@ package protocol PoolDriver: Sendable {
     func facts() async throws -> PoolFacts
 }
 
-/// Sends a volume to another host in two passes (LXD's two-phase storage).
+/// Sends a volume to another host in passes while its instance runs, and one when it stands still
+/// (LXD's two-phase storage).
 package protocol VolumeSending: PoolDriver {
     /// Sends the tree while its instance runs.
     func sendWhileRunning(
@@ -26,7 +27,15 @@ package protocol VolumeSending: PoolDriver {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws
-    /// Whether anything in the tree may have changed since the first pass began; `mapped` as below.
+    /// Sends what has changed since the last pass, while the instance runs; any number of times
+    /// after `sendWhileRunning`.
+    func sendAgain(
+        _ volume: String,
+        by method: VolumeMethod,
+        over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws
+    /// Whether anything in the tree may have changed since the last pass began; `mapped` as below.
     func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool
     /// Sends what changed since; nothing writes to the volume any more. `mapped` are paths (as
     /// `/a/b`) whose content may have changed without a trace in their times: they are compared
@@ -45,6 +54,11 @@ package protocol VolumeSending: PoolDriver {
 /// The receiving half.
 package protocol VolumeReceiving: PoolDriver {
     func receiveWhileRunning(
+        _ volume: String,
+        by method: VolumeMethod,
+        from stream: any ByteStream
+    ) async throws
+    func receiveAgain(
         _ volume: String,
         by method: VolumeMethod,
         from stream: any ByteStream

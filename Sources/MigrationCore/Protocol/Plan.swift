@@ -207,7 +207,7 @@ package struct Capabilities: Codable, Equatable, Sendable {
         newestVersion: 1,
         features: [
             Feature("state-digest"), Feature("tree-digest"), .memoryRounds, .packetHold, .postcopy,
-            .earlyDelta, .snapshots, .mounts, .keptCopies,
+            .earlyDelta, .snapshots, .mounts, .keptCopies, .volumePasses,
         ]
     )
 
@@ -246,6 +246,8 @@ extension Capabilities.Feature {
     package static let mounts = Self("mounts")
     /// The target says what it has of a volume and its snapshots already.
     package static let keptCopies = Self("kept-copies")
+    /// What changes in a volume while it travels follows in further passes before the freeze.
+    package static let volumePasses = Self("volume-passes")
     /// A volume's delta travels while CRIU dumps, and what the dump changes after it.
     package static let earlyDelta = Self("early-delta")
     /// Memory may follow the instance when it runs on the target already.

@@ -17,7 +17,8 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     package var started: Timestamp
     package var ended: Timestamp?
     package var phases: [PhaseTime]
-    /// Bytes on the wire by kind: `snapshots`, `volume`, `delta`, `memory`, `checkpoint`.
+    /// Bytes on the wire by kind: `snapshots`, `volume` (first passes), `passes` (between
+    /// these and the freeze), `delta`, `memory`, `checkpoint`.
     package var bytes: [String: UInt64]
     /// Milliseconds of the downtime by part: `freeze`, `scan` (the last look at memory), `memory`
     /// (sending its last pages), `checkpoint` (the dump), `images` (sending it), `delta`,

@@ -22,6 +22,8 @@ package enum Limit {
     package static let instanceLog = ByteCount.mebibytes(10)
     package static let instances = 1_000
     package static let pools = 64
+    /// Passes over a volume between the first one and the freeze.
+    package static let volumePasses = 16
     package static let images = 1_000
     package static let aliasesPerImage = 64
     /// One index, manifest or configuration of an image, as registries have it.

@@ -39,6 +39,17 @@ extension BtrfsPool: VolumeReceiving {
         }
     }
 
+    package func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        guard method != .btrfs else {
+            return try await receiveAfterCheckpoint(volume, by: method, from: stream)
+        }
+        try await RsyncTransfer.receive(
+            into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
+            tolerant: true, from: stream)
+    }
+
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {

@@ -27,7 +27,19 @@ extension BtrfsPool: VolumeSending {
         memories.withLock { $0[volume]?.first = pass.snapshot.path }
     }
 
-    /// What a first pass by btrfs has taken is compared with a new snapshot, which is then sent:
+    package func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        guard method != .btrfs else {
+            return try await sendAfterCheckpoint(
+                volume, by: method, mapped: [], over: stream, progress: progress)
+        }
+        try await passes.sendAgain(
+            volume, at: layout.usablePath(of: volume), over: stream, progress: progress)
+    }
+
+    /// What a pass by btrfs has taken is compared with a new snapshot, which is then sent:
     /// file by file, but only in those parts of the tree that are newer.
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         let root = try layout.usablePath(of: volume)

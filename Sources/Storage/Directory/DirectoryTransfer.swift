@@ -10,6 +10,14 @@ extension DirectoryPool: VolumeSending {
             volume, at: layout.usablePath(of: volume), over: stream, progress: progress)
     }
 
+    package func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await passes.sendAgain(
+            volume, at: layout.usablePath(of: volume), over: stream, progress: progress)
+    }
+
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         try await passes.hasChanged(volume, at: layout.usablePath(of: volume), mapped: mapped)
     }
@@ -50,6 +58,14 @@ extension DirectoryPool: SnapshotSending {
 
 extension DirectoryPool: VolumeReceiving {
     package func receiveWhileRunning(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        try await RsyncTransfer.receive(
+            into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
+            tolerant: true, from: stream)
+    }
+
+    package func receiveAgain(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(

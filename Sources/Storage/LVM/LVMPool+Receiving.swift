@@ -21,6 +21,17 @@ extension LVMPool: VolumeReceiving {
         }
     }
 
+    package func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        try await RsyncTransfer.receive(
+            into: tree(of: volume), through: passes.ids.view(of: volume), tolerant: true,
+            from: stream
+        ) { [self] in
+            try await writeOut(volume)
+        }
+    }
+
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {

@@ -26,6 +26,14 @@ extension LVMPool: VolumeSending {
         }
     }
 
+    package func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await passes.sendAgain(
+            volume, at: tree(of: volume), over: stream, progress: progress)
+    }
+
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         try await passes.hasChanged(volume, at: tree(of: volume), mapped: mapped)
     }

@@ -58,6 +58,14 @@ extension OverlayPool: VolumeReceiving {
         ) { [self] in try await mount(volume) }
     }
 
+    package func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        let root = try await telling(stream) { try tree(of: volume) }
+        try await RsyncTransfer.receive(
+            into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream)
+    }
+
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {

@@ -29,6 +29,15 @@ extension OverlayPool: VolumeSending {
             progress: total.next())
     }
 
+    package func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let root = try await telling(stream) { try tree(of: volume) }
+        try await passes.sendAgain(
+            volume, at: root, changes: changes(of: volume).upper, over: stream, progress: progress)
+    }
+
     /// All that can have changed is among the volume's own changes: removals are marked there.
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         _ = try tree(of: volume)

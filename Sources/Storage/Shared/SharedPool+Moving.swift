@@ -21,6 +21,17 @@ extension SharedPool: VolumeSending {
         try await show(volume, over: stream)
     }
 
+    package func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        guard method == .shared else {
+            return try await directory.sendAgain(
+                volume, by: method, over: stream, progress: progress)
+        }
+        try await show(volume, over: stream)
+    }
+
     /// What stays is always said to have: its last writes must have reached the other hosts.
     package func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         if stays(volume) { return true }
@@ -77,6 +88,15 @@ extension SharedPool: VolumeReceiving {
             return try await directory.receiveWhileRunning(volume, by: method, from: stream)
         }
         staying.withLock { _ = $0.insert(volume) }
+        try await look(for: volume, over: stream)
+    }
+
+    package func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        guard method == .shared else {
+            return try await directory.receiveAgain(volume, by: method, from: stream)
+        }
         try await look(for: volume, over: stream)
     }
 

@@ -2,8 +2,8 @@ import LinuxHost
 import MigrationCore
 import Synchronization
 
-/// What every pool whose volumes are mounted trees can do: the two passes by rsync, whether a tree
-/// has changed since the first, and digests.
+/// What every pool whose volumes are mounted trees can do: the passes by rsync, whether a tree has
+/// changed since the last, and digests.
 ///
 /// What is remembered between the passes may be lost and only costs time.
 final class TreePasses: Sendable {
@@ -12,8 +12,9 @@ final class TreePasses: Sendable {
     private let memories = Mutex<[String: Memory]>([:])
 
     private struct Memory: Sendable {
-        /// Before the earliest first pass began.
-        var firstPass: FileTime?
+        /// Before the last pass that has ended began, and before the earliest of those that broke:
+        /// what has not changed since is at the other half.
+        var sent: FileTime?
         var digest: TreeDigest?
         /// The other half has the files of a snapshot of it: sizes and times prove nothing.
         var hasSentSnapshot = false
@@ -45,10 +46,10 @@ final class TreePasses: Sendable {
             let memory = memories[volume] ?? Memory()
             let hasSentSnapshot = memory.hasSentSnapshot
             // What an earlier, broken pass has sent may have changed before this one began.
-            memories[volume, default: Memory()].firstPass =
-                hasSentSnapshot ? start : min(memory.firstPass ?? start, start)
+            memories[volume, default: Memory()].sent =
+                hasSentSnapshot ? start : min(memory.sent ?? start, start)
             return hasSentSnapshot
-                ? Self.beforeAll : [memory.firstPass, memory.start].compactMap(\.self).min()
+                ? Self.beforeAll : [memory.sent, memory.start].compactMap(\.self).min()
         }
         let distrusted = try await suspects(below: root, since: earlier, mapped: [])
         try await RsyncTransfer.send(
@@ -63,7 +64,7 @@ final class TreePasses: Sendable {
     /// The first pass was another one, with all that the volume was at a later moment than this.
     func hasSent(_ volume: String, since moment: FileTime) {
         memories.withLock { memories in
-            memories[volume, default: Memory()].firstPass = moment
+            memories[volume, default: Memory()].sent = moment
             memories[volume]?.hasSentSnapshot = false
         }
     }
@@ -93,10 +94,23 @@ final class TreePasses: Sendable {
         return used
     }
 
+    /// - Parameter changes: as below.
+    func sendAgain(
+        _ volume: String, at root: String, changes: String? = nil, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        // As above.
+        let start = FileTime.now().earlier(byMilliseconds: 100)
+        try await sendChanges(
+            of: volume, at: root, changes: changes, mapped: [], tolerant: true, over: stream,
+            progress: progress)
+        memories.withLock { $0[volume, default: Memory()].sent = start }
+    }
+
     func hasChanged(
         _ volume: String, at root: String, mapped: Set<String>
     ) async throws -> Bool {
-        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.firstPass }) else {
+        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.sent }) else {
             return true
         }
         return try await TreeChanges.areThereAny(below: root, since: start)
@@ -113,16 +127,26 @@ final class TreePasses: Sendable {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        let start = memories.withLock { $0[volume]?.firstPass } ?? Self.beforeAll
+        try await sendChanges(
+            of: volume, at: root, changes: changes, mapped: mapped, tolerant: false, over: stream,
+            progress: progress)
+    }
+
+    private func sendChanges(
+        of volume: String, at root: String, changes: String?, mapped: Set<String>, tolerant: Bool,
+        over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        let start = memories.withLock { $0[volume]?.sent } ?? Self.beforeAll
         let distrusted = try await suspects(
             below: changes ?? root, since: start, mapped: mapped)
         try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
+            root, distrusting: distrusted, tolerant: tolerant, over: stream, progress: progress)
     }
 
     func cleanUpAfterSending(_ volume: String) {
         memories.withLock { memories in
-            memories[volume]?.firstPass = nil
+            memories[volume]?.sent = nil
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
         }

@@ -16,6 +16,13 @@ extension ZfsPool: VolumeReceiving {
         try await RsyncTransfer.receive(into: root, tolerant: true, from: stream, after: frames)
     }
 
+    package func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        try await RsyncTransfer.receive(
+            into: tree(of: volume), tolerant: true, from: stream)
+    }
+
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {

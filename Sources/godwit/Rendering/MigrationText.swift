@@ -14,11 +14,13 @@ package func reportText(_ report: MigrationReport, host: String, style: Style) -
         "\(time.phase.title) \(millisecondsText(time.milliseconds))"
     }
     if !phases.isEmpty { lines.append("  " + phases.joined(separator: " · ")) }
-    let bytes = ordered(report.bytes, by: ["snapshots", "volume", "delta", "memory", "checkpoint"])
-        .map {
-            kind, count in
-            "\(kind) \(sizeText(ByteCount(bytes: count)))"
-        }
+    let bytes = ordered(
+        report.bytes, by: ["snapshots", "volume", "passes", "delta", "memory", "checkpoint"]
+    )
+    .map {
+        kind, count in
+        "\(kind) \(sizeText(ByteCount(bytes: count)))"
+    }
     if !bytes.isEmpty { lines.append("  " + bytes.joined(separator: " · ")) }
     if let line = report.memory.flatMap(memoryLine) { lines.append("  " + line) }
     if let line = downtimeLine(report) { lines.append("  " + line) }

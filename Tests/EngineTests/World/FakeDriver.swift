@@ -7,6 +7,7 @@ final class Faults: Sendable {
         case fails(GodwitError)
         /// The step is reached and stays there until it is cancelled or released.
         case hangs
+        case takes(Duration)
     }
 
     private struct State {
@@ -30,6 +31,7 @@ final class Faults: Sendable {
             switch state.withLock({ $0.faults[step] }) {
             case .fails(let error): throw error
             case .hangs: try await Task.sleep(for: .milliseconds(2))
+            case .takes(let span): return try await Task.sleep(for: span)
             case nil: return
             }
         }

@@ -21,7 +21,7 @@ final class FakeMemory: MemorySession {
 
     var report: MemoryReport { state.withLock { $0 } }
 
-    func sendRounds() async throws {
+    func sendRounds(between: @Sendable () async throws -> Void) async throws {
         try await driver.faults.pass("sendRounds")
         for stream in streams { try await stream.write(Array("round,".utf8)[...]) }
         let round = MemoryReport.Round(

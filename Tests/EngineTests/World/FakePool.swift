@@ -68,6 +68,14 @@ final class FakePool: MigratingPool {
         try await send(volume, stream, progress)
     }
 
+    func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws {
+        try await faults.pass("sendAgain")
+        try await send(volume, stream, progress)
+    }
+
     func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool {
         !isUnchanged.withLock { $0 }
     }
@@ -102,6 +110,13 @@ final class FakePool: MigratingPool {
     ) async throws {
         write(try await stream.text(), to: volume)
         try await faults.pass("receiveWhileRunning")
+    }
+
+    func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {
+        write(try await stream.text(), to: volume)
+        try await faults.pass("receiveAgain")
     }
 
     func receiveAfterCheckpoint(

@@ -82,6 +82,11 @@ final class FakeSharedPool: MigratingPool, VolumeSharing {
         try await stream.finish()
     }
 
+    func sendAgain(
+        _ volume: String, by method: VolumeMethod, over stream: any ByteStream,
+        progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws { ground.losses.withLock { $0.append("\(host) sends what stays") } }
+
     func hasChanged(_ volume: String, mapped: Set<String>) async throws -> Bool { true }
 
     func sendAfterCheckpoint(
@@ -95,6 +100,10 @@ final class FakeSharedPool: MigratingPool, VolumeSharing {
     func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws { _ = try await stream.text() }
+
+    func receiveAgain(
+        _ volume: String, by method: VolumeMethod, from stream: any ByteStream
+    ) async throws {}
 
     func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream

@@ -43,7 +43,7 @@ final class OCIMemorySession: MemorySession {
 
     var report: MemoryReport { state.withLock { $0.report } }
 
-    func sendRounds() async throws {
+    func sendRounds(between: @Sendable () async throws -> Void) async throws {
         let began = ContinuousClock.now
         var policy = PrecopyPolicy(
             options: options, cost: cost, pageSize: PageRun.pageSize)
@@ -67,6 +67,7 @@ final class OCIMemorySession: MemorySession {
                     pages: UInt64(pages), content: sent.counts.content, bytes: sent.bytes.bytes,
                     seconds: sent.seconds))
             note(sent, pages)
+            try await between()
         }
     }
 

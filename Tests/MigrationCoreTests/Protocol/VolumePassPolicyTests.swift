@@ -1,0 +1,37 @@
+import MigrationCore
+import Testing
+
+@Suite struct VolumePassPolicyTests {
+    private func policy(_ seconds: Double...) -> VolumePassPolicy {
+        var policy = VolumePassPolicy(first: seconds[0])
+        for later in seconds.dropFirst() { policy.passed(in: later) }
+        return policy
+    }
+
+    @Test func `passes are repeated while they become clearly shorter`() {
+        #expect(policy(40).pays)
+        #expect(policy(40, 10).pays)
+        #expect(policy(40, 10, 2.5).pays)
+        #expect(!policy(40, 10, 2.5, 0.6).pays)
+        #expect(!policy(40, 35).pays)
+        #expect(!policy(0.4).pays)
+    }
+
+    @Test func `between rounds of memory they take little of the time`() {
+        #expect(!policy(40, 0.4).isDue(after: 1.5))
+        #expect(policy(40, 0.4).isDue(after: 2.5))
+        #expect(!policy(40, 5).isDue(after: 15))
+        #expect(policy(40, 5).isDue(after: 21))
+    }
+
+    @Test func `there are no more than the limit`() {
+        var policy = VolumePassPolicy(first: 1e6)
+        var count = 0
+        while policy.pays {
+            count += 1
+            policy.passed(in: 1e6 / Double(1 << count))
+        }
+        #expect(count == Limit.volumePasses)
+        #expect(!policy.isDue(after: 1e9))
+    }
+}
