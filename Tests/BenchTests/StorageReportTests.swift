@@ -13,8 +13,8 @@ import lab
 
     private func writer(_ driver: String, records: Int = 7, lost: Int = 0) -> WriterRow {
         WriterRow(
-            driver: driver, moves: 2, seconds: 3, downtimeMilliseconds: 99, records: records,
-            lost: lost, doubled: 0, torn: 0, differing: 0)
+            driver: driver, moves: 2, seconds: 3, downtimeMilliseconds: 99, passesBytes: 5 << 20,
+            deltaBytes: 1 << 19, records: records, lost: lost, doubled: 0, torn: 0, differing: 0)
     }
 
     @Test func `figures of one driver take the place of its earlier ones`() {
@@ -46,7 +46,7 @@ import lab
             #expect(text.contains("\"\(name)\""))
         }
         #expect(report.table.contains("| btrfs | move back | 1.2 | 3.0 | 1.0 |"))
-        #expect(report.table.contains("| btrfs | 2 | 99.0 | 7 | 0 | 0 | 0 | 0 |"))
+        #expect(report.table.contains("| btrfs | 2 | 5.0 | 0.5 | 99.0 | 7 | 0 | 0 | 0 | 0 |"))
     }
 
     @Test func `files of an earlier version, and none, are read; a broken one is not`() throws {

@@ -28,7 +28,9 @@ struct HostStorageFiguresTests {
     {
         let path = "/tmp/godwit-figures-\(UUID().uuidString.prefix(8)).json"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let sizes = ["--size", "24", "--changed", "4", "--files", "250", "--large", "16"]
+        let sizes =
+            ["--size", "24", "--changed", "4", "--files", "250", "--large", "16"]
+            + ["--beside", "16"]
         try await Command(
             Lab.builtLab, ["storage", "--drivers", "btrfs", "--output", path] + sizes
         ).check()

@@ -35,6 +35,8 @@ struct StorageCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Have a container write records while it moves.")
     var writer = true
     @Option(help: "Microseconds that this container waits after each 2 KiB.") var pause = 300
+    @Option(help: "MiB of a file that travels with the records and stays as it is.")
+    var beside = 1_024
     @Option(help: "Where the figures go.") var output = ".results/storage.json"
 
     private var kinds: [PoolKind] {
@@ -55,7 +57,7 @@ struct StorageCommand: AsyncParsableCommand {
         guard size >= changed, changed >= 2 else {
             throw ValidationError("at least 2 MiB change, and no more than there are")
         }
-        guard files > 0, large > 0, (0...999_999).contains(pause) else {
+        guard files > 0, large > 0, beside > 0, (0...999_999).contains(pause) else {
             throw ValidationError("files are not empty, and a pause is shorter than a second")
         }
     }
@@ -91,8 +93,9 @@ struct StorageCommand: AsyncParsableCommand {
             { report in report.put([try await BulkRun(kind: kind, files: load).run()]) }
         }
         let writers: [Measure] = [
-            { [pause] report in
-                report.put(try await WriterRun(kind: kind, pause: pause).run())
+            { [pause, beside] report in
+                let run = WriterRun(kind: kind, pause: pause, beside: beside)
+                report.put(try await run.run())
             }
         ]
         return (journey ? journeys : []) + (bulk ? bulks : []) + (writer ? writers : [])

@@ -65,8 +65,9 @@ package struct StorageReport: Codable, Sendable {
             "|---|---|--:|--:|--:|",
         ]
         let second = [
-            "| driver | moves | downtime, ms | records | lost | doubled | torn | differing |",
-            "|---|--:|--:|--:|--:|--:|--:|--:|",
+            "| driver | moves | passes, MiB | delta, MiB | downtime, ms | records | lost | doubled "
+                + "| torn | differing |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         ]
         let blank = ways.isEmpty || records.isEmpty ? [] : [""]
         let lines =
@@ -102,7 +103,11 @@ package struct StorageReport: Codable, Sendable {
 
     private func line(_ row: WriterRow) -> String {
         let counts = [row.records, row.lost, row.doubled, row.torn, row.differing]
-        let cells = [row.driver, "\(row.moves)", decimal(row.downtimeMilliseconds)]
+        let bytes = [row.passesBytes, row.deltaBytes].map {
+            $0.map { decimal(mebibytes($0)) } ?? ""
+        }
+        let cells =
+            [row.driver, "\(row.moves)"] + bytes + [decimal(row.downtimeMilliseconds)]
         return "| " + (cells + counts.map(String.init)).joined(separator: " | ") + " |"
     }
 }

@@ -36,6 +36,10 @@ package struct WriterRow: Codable, Equatable, Sendable {
     package var moves: Int
     package var seconds: Double
     package var downtimeMilliseconds: Double
+    /// The most of one move, of what was sent between the first pass and the freeze, and of what
+    /// was left for after that; nil in files of earlier versions.
+    package var passesBytes: UInt64?
+    package var deltaBytes: UInt64?
     package var records: Int
     package var lost: Int
     package var doubled: Int
@@ -46,13 +50,18 @@ package struct WriterRow: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case driver, passed, moves, seconds, records, lost, doubled, torn, differing
         case downtimeMilliseconds = "downtime_ms"
+        case passesBytes = "passes_bytes"
+        case deltaBytes = "delta_bytes"
     }
 
     package init(
-        driver: String, moves: Int, seconds: Double, downtimeMilliseconds: Double, records: Int,
-        lost: Int, doubled: Int, torn: Int, differing: Int
+        driver: String, moves: Int, seconds: Double, downtimeMilliseconds: Double,
+        passesBytes: UInt64, deltaBytes: UInt64, records: Int, lost: Int, doubled: Int, torn: Int,
+        differing: Int
     ) {
         self.driver = driver
+        self.passesBytes = passesBytes
+        self.deltaBytes = deltaBytes
         passed = records > 0 && lost + doubled + torn + differing == 0
         self.moves = moves
         self.seconds = seconds

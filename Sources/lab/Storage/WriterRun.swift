@@ -1,16 +1,24 @@
+import LinuxHost
 import MigrationCore
 import TestSupport
 
-/// A container that appends records to several files while it moves there and back.
+/// A container that appends records to several files while it moves there and back, with a file that
+/// stays as it is beside them.
 struct WriterRun {
     let kind: PoolKind
     /// Microseconds between two writes.
     let pause: Int
+    /// MiB of the file that stays.
+    let beside: Int
 
     func run() async throws -> WriterRow {
         try await MeasuredPool.with(kind) { pool in
             let root = "\(pool.scratch)/root"
             try await RecordProgram.makeRoot(at: root)
+            try await Command(
+                "bash",
+                ["-c", "head -c $2M /dev/urandom >\"$1/beside\"", "bash", root, "\(beside)"]
+            ).check()
             return try await Lab.with { lab in
                 try await lab.startDaemons()
                 try await lab.introduce()
@@ -27,9 +35,12 @@ struct WriterRun {
     private func there(andBack lab: Lab) async throws -> WriterRow {
         let start = ContinuousClock.now
         var downtimes: [Double] = []
+        var (passes, deltas): ([UInt64], [UInt64]) = ([], [])
         for (source, target) in [("a", "b"), ("b", "a")] {
             let report = try await lab.move("writer", from: source, to: target)
             downtimes.append(report.downtimeMilliseconds ?? 0)
+            passes.append(report.bytes["passes"] ?? 0)
+            deltas.append(report.bytes["delta"] ?? 0)
             // It goes on writing where it has come to.
             try await Task.sleep(for: .seconds(1))
         }
@@ -37,8 +48,9 @@ struct WriterRun {
         let answer = try await RecordProgram.verify("writer", on: "a", of: lab)
         return WriterRow(
             driver: kind.rawValue, moves: downtimes.count, seconds: seconds,
-            downtimeMilliseconds: downtimes.max() ?? 0, records: answer.records,
-            lost: answer.lost, doubled: answer.doubled, torn: answer.torn,
+            downtimeMilliseconds: downtimes.max() ?? 0, passesBytes: passes.max() ?? 0,
+            deltaBytes: deltas.max() ?? 0, records: answer.records, lost: answer.lost,
+            doubled: answer.doubled, torn: answer.torn,
             differing: answer.differing)
     }
 }
