@@ -7,7 +7,7 @@ import Testing
 @Suite struct VolumePassTests {
     /// The first pass takes so long that another one pays.
     private func withSlowPass(_ body: (World) async throws -> Void) async throws {
-        try await World.run { world in
+        try await World.run(repeatsPasses: true) { world in
             world.a.pool.faults.set("sendWhileRunning", .takes(.milliseconds(1_100)))
             try await body(world)
         }

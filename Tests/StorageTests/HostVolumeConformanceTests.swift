@@ -212,8 +212,10 @@ struct HostVolumeConformanceTests {
             try await pair.firstPass()
             func change(_ name: String) async throws {
                 try await shell(
-                    "cd $1; touch -r \(name) /tmp/.$$; echo new > \(name); touch -r /tmp/.$$ \(name); rm /tmp/.$$",
-                    pair.here)
+                    """
+                    cd $1; touch -r \(name) /tmp/.$$; echo new > \(name)
+                    touch -r /tmp/.$$ \(name); rm /tmp/.$$
+                    """, pair.here)
             }
             try await change("f1")
             try await shell("rm $1/gone; mkdir $1/more; echo y > $1/more/y", pair.here)

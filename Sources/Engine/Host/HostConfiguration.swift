@@ -13,6 +13,9 @@ package struct HostConfiguration: Sendable {
     package var idMap: IDMap
     /// How long a graceful stop waits for migrations whose custody has left the source.
     package var stopDeadline: Duration
+    /// Whether what changes in volumes while they travel follows before the freeze, which depends
+    /// on how long passes take.
+    package var repeatsPasses: Bool
 
     package init(
         name: String,
@@ -20,7 +23,8 @@ package struct HostConfiguration: Sendable {
         fingerprint: String,
         addresses: [String],
         idMap: IDMap = IDMap(hostStart: 1_000_000, count: 65_536),
-        stopDeadline: Duration = .seconds(30)
+        stopDeadline: Duration = .seconds(30),
+        repeatsPasses: Bool = true
     ) {
         self.name = name
         self.version = version
@@ -28,5 +32,6 @@ package struct HostConfiguration: Sendable {
         self.addresses = addresses
         self.idMap = idMap
         self.stopDeadline = stopDeadline
+        self.repeatsPasses = repeatsPasses
     }
 }

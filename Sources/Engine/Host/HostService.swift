@@ -68,6 +68,7 @@ package actor HostService {
             facts: facts,
             checks: checks,
             dialer: dialer,
+            repeatsPasses: configuration.repeatsPasses,
             events: events,
             logger: logger,
             crash: crash

@@ -211,7 +211,8 @@ extension Equipment {
         var abilities = await abilities(of: driver)
         if pool is any SnapshotSending { abilities.append(.snapshots) }
         if pool is any VolumeKeeping { abilities.append(.keptCopies) }
-        return [.memoryRounds, .postcopy, .packetHold, .snapshots, .keptCopies]
+        if repeatsPasses { abilities.append(.volumePasses) }
+        return [.memoryRounds, .postcopy, .packetHold, .snapshots, .keptCopies, .volumePasses]
             .filter { !abilities.contains($0) }.reduce(.own) { $0.without($1) }
     }
 

@@ -29,6 +29,7 @@ struct Equipment: Sendable {
     let facts: any HostFactsReading
     let checks: [any Check]
     let dialer: any PeerDialer
+    let repeatsPasses: Bool
     let events: @Sendable (HostEvent) -> Void
     let logger: Logger
     let crash: CrashHook

@@ -2,8 +2,8 @@ import LinuxHost
 import MigrationCore
 import TestSupport
 
-/// A container that appends records to several files while it moves there and back, with a file that
-/// stays as it is beside them.
+/// A container that appends records to several files while it moves there and back, with a file
+/// that stays as it is beside them.
 struct WriterRun {
     let kind: PoolKind
     /// Microseconds between two writes.

@@ -26,12 +26,15 @@ final class Node: Sendable {
     let states = FakeStates()
     let network: Network
     let idMap: IDMap
+    /// Not where passes may take long as others have the processor.
+    private let repeatsPasses: Bool
     private let state = Mutex(State())
 
     init(
         _ name: String, in directory: String, _ network: Network, firstID: UInt32 = 5_000,
-        _ ground: SharedGround? = nil
+        repeatsPasses: Bool, _ ground: SharedGround? = nil
     ) {
+        self.repeatsPasses = repeatsPasses
         idMap = IDMap(hostStart: firstID, count: 100)
         shared = ground.map { FakeSharedPool(host: name, ground: $0) }
         self.name = name
@@ -73,7 +76,8 @@ final class Node: Sendable {
                 fingerprint: fingerprint,
                 addresses: ["\(name):1"],
                 idMap: idMap,
-                stopDeadline: .seconds(5)
+                stopDeadline: .seconds(5),
+                repeatsPasses: repeatsPasses
             ),
             store: try store(),
             drivers: [.oci: driver],

@@ -18,9 +18,10 @@ final class World: Sendable {
         hasInstance: Bool = true,
         firstIDOfB: UInt32 = 5_000,
         ground: SharedGround? = nil,
+        repeatsPasses: Bool = false,
         _ body: (World) async throws -> Void
     ) async throws {
-        let world = World(firstIDOfB: firstIDOfB, ground)
+        let world = World(firstIDOfB: firstIDOfB, ground, repeatsPasses)
         defer { try? FileManager.default.removeItem(atPath: world.directory) }
         try await world.begin(hasInstance: hasInstance)
         do { try await body(world) } catch {
@@ -30,12 +31,13 @@ final class World: Sendable {
         await world.end()
     }
 
-    private init(firstIDOfB: UInt32, _ ground: SharedGround?) {
+    private init(firstIDOfB: UInt32, _ ground: SharedGround?, _ repeatsPasses: Bool) {
         directory =
             FileManager.default.temporaryDirectory.path
             + "/godwit-engine-\(UUID().uuidString)"
-        a = Node("a", in: directory, network, ground)
-        b = Node("b", in: directory, network, firstID: firstIDOfB, ground)
+        a = Node("a", in: directory, network, repeatsPasses: repeatsPasses, ground)
+        b = Node(
+            "b", in: directory, network, firstID: firstIDOfB, repeatsPasses: repeatsPasses, ground)
         a.knows(b)
         b.knows(a)
     }
