@@ -17,7 +17,8 @@ import Testing
 
     @Test func `it goes when its time is over`() async throws {
         try await withCopy(seconds: 1) { world in
-            #expect(world.a.copies.count == 1)
+            // Its time may be over before anybody looks.
+            #expect(world.a.pool.faults.hasReached("keepVolume"))
             try await poll("it is gone") { world.a.copies.isEmpty }
             try await poll("so is its record") { try world.a.records().isEmpty }
         }

