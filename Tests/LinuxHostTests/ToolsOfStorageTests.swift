@@ -128,13 +128,13 @@ import Testing
             zpool.create("t", on: "/f").description
                 == "/x/zpool create -o cachefile=none -O canmount=off -m none t /f")
         #expect(zpool.list("t").description == "/x/zpool list -H -o name t")
-        #expect(zpool.importable(from: "/d").description == "/x/zpool import -d /d")
+        #expect(zpool.importable(from: ["/d"]).description == "/x/zpool import -d /d")
         #expect(
-            zpool.importing("t", from: "/d", isOurs: true).description
+            zpool.importing("t", from: ["/d"], isOurs: true).description
                 == "/x/zpool import -d /d -o cachefile=none -f t")
         #expect(
-            zpool.importing("t", from: "/d", isOurs: false).description
-                == "/x/zpool import -d /d -o cachefile=none t")
+            zpool.importing("t", from: ["/d", "/p"], isOurs: false).description
+                == "/x/zpool import -d /d -d /p -o cachefile=none t")
         #expect(zpool.status("t").description == "/x/zpool status t")
         #expect(zpool.add("/f", to: "t").description == "/x/zpool add t /f")
         #expect(zpool.destroy("t").description == "/x/zpool destroy t")

@@ -13,17 +13,21 @@ package struct Zpool: Sendable {
     /// Status 0 if it is imported.
     package func list(_ name: String) -> Command { command(["list", "-H", "-o", "name", name]) }
 
-    /// Lists those that could be imported from devices and files in the directory.
-    package func importable(from directory: String) -> Command {
-        command(["import", "-d", directory])
+    /// Lists those that could be imported.
+    ///
+    /// - Parameter places: directories with devices and files, and devices, which zfs-fuse does not
+    ///   take.
+    package func importable(from places: [String]) -> Command {
+        command(["import"] + places.flatMap { ["-d", $0] })
     }
 
     /// - Parameter isOurs: even if it looks as if another host had it.
     package func importing(
-        _ name: String, from directory: String, isOurs: Bool
+        _ name: String, from places: [String], isOurs: Bool
     ) -> Command {
         command(
-            ["import", "-d", directory, "-o", "cachefile=none"] + (isOurs ? ["-f"] : []) + [name])
+            ["import"] + places.flatMap { ["-d", $0] } + ["-o", "cachefile=none"]
+                + (isOurs ? ["-f"] : []) + [name])
     }
 
     /// Lets go of what it is made of, which `importing` finds again.

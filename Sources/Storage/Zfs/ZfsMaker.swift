@@ -203,7 +203,7 @@ extension ZfsMaker {
 
     private func isImportable() async throws -> Bool {
         guard try FileStatus.of(root) != nil else { return false }
-        let command = tools.zpool.importable(from: root)
+        let command = tools.zpool.importable(from: try places())
         let result = try await command.run()
         let said = result.text + result.errorText
         let isNone = said.isEmpty || said.contains("no pools available")
@@ -220,6 +220,13 @@ extension ZfsMaker {
         return try await isImportable()
     }
 
+    /// Where the zpool is to be found: OpenZFS partitions a disk that it is given as a whole, and
+    /// is in the first partition.
+    private func places() throws -> [String] {
+        let partition = try Partitions.first(of: link)
+        return [root] + (partition.map { [$0] } ?? [])
+    }
+
     private func importOwn() async throws {
         guard isOwn else { return }
         if try await isImported() {
@@ -227,13 +234,15 @@ extension ZfsMaker {
             guard owner == nil || owner == root else { throw foreign }
             return
         }
+        let places = try places()
         let command = tools.zpool.importing(
-            ownPool, from: root, isOurs: definition.source == nil)
+            ownPool, from: places, isOurs: definition.source == nil)
         let result = try await command.run()
         guard result.status.isSuccess else {
             throw GodwitError(
                 .toolFailed, "the zpool \(ownPool) could not be imported for the pool \(name)",
-                remedy: "see that its device is there and whole (`zpool import -d \(root)`)",
+                remedy: "see that its device is there and whole "
+                    + "(`zpool import -d \(places.joined(separator: " -d "))`)",
                 cause: command.failure(of: result).cause)
         }
     }
