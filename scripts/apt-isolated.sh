@@ -1,7 +1,8 @@
 # Sourced: apt with a state of its own. It resolves as on an empty machine, downloads, and never
 # touches what is installed; signatures are checked with the host's keyring as always.
 #
-#     apt_isolated DIRECTORY SUITE         prepares DIRECTORY for SUITE of the host's own mirror
+#     apt_isolated DIRECTORY SUITE [COMPONENTS]
+#                                          prepares DIRECTORY for SUITE of the host's own mirror
 #     apt_isolated_get DIRECTORY ARGUMENTS apt-get in it; archives land in DIRECTORY/cache/archives
 #     apt_isolated_backports DIRECTORY SUITE NAMES
 #                                          downloads packages of SUITE's backports and what
@@ -24,13 +25,13 @@ apt_keyring() {
 }
 
 apt_isolated() {
-    local directory=$1 suite=$2 mirror keyring
+    local directory=$1 suite=$2 components=${3:-main} mirror keyring
     mirror=$(apt_mirror)
     keyring=$(apt_keyring)
     [ -n "$keyring" ] || { echo "no Debian keyring in /usr/share/keyrings" >&2; return 1; }
     mkdir -p "$directory"/{lists,cache/archives}/partial
     : >"$directory/status"
-    echo "deb [signed-by=$keyring] ${mirror:-http://deb.debian.org/debian} $suite main" \
+    echo "deb [signed-by=$keyring] ${mirror:-http://deb.debian.org/debian} $suite $components" \
         >"$directory/sources.list"
     {
         # The host's proxy and transport settings, but not its hooks.

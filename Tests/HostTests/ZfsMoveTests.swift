@@ -7,6 +7,7 @@ import Testing
 /// Volumes that move between zfs pools with the real daemon, each host with a zfs-fuse of its own.
 @Suite(
     .enabled(if: getuid() == 0), .disabled(if: ZfsFuse.obstacle != nil, "zfs-fuse cannot run here"),
+    .disabled(if: TestedZfs.isInKernel, "the hosts would share the kernel's zpools"),
     .timeLimit(.minutes(3)))
 struct HostZfsMoveTests {
     @Test func `a container that writes moves between zfs pools and back without a record lost`()

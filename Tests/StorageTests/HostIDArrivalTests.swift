@@ -19,8 +19,9 @@ struct HostIDArrivalTests {
     enum Ground: String, CaseIterable, Sendable {
         case directory, overlay, btrfs, layers, thin
 
-        static let all =
-            Pairing.onlyLVM ? [thin] : allCases.filter { $0 != .thin || hasThinPools }
+        static let all = allCases.filter {
+            ($0 != .thin || hasThinPools) && (Pairing.only == nil || $0.kind == Pairing.only)
+        }
 
         var kind: PoolKind {
             switch self {

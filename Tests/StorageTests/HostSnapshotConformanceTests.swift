@@ -5,7 +5,7 @@ import Storage
 import Testing
 
 /// What a driver that keeps snapshots must do, whichever it is.
-@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(5)))
 struct HostSnapshotConformanceTests {
     /// A pool with a volume `v` that holds every kind of file.
     private func withVolume(

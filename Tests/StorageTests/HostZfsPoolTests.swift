@@ -7,8 +7,8 @@ import Testing
 
 /// What zfs pools stand on, and what their volumes keep.
 @Suite(
-    .enabled(if: getuid() == 0), .disabled(if: ZfsFuse.obstacle != nil, "zfs-fuse cannot run here"),
-    .timeLimit(.minutes(1)))
+    .enabled(if: getuid() == 0), .disabled(if: TestedZfs.obstacle != nil, "there is no ZFS here"),
+    .timeLimit(.minutes(3)))
 struct HostZfsPoolTests {
     private func definition(
         _ source: String? = nil, size: ByteCount? = .mebibytes(256)
@@ -17,10 +17,10 @@ struct HostZfsPoolTests {
     }
 
     private func withZfs(
-        _ body: (String, ZfsFuse, PoolMaker) async throws -> Void
+        _ body: (String, TestedZfs, PoolMaker) async throws -> Void
     ) async throws {
         try await withScratch { scratch in
-            try await ZfsFuse.with(below: scratch) { zfs in
+            try await TestedZfs.with(below: scratch) { zfs in
                 try await body(
                     scratch, zfs, PoolMaker(stateDirectory: scratch + "/state", zfs: zfs.tools))
             }
@@ -79,43 +79,56 @@ struct HostZfsPoolTests {
     @Test func `a dataset is taken, and what is beside it stays`() async throws {
         try await withZfs { scratch, zfs, maker in
             try await shell(
-                "truncate -s 256M $1/tank; $2 create -m none tank $1/tank; $3 create tank/deep; "
-                    + "$3 create tank/deep/other", scratch, zfs.zpool, zfs.zfs)
-            let on = definition("tank/deep")
+                "truncate -s 256M $1/tank; $2 create -m none $4 $1/tank; $3 create $4/deep; "
+                    + "$3 create $4/deep/other", scratch, zfs.zpool, zfs.zfs, "godwit-tank")
+            let on = definition("godwit-tank/deep")
             #expect(try await maker.create(on) == on)
             let pool = try await maker.open(on)
             let root = try await pool.createVolume("v")
             try write("x", to: root + "/x")
             // Another pool's volumes are not taken for its own.
-            let other = PoolDefinition(name: "q", kind: .zfs, source: "tank/deep")
+            let other = PoolDefinition(name: "q", kind: .zfs, source: "godwit-tank/deep")
             #expect(await failure { _ = try await maker.create(other) }?.code == .busy)
             try await maker.destroy(other)
             #expect(try read(root + "/x") == "x")
             try await pool.deleteVolume("v")
             try await maker.destroy(on)
-            #expect(try await zfs.names(below: "tank") == ["deep", "deep/other"])
-            try await Command(zfs.zpool, ["destroy", "tank"]).check()
+            #expect(try await zfs.names(below: "godwit-tank") == ["deep", "deep/other"])
+            try await Command(zfs.zpool, ["destroy", "godwit-tank"]).check()
         }
     }
 
     @Test func `an empty device is taken, and found again`() async throws {
         try await withZfs { scratch, zfs, maker in
             try await shell("truncate -s 256M $1/d", scratch)
-            try await withLoop("\(scratch)/d") { device in
-                let on = definition(device)
-                #expect(try await maker.create(on) == on)
-                let root = try await maker.open(on).createVolume("v")
-                try write("x", to: root + "/x")
-                try await Command("umount", [root]).check()
-                try await Command(zfs.zpool, ["export", "godwit-p"]).check()
-                // It is not made anew.
-                _ = try await maker.create(on)
-                let again = try await maker.open(on)
-                #expect(try read(again.path(of: "v") + "/x") == "x")
-                try await again.deleteVolume("v")
-                try await maker.destroy(on)
-            }
+            try await withLoop("\(scratch)/d") { try await expectTaken($0, maker, zfs) }
         }
+    }
+
+    private static let disk = ProcessInfo.processInfo.environment["GODWIT_SPARE_DISK"]
+
+    /// OpenZFS partitions it.
+    @Test(.enabled(if: disk != nil, "only the VM lab has a disk for it"))
+    func `a whole disk is taken, and found again`() async throws {
+        let disk = try #require(Self.disk)
+        try await withZfs { _, zfs, maker in try await expectTaken(disk, maker, zfs) }
+    }
+
+    private func expectTaken(
+        _ device: String, _ maker: PoolMaker, _ zfs: TestedZfs
+    ) async throws {
+        let on = definition(device)
+        #expect(try await maker.create(on) == on)
+        let root = try await maker.open(on).createVolume("v")
+        try write("x", to: root + "/x")
+        try await Command("umount", [root]).check()
+        try await Command(zfs.zpool, ["export", "godwit-p"]).check()
+        // It is not made anew.
+        _ = try await maker.create(on)
+        let again = try await maker.open(on)
+        #expect(try read(again.path(of: "v") + "/x") == "x")
+        try await again.deleteVolume("v")
+        try await maker.destroy(on)
     }
 
     @Test func `what is something else already is refused and left alone`() async throws {

@@ -12,7 +12,9 @@ struct Pairing: Sendable, CustomTestStringConvertible {
     let source: PoolKind
     let target: PoolKind
 
-    static let all = onlyLVM ? lvm : everywhere + lvm + zfs
+    static let all = (everywhere + lvm + zfs).filter {
+        only == nil || [$0.source, $0.target].contains(only)
+    }
 
     private static let everywhere = [
         Pairing(source: .directory, target: .directory),
@@ -33,13 +35,15 @@ struct Pairing: Sendable, CustomTestStringConvertible {
 
     /// None where ZFS cannot run, which the tests of zfs pools tell.
     private static let zfs =
-        ZfsFuse.obstacle == nil
+        TestedZfs.obstacle == nil
         ? [
             Pairing(source: .zfs, target: .zfs), Pairing(source: .directory, target: .zfs),
             Pairing(source: .zfs, target: .directory),
         ] : []
-    /// The others have been through the same on the machine that starts the lab's.
-    static let onlyLVM = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"] == "lvm"
+    /// For machines of the VM lab: the other kinds have been through the same on the machine that
+    /// starts them.
+    static let only = ProcessInfo.processInfo.environment["GODWIT_PAIRINGS"].flatMap(
+        PoolKind.init(rawValue:))
 
     static let alike = all.filter { $0.source == $0.target }
     static let byRsync = all.filter { $0.source == .directory || $0.target == .directory }
@@ -56,7 +60,7 @@ let hasThinPools: Bool = {
 /// A pool below the path; on btrfs, zfs and LVM, in a file of its own.
 func makePool(
     _ kind: PoolKind, _ name: String, at path: String, size: ByteCount = .gibibytes(1),
-    zfs: ZfsFuse? = nil
+    zfs: TestedZfs? = nil
 ) async throws -> any VolumePool {
     guard kind != .directory else { return DirectoryPool(name: name, path: path) }
     let maker = PoolMaker(stateDirectory: path, zfs: zfs?.tools ?? ZfsTools())
@@ -65,7 +69,7 @@ func makePool(
     return try await maker.open(maker.create(definition))
 }
 
-extension ZfsFuse {
+extension TestedZfs {
     var tools: ZfsTools { ZfsTools(zfs: zfs, zpool: zpool) }
 
     /// Datasets and snapshots below a name that nobody else has, without it.
@@ -87,7 +91,7 @@ struct PoolPair: Sendable {
     let method: VolumeMethod
     /// What is beside the two trees, with them.
     private let places: [[String]]
-    private let zfs: ZfsFuse?
+    private let zfs: TestedZfs?
     /// zfs-fuse cuts times to whole seconds.
     private let cutsTimes: Bool
 
@@ -102,19 +106,19 @@ struct PoolPair: Sendable {
 
     /// A folder for two pools, with ZFS where one of them needs it.
     static func withGround<Value>(
-        _ pairing: Pairing, _ body: (String, ZfsFuse?) async throws -> Value
+        _ pairing: Pairing, _ body: (String, TestedZfs?) async throws -> Value
     ) async throws -> Value {
         try await withScratch { scratch in
             guard [pairing.source, pairing.target].contains(.zfs) else {
                 return try await body(scratch, nil)
             }
-            return try await ZfsFuse.with(below: scratch) { try await body(scratch, $0) }
+            return try await TestedZfs.with(below: scratch) { try await body(scratch, $0) }
         }
     }
 
     init(
         _ pairing: Pairing, _ scratch: String, target path: String,
-        targetSize: ByteCount = .gibibytes(1), zfs: ZfsFuse? = nil
+        targetSize: ByteCount = .gibibytes(1), zfs: TestedZfs? = nil
     ) async throws {
         let source = try await makePool(pairing.source, "one", at: "\(scratch)/a", zfs: zfs)
         let target = try await makePool(
@@ -125,13 +129,15 @@ struct PoolPair: Sendable {
         (self.source, self.target) = (source, target)
         places = try [here, there].map { try Directories.names(in: Directories.parent(of: $0)) }
         self.zfs = zfs
-        cutsTimes = pairing.source != .zfs && pairing.target == .zfs
+        cutsTimes =
+            !TestedZfs.isInKernel && pairing.source != .zfs && pairing.target == .zfs
     }
 
     /// A script without what zfs-fuse cannot do: to it access lists are attributes like others, of
     /// which a file's mode says nothing.
     func fitting(_ script: String) -> String {
-        zfs == nil ? script : script.replacing("setfacl", with: ": setfacl")
+        zfs == nil || TestedZfs.isInKernel
+            ? script : script.replacing("setfacl", with: ": setfacl")
     }
 
     @discardableResult

@@ -31,10 +31,12 @@ start_machine() {
     local name=$1 number=$2 place=$work/$1 words
     mkdir -p "$place"
     truncate -s "${out_mib}M" "$place/out"
+    truncate -s "${spare}M" "$place/spare"
     mapfile -t words < <(
         disk root "$system/root.img" ,snapshot=on
         disk job "$work/job.img" ,readonly=on
         disk out "$place/out"
+        if [ "$spare" != 0 ]; then disk spare "$place/spare"; fi
         if [ "$(wc -w <<<"$machines")" -gt 1 ]; then cable "$name" "$number"; fi
     )
     # It dies with this script, however that ends.

@@ -1,7 +1,7 @@
 # Sourced by vmlab: the system that all machines start. Made of Debian packages that are unpacked,
 # with no maintainer script run, and kept in .build/vmlab until what it is made from changes.
 #
-#     system_directory   prints where it lies: root.img, initrd, vmlinuz
+#     system_directory   prints where it lies: root.img, initrd, vmlinuz, and version of the kernel
 #     make_system        makes it if it is missing
 
 # What a job finds in its machine, of the Debian suite that this host has, so that programs built
@@ -60,6 +60,7 @@ build_system() {
     unpack_tree "$work" "$tree"
     unpack_kernel "$work"
     version=$(ls "$work/kernel/lib/modules")
+    echo "$version" >"$work/system/version"
     cp "$work/kernel/boot/vmlinuz-$version" "$work/system/vmlinuz"
     cp -a "$work/kernel/lib/modules" "$tree/usr/lib/"
     rm -rf "$tree/usr/lib/modules/$version"/kernel/{sound,drivers/{gpu,media,infiniband}}
