@@ -4,6 +4,8 @@
 #     host_up NAME          makes the bridge, starts the daemon
 #     on a|b COMMANDS       runs commands on one of the two
 #     within SECONDS WHAT COMMAND...
+#     verify_on a|b         ends the job if the instance web (lab make-program records) has not kept
+#                           every record, and added some
 
 godwit=/job/godwit shell_port=7000
 # A machine that is busy with other things may be some times slower.
@@ -67,3 +69,21 @@ on() {
     return "${said##*status }"
 }
 b_is_up() { [ "$(on b 'echo up')" = up ]; }
+
+records=0
+# How many records `web` has, and how many of them are lost, doubled, torn, other files.
+answer() { on "$1" "$godwit exec web -- /bin/busybox sh -c 'cat /answer'"; }
+is_answered() { answer "$1" | grep -qx '[0-9]* [0-9]* [0-9]* [0-9]* [0-9]*'; }
+# The program in the instance compares its files with what it remembers of them.
+verify_on() {
+    local said
+    on "$1" "$godwit exec web -- /bin/busybox sh -c 'rm -f /answer; : >/ask'"
+    within $patience "the program looks at its records" is_answered "$1"
+    said=$(answer "$1")
+    case $said in
+    *" 0 0 0 0") ;;
+    *) echo "lost, doubled, torn, differing: $said"; exit 1 ;;
+    esac
+    [ "${said%% *}" -gt $records ] || { echo "no more than $records: $said"; exit 1; }
+    records=${said%% *}
+}

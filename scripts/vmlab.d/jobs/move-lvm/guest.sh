@@ -1,4 +1,3 @@
-# The program in the instance compares its files with what it remembers of them.
 set -eu
 name=$1
 . ./hosts.sh
@@ -9,23 +8,6 @@ if [ "$name" = b ]; then
     serve
     exit 0
 fi
-
-# answer HOST: how many records it has, and how many of them are lost, doubled, torn, other files.
-answer() { on "$1" "$godwit exec web -- /bin/busybox sh -c 'cat /answer'"; }
-is_answered() { answer "$1" | grep -qx '[0-9]* [0-9]* [0-9]* [0-9]* [0-9]*'; }
-records=0
-verify_on() {
-    local said
-    on "$1" "$godwit exec web -- /bin/busybox sh -c 'rm -f /answer; : >/ask'"
-    within $patience "the program looks at its records" is_answered "$1"
-    said=$(answer "$1")
-    case $said in
-    *" 0 0 0 0") ;;
-    *) echo "lost, doubled, torn, differing: $said"; exit 1 ;;
-    esac
-    [ "${said%% *}" -gt $records ] || { echo "no more than $records: $said"; exit 1; }
-    records=${said%% *}
-}
 
 at "host a with kernel $(uname -r)"
 # It writes less often than where instructions are not interpreted.
