@@ -46,6 +46,28 @@ struct HostVolumeMoveTests {
         }
     }
 
+    /// rsync comes to the large file last, so that records have long been sent by the end of it.
+    @Test func `what is written while files travel follows before the freeze`() async throws {
+        try await MoveLab.with { moving in
+            try await withRoot { root in
+                try await RecordProgram.makeRoot(at: root)
+                try await Command(
+                    "bash", ["-c", "head -c 32M /dev/urandom >$1/zz", "bash", root]
+                ).check()
+            } _: { root in
+                try await moving.lab.check(
+                    "a", ["launch", root, "web", "--", RecordProgram.path])
+            }
+            let report = try await moving.lab.move(
+                "web", from: "a", to: "b", ["--bandwidth", "10MiB"])
+            let answer = try await RecordProgram.verify("web", on: "b", of: moving.lab)
+            #expect(answer.isWhole, "\(answer)")
+            figure("\(answer.records) records", of: report)
+            let (passes, delta) = (report.bytes["passes"] ?? 0, report.bytes["delta"] ?? 0)
+            #expect(passes > delta && delta > 0)
+        }
+    }
+
     @Test func `a mapped file of a volume is what memory says, by btrfs as well`() async throws {
         try await MoveLab.with { moving in
             let lab = moving.lab
