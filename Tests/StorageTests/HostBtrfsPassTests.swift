@@ -9,6 +9,31 @@ import Testing
 struct HostBtrfsPassTests {
     private static let pairing = Pairing(source: .btrfs, target: .btrfs)
 
+    @Test func `passes leave two snapshots at each end, and the delta needs no other`() async throws
+    {
+        try await PoolPair.with(Self.pairing) { pair in
+            func counts() throws -> [Int] {
+                try [pair.here, pair.there].map { tree in
+                    let names = try Directories.names(in: Directories.parent(of: tree))
+                    return names.count { $0.hasPrefix("pass-") }
+                }
+            }
+            try await pair.firstPass()
+            for number in 1...3 {
+                try await shell(
+                    "echo \(number) > $1/file; rm -f $1/f*; echo > $1/f\(number)", pair.here)
+                try await pair.nextPass()
+                #expect(try counts() == [2, 2])
+            }
+            try await shell("echo last > $1/file", pair.here)
+            try await pair.delta()
+            // The source has made one more, of what it has sent.
+            #expect(try counts() == [3, 2])
+            try await pair.expectEqual()
+            try await pair.expectClean()
+        }
+    }
+
     @Test func `each delta builds upon the one before, in the same root`() async throws {
         try await PoolPair.with(Self.pairing) { pair in
             try await shell("head -c 4M /dev/urandom > $1/big; echo 1 > $1/small", pair.here)

@@ -6,10 +6,9 @@ extension BtrfsPool: VolumeReceiving {
     package func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
-        let root = try layout.usablePath(of: volume)
+        _ = try layout.usablePath(of: volume)
         guard method == .btrfs else {
-            return try await RsyncTransfer.receive(
-                into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream)
+            return try await receiveAgain(volume, by: method, from: stream)
         }
         let place = layout.place(of: volume)
         let (frames, note, tool) = try await telling(stream) {
@@ -43,7 +42,8 @@ extension BtrfsPool: VolumeReceiving {
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         guard method != .btrfs else {
-            return try await receiveAfterCheckpoint(volume, by: method, from: stream)
+            try await receiveAfterCheckpoint(volume, by: method, from: stream)
+            return try await blocking { try self.renewBase(of: volume) }
         }
         try await RsyncTransfer.receive(
             into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
@@ -90,6 +90,22 @@ extension BtrfsPool: VolumeReceiving {
         }
     }
 
+    /// Makes what the next delta builds upon, for which it would have to wait in the freeze, and
+    /// removes what the last one built upon.
+    private func renewBase(of volume: String) throws {
+        let memory = memories.withLock { $0[volume] } ?? PassMemory()
+        guard let current = memory.current, memory.bases[current] == nil else { return }
+        let base = try makeBase(of: volume)
+        memories.withLock { $0[volume]?.bases = [current: base] }
+        for path in memory.bases.values where path != memory.arrived { try Subvolume.remove(path) }
+    }
+
+    private func makeBase(of volume: String) throws -> String {
+        let path = "\(layout.place(of: volume))/\(PassNote.newName())"
+        _ = try snapshot(volume, to: path)
+        return path
+    }
+
     /// Prepares the volume for a delta: it has to be what the delta builds upon.
     private func applier(
         for note: PassNote.FromSource, of volume: String
@@ -105,8 +121,7 @@ extension BtrfsPool: VolumeReceiving {
             guard memory.current == parent else {
                 throw SessionFrame.nonsense("a delta of a snapshot that is not here")
             }
-            base = "\(layout.place(of: volume))/\(PassNote.newName())"
-            _ = try snapshot(volume, to: base)
+            base = try makeBase(of: volume)
         }
         memories.withLock { memories in
             memories[volume, default: PassMemory()].current = nil

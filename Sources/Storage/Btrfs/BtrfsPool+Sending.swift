@@ -32,8 +32,13 @@ extension BtrfsPool: VolumeSending {
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         guard method != .btrfs else {
-            return try await sendAfterCheckpoint(
+            let earlier = memories.withLock { $0[volume]?.sent }
+            try await sendAfterCheckpoint(
                 volume, by: method, mapped: [], over: stream, progress: progress)
+            // The next delta builds upon this pass; the first one may be the base of the next move.
+            let first = memories.withLock { $0[volume]?.first }
+            guard let earlier, earlier.path != first else { return }
+            return try await blocking { try Subvolume.remove(earlier.path) }
         }
         try await passes.sendAgain(
             volume, at: layout.usablePath(of: volume), over: stream, progress: progress)

@@ -60,9 +60,7 @@ extension DirectoryPool: VolumeReceiving {
     package func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
-        try await RsyncTransfer.receive(
-            into: layout.usablePath(of: volume), through: passes.ids.view(of: volume),
-            tolerant: true, from: stream)
+        try await receiveAgain(volume, by: method, from: stream)
     }
 
     package func receiveAgain(
