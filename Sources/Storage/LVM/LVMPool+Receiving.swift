@@ -5,7 +5,7 @@ extension LVMPool: VolumeReceiving {
     package func receiveWhileRunning(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
-        let root = try tree(of: volume)
+        _ = try tree(of: volume)
         if method == .lvm {
             let isBlank = try await telling(stream) {
                 let isBlank = try await holdsNothing(volume)
@@ -14,11 +14,7 @@ extension LVMPool: VolumeReceiving {
             }
             if isBlank { return try await receiveBlocks(of: volume, from: stream) }
         }
-        try await RsyncTransfer.receive(
-            into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream
-        ) { [self] in
-            try await writeOut(volume)
-        }
+        try await receiveAgain(volume, by: method, from: stream)
     }
 
     package func receiveAgain(
@@ -87,7 +83,7 @@ extension LVMPool: VolumeReceiving {
             }
             try await blocking { try device.synchronize() }
         } catch {
-            throw full(error)
+            throw await full(error)
         }
     }
 }
@@ -104,7 +100,7 @@ extension LVMPool {
     /// Returns when all that the volume has is on the disk.
     private func writeOut(_ volume: String) async throws {
         do { try await FilesystemFacts.flush(at: layout.path(of: volume)) } catch {
-            throw full(error)
+            throw await full(error)
         }
     }
 
@@ -118,10 +114,15 @@ extension LVMPool {
         return overflow || available < ByteCount(bytes: most) + TreeCopy.margin
     }
 
-    /// The error as it is, or the pool's if it says that there is no room.
-    private func full(_ error: any Error) -> any Error {
-        guard let error = error as? GodwitError, error.code == .noSpace else { return error }
-        return noSpace(error.message)
+    /// The error as it is, or the pool's if there is no room: what is written behind fails with an
+    /// input or output error then.
+    private func full(_ error: any Error) async -> any Error {
+        guard let error = error as? GodwitError else { return error }
+        if error.code == .noSpace { return noSpace(error.message) }
+        guard error.code == .kernelRefused, let facts = try? await facts(),
+            facts.available < TreeCopy.margin
+        else { return error }
+        return noSpace("the thin pool is out of space: \(error.message)")
     }
 
     private func noSpace(_ cause: String) -> GodwitError {
