@@ -6,8 +6,8 @@ struct VolumePasses: Sendable {
     let method: VolumeMethod
     var policy: VolumePassPolicy
     var began: ContinuousClock.Instant
-    /// Of the stream that stands for the next pass.
-    var number = 0
+    /// Of the stream that stands for the next pass; after the last there is none.
+    var number: Int { policy.count }
 }
 
 /// Passes over the volumes between the first ones and the freeze: the less is left for the delta,
@@ -52,7 +52,6 @@ extension SourceWork {
     func endPasses() async {
         for (volume, state) in passes.withLock({ $0 }) {
             let purpose = StreamHello.Purpose.pass(volume, state.number)
-            // After the most that there may be, none stands.
             if let stream = kept.withLock({ $0.streams[purpose] }) {
                 await settle(stream, purpose)
             }
@@ -65,16 +64,22 @@ extension SourceWork {
         let place = try place(of: volume)
         state.began = .now
         let hasChanged = try await place.pool.hasChanged(place.name, mapped: [])
+        if hasChanged { try await send(state, of: volume, in: place) }
+        let seconds = state.began.duration(to: .now).inMilliseconds / 1_000
         if hasChanged {
-            try await send(&state, of: volume, in: place)
+            state.policy.passed(in: seconds)
+            if state.number < Limit.volumePasses {
+                _ = try await open(.pass(volume, state.number))
+            }
+        } else {
+            state.policy.looked(for: seconds)
         }
-        state.policy.passed(in: state.began.duration(to: .now).inMilliseconds / 1_000)
         passes.withLock { [state] in $0[volume] = state }
         return hasChanged
     }
 
     private func send(
-        _ state: inout VolumePasses, of volume: String, in place: VolumePlace
+        _ state: VolumePasses, of volume: String, in place: VolumePlace
     ) async throws {
         let number = state.number
         job.ledger.begin("send changes of volume \(volume), pass \(number + 2)")
@@ -87,7 +92,5 @@ extension SourceWork {
         let digest = try await place.pool.digest(of: place.name, mapped: [])
         kept.withLock { $0.passDigests[volume] = digest }
         await settle(stream, purpose)
-        state.number += 1
-        if state.number < Limit.volumePasses { _ = try await open(.pass(volume, state.number)) }
     }
 }

@@ -4,21 +4,29 @@
 /// less, down to what is written in about a second; the last one travels while the instance stands
 /// still. The rounds of memory after them take their time, too, so there are passes between these.
 package struct VolumePassPolicy: Equatable, Sendable {
-    private var seconds: [Double]
+    /// Passes since the first one.
+    package private(set) var count = 0
+    private var last: Double
+    private var before: Double?
 
     /// - Parameter seconds: what the first pass has taken, digests included.
-    package init(first seconds: Double) { self.seconds = [seconds] }
+    package init(first seconds: Double) { last = seconds }
 
-    /// One more pass, or a look that has found nothing to send.
-    package mutating func passed(in seconds: Double) { self.seconds.append(seconds) }
+    /// One more pass.
+    package mutating func passed(in seconds: Double) {
+        count += 1
+        looked(for: seconds)
+    }
 
-    private var canGoOn: Bool { seconds.count <= Limit.volumePasses }
-    private var last: Double { seconds[seconds.count - 1] }
+    /// A look that has found nothing to send.
+    package mutating func looked(for seconds: Double) { (before, last) = (last, seconds) }
+
+    private var canGoOn: Bool { count < Limit.volumePasses }
 
     /// Whether a pass right after the last would leave clearly less.
     package var pays: Bool {
         guard canGoOn, last > Self.short else { return false }
-        return seconds.count == 1 || last < seconds[seconds.count - 2] * Self.clearly
+        return before.map { last < $0 * Self.clearly } ?? true
     }
 
     /// Whether there is to be a pass between two rounds of memory. It takes little of the time that

@@ -34,4 +34,11 @@ import Testing
         #expect(count == Limit.volumePasses)
         #expect(!policy.isDue(after: 1e9))
     }
+
+    @Test func `looks that find nothing are no passes`() {
+        var policy = policy(40)
+        for _ in 0..<100 { policy.looked(for: 0.1) }
+        #expect(policy.count == 0)
+        #expect(policy.isDue(after: 2.5))
+    }
 }
