@@ -43,8 +43,10 @@ package enum TimerImages {
         var armed = 0
         for expiry in expiries {
             var process = try image(expiry.process)
-            let known = try process.signals.union(image(expiry.thread).signals)
-            guard !known.contains(expiry.signal), try process.arm(expiry.signal) else { continue }
+            guard !process.signals.contains(expiry.signal),
+                try !image(expiry.thread).signals.contains(expiry.signal),
+                try process.arm(expiry.signal)
+            else { continue }
             try process.write()
             images[expiry.process] = process
             armed += 1
