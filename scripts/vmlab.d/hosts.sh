@@ -6,6 +6,9 @@
 #     within SECONDS WHAT COMMAND...
 #     verify_on a|b         ends the job if the instance web (lab make-program records) has not kept
 #                           every record, and added some
+#     move_records POOL DRIVER
+#                           starts web in the pool, has it move to b and back, the second time with
+#                           a snapshot, and verifies it each time
 
 godwit=/job/godwit shell_port=7000
 # A machine that is busy with other things may be some times slower.
@@ -86,4 +89,24 @@ verify_on() {
     esac
     [ "${said%% *}" -gt $records ] || { echo "no more than $records: $said"; exit 1; }
     records=${said%% *}
+}
+move_records() {
+    at "host a with kernel $(uname -r)"
+    # It writes less often than where instructions are not interpreted.
+    $godwit launch /job/root web --pool "$1" -- /records 10000
+    within $patience "machine b is up" b_is_up
+    $godwit remote add host-b "$(on b "$godwit trust add host-a")"
+    verify_on a
+    $godwit move web host-b: --dry-run | tee /out/plan | grep -q "volume web by $2"
+    at "launched, $records records"
+    $godwit move web host-b:
+    verify_on b
+    at "moved to b, $records records"
+    on b "$godwit snapshot web one"
+    on b "$godwit move web host-a:"
+    verify_on a
+    $godwit info web | grep -q one
+    at "moved back to a with a snapshot, $records records"
+    $godwit migrations web --format json >/out/migrations-a.json
+    on b "$godwit migrations web --format json" >/out/migrations-b.json
 }

@@ -9,24 +9,7 @@ if [ "$name" = b ]; then
     exit 0
 fi
 
-at "host a with kernel $(uname -r)"
-# It writes less often than where instructions are not interpreted.
-$godwit launch /job/root web --pool thin -- /records 10000
-within $patience "machine b is up" b_is_up
-$godwit remote add host-b "$(on b "$godwit trust add host-a")"
-verify_on a
-$godwit move web host-b: --dry-run | tee /out/plan | grep -q 'volume web by lvm'
-at "launched, $records records"
-$godwit move web host-b:
-verify_on b
-at "moved to b, $records records"
-on b "$godwit snapshot web one"
-on b "$godwit move web host-a:"
-verify_on a
-$godwit info web | grep -q one
-at "moved back to a with a snapshot, $records records"
-$godwit migrations web --format json >/out/migrations-a.json
-on b "$godwit migrations web --format json" >/out/migrations-b.json
+move_records thin lvm
 # But for the copy that is kept there.
 on b "$godwit pool prune thin"
 left=$(on b 'dmsetup ls --target thin | grep -e -gw || :')
