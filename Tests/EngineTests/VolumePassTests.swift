@@ -28,6 +28,22 @@ import Testing
         }
     }
 
+    /// What has changed since the second pass follows when memory is ready.
+    @Test func `it follows again before the freeze where memory went ahead`() async throws {
+        try await withSlowPass { world in
+            for node in [world.a, world.b] {
+                node.driver.state.withLock { $0.canMoveMemory = true }
+            }
+            let report = try await world.move()
+            try await world.settled()
+            try world.expectOneCopy(on: world.b)
+            #expect(world.a.pool.faults.count("sendAgain") == 2)
+            #expect(world.b.pool.faults.count("receiveAgain") == 2)
+            let passes = report.passes ?? []
+            #expect(passes.map(\.number) == [2, 3] && passes.allSatisfy { $0.bytes > 0 })
+        }
+    }
+
     @Test func `where nothing changes there is no pass and no delta`() async throws {
         try await withSlowPass { world in
             world.a.pool.isUnchanged.withLock { $0 = true }

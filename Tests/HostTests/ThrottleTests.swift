@@ -64,6 +64,47 @@ import Testing
         }
     }
 
+    /// Starts what writes some 5 MB of records a second, and moves it over a link for 3 MiB.
+    private func moveWriter(
+        _ moving: MoveLab, _ options: [String]
+    ) async throws -> ToolResult {
+        try await withRoot { root in
+            try await RecordProgram.makeRoot(at: root)
+            try await Command(
+                "bash", ["-c", "head -c 6M /dev/urandom >$1/beside", "bash", root]
+            ).check()
+        } _: { root in
+            // So that no pass is longer than some seconds on a machine of any speed.
+            let words = [RecordProgram.path, "300", "4"]
+            try await moving.lab.check("a", ["launch", root, "web", "--"] + words)
+        }
+        return try await moving.move(options + ["--bandwidth", "3MiB"])
+    }
+
+    @Test func `an instance that writes files too fast is slowed down, too`() async throws {
+        try await MoveLab.with { moving in
+            let result = try await moveWriter(moving, ["--throttle"])
+            #expect(result.status.isSuccess, "\(result.errorText)")
+            let report = try #require(try await moving.report("a"))
+            let share = try #require(report.memory?.processorShare)
+            #expect(share <= 0.5 && share >= 0.05)
+            let longest = report.passes?.map(\.bytes).max() ?? 0
+            #expect(report.bytes["delta"] ?? 0 < longest / 2, "\(result.text)")
+            #expect(try limit(moving, on: "b").quota == nil)
+            #expect(try await RecordProgram.verify("web", on: "b", of: moving.lab).isWhole)
+        }
+    }
+
+    @Test func `or it stays where it is`() async throws {
+        try await MoveLab.with { moving in
+            let result = try await moveWriter(moving, ["--at-deadline", "abort"])
+            #expect(!result.status.isSuccess)
+            #expect(result.errorText.contains("what has changed in files"), "\(result.errorText)")
+            #expect(try await moving.report("a")?.error?.code == .timedOut)
+            #expect(try await RecordProgram.verify("web", on: "a", of: moving.lab).isWhole)
+        }
+    }
+
     @Test func `a cancelled move gives back what it had`() async throws {
         try await MoveLab.with { moving in
             let before = try await launch(moving)

@@ -95,6 +95,22 @@ final class Ledger: Sendable {
         listener(progress)
     }
 
+    /// - Parameter number: of the pass's stream, from 0.
+    func passed(over volume: String, _ number: Int, in milliseconds: Double) {
+        book.withLock { book in
+            let bytes = book.sent["passes"]?[Self.key(volume, number)] ?? 0
+            let pass = MigrationReport.Pass(
+                volume: volume, number: number + 2, bytes: bytes, milliseconds: milliseconds)
+            book.report.passes = (book.report.passes ?? []) + [pass]
+        }
+    }
+
+    func sent(_ transfer: TransferProgress, inPass number: Int, over volume: String) {
+        sent(transfer, as: "passes", of: Self.key(volume, number))
+    }
+
+    private static func key(_ volume: String, _ pass: Int) -> String { "\(volume) \(pass)" }
+
     func sentCheckpoint(_ count: ByteCount) {
         let progress = book.withLock { book in
             book.report.bytes["checkpoint"] = count.bytes

@@ -15,7 +15,7 @@ extension SourceWork {
             cost: freezeCost(), progress: { [job] in job.ledger.sent($0) })
         kept.withLock { $0.memory = session }
         defer { job.ledger.set(session.report) }
-        try await session.sendRounds { try await passWhereDue() }
+        try await session.sendRounds(beside: self)
     }
 
     /// What the latest moves of this instance from here have cost, the last counting most.

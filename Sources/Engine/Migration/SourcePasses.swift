@@ -8,11 +8,23 @@ struct VolumePasses: Sendable {
     var began: ContinuousClock.Instant
     /// Of the stream that stands for the next pass; after the last there is none.
     var number: Int { policy.count }
+    /// Seconds since it began.
+    var elapsed: Double { began.duration(to: .now).inMilliseconds / 1_000 }
 }
 
 /// Passes over the volumes between the first ones and the freeze: the less is left for the delta,
 /// the shorter it stands still.
-extension SourceWork {
+extension SourceWork: FilePasses {
+    var outlooks: [FileOutlook] {
+        passes.withLock { passes in
+            passes.values.compactMap { $0.policy.outlook(after: $0.elapsed) }
+        }
+    }
+
+    func passBeforeFreeze() async throws {
+        for volume in passes.withLock({ $0.keys.sorted() }) { _ = try await pass(over: volume) }
+    }
+
     func knowsPasses(_ acceptance: Acceptance) -> Bool {
         acceptance.features.contains(Capabilities.Feature.volumePasses.name)
     }
@@ -41,9 +53,7 @@ extension SourceWork {
     /// Between two rounds of memory.
     func passWhereDue() async throws {
         let due = passes.withLock { passes in
-            passes.filter { _, state in
-                state.policy.isDue(after: state.began.duration(to: .now).inMilliseconds / 1_000)
-            }.keys.sorted()
+            passes.filter { $0.value.policy.isDue(after: $0.value.elapsed) }.keys.sorted()
         }
         for volume in due { _ = try await pass(over: volume) }
     }
@@ -60,14 +70,18 @@ extension SourceWork {
 
     /// - Returns: whether anything had changed.
     private func pass(over volume: String) async throws -> Bool {
-        guard var state = passes.withLock({ $0[volume] }) else { return false }
+        guard var state = passes.withLock({ $0[volume] }), state.number < Limit.volumePasses
+        else { return false }
         let place = try place(of: volume)
+        let interval = state.elapsed
         state.began = .now
         let hasChanged = try await place.pool.hasChanged(place.name, mapped: [])
+        let looking = state.elapsed
         if hasChanged { try await send(state, of: volume, in: place) }
-        let seconds = state.began.duration(to: .now).inMilliseconds / 1_000
+        let seconds = state.elapsed
         if hasChanged {
-            state.policy.passed(in: seconds)
+            job.ledger.passed(over: volume, state.number, in: seconds * 1_000)
+            state.policy.passed(in: seconds, over: interval, looking: looking)
             if state.number < Limit.volumePasses {
                 _ = try await open(.pass(volume, state.number))
             }
@@ -87,7 +101,7 @@ extension SourceWork {
         let stream = try standing(purpose)
         try await DeltaMessages.announce(on: stream)
         try await place.pool.sendAgain(place.name, by: state.method, over: stream) { [job] in
-            job.ledger.sent($0, as: "passes", of: "\(volume) \(number)")
+            job.ledger.sent($0, inPass: number, over: volume)
         }
         let digest = try await place.pool.digest(of: place.name, mapped: [])
         kept.withLock { $0.passDigests[volume] = digest }

@@ -12,13 +12,17 @@ package struct ProcessorLimit: Codable, Equatable, Sendable {
         self.period = period
     }
 
-    /// So many processors' worth in short periods, so that no task stands still for long.
+    /// So many processors' worth in periods that are as short as can be, so that no task stands
+    /// still for long; a thousandth at least.
     package init(processors: Double) {
         precondition(processors >= 0 && processors < 1e6)
-        let period = 20_000.0
-        // The kernel takes no quota below a millisecond.
-        self.init(quota: UInt64(max(1_000, processors * period)), period: UInt64(period))
+        // The kernel takes no quota below a millisecond, and no period above a second.
+        let period = min(max(20_000, Self.leastQuota / max(processors, 1e-9)), 1e6)
+        self.init(
+            quota: UInt64(max(Self.leastQuota, processors * period)), period: UInt64(period))
     }
+
+    private static let leastQuota = 1_000.0
 }
 
 extension Cgroup {

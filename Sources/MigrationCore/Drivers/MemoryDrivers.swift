@@ -54,11 +54,10 @@ package protocol MemoryMoving: Checkpointable {
 ///
 /// The calls come in this order; `close` may come at any moment and more than once.
 package protocol MemorySession: Sendable {
-    /// Sends rounds while the instance runs, until the policy is content.
+    /// Sends rounds while the instance runs, until the policies of memory and files are content.
     ///
-    /// - Parameter between: called after a round that is not the last.
-    /// - Throws: what the policy's `abort` says, too.
-    func sendRounds(between: @Sendable () async throws -> Void) async throws
+    /// - Throws: what a policy's `abort` says, too.
+    func sendRounds(beside files: any FilePasses) async throws
     /// Looks a last time at the frozen instance.
     func capture() async throws -> CarriedMemory
     /// Sends what `capture` found (only where it lies, if the policy's verdict is post-copy), and
@@ -68,6 +67,16 @@ package protocol MemorySession: Sendable {
     func close() async
     /// What has happened so far.
     var report: MemoryReport { get }
+}
+
+/// An instance's files, as they travel beside the rounds of its memory.
+package protocol FilePasses: Sendable {
+    /// One for each volume of which more is known than its first pass.
+    var outlooks: [FileOutlook] { get }
+    /// Sends what would be long in coming otherwise; takes little of the time of the rounds.
+    func passWhereDue() async throws
+    /// Sends what would make the freeze long, from all volumes.
+    func passBeforeFreeze() async throws
 }
 
 /// The mappings whose content a session carries, by the pid that this host reads them by: a dump

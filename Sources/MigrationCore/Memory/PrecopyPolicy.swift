@@ -70,6 +70,15 @@ package struct PrecopyPolicy: Sendable {
     /// Tells of a round that was sent.
     package mutating func sent(_ round: Round) { rounds.append(round) }
 
+    /// Tells that something else than rounds took the time: whether these shrink is seen anew.
+    package mutating func interrupted() { forget() }
+
+    private mutating func forget() {
+        predictions = []
+        sendings = []
+        waited = nil
+    }
+
     /// - Parameter found: pages that the latest scan has found.
     /// - Parameter elapsed: seconds since the first scan.
     package mutating func verdict(found: UInt64, elapsed: Double) -> PrecopyVerdict {
@@ -192,9 +201,7 @@ extension PrecopyPolicy {
 
     private mutating func slowDown(_ predicted: Double) -> PrecopyVerdict {
         processorShare /= 2
-        predictions = []
-        sendings = []
-        waited = nil
+        forget()
         return PrecopyVerdict(
             .anotherRound,
             "rounds no longer shrink: the instance is left with "

@@ -1,7 +1,10 @@
 /// What the policy makes of a scan: what comes next, and why.
 package struct PrecopyVerdict: Codable, Equatable, Sendable {
     package enum Step: String, Codable, Sendable, CaseIterable {
-        case anotherRound, freeze, postcopy, abort
+        case anotherRound
+        /// Over files, and then another round of what was written to memory meanwhile.
+        case anotherPass
+        case freeze, postcopy, abort
     }
 
     package let step: Step

@@ -20,6 +20,8 @@ package struct MigrationReport: Codable, Equatable, Sendable {
     /// Bytes on the wire by kind: `snapshots`, `volume` (first passes), `passes` (between
     /// these and the freeze), `delta`, `memory`, `checkpoint`.
     package var bytes: [String: UInt64]
+    /// Over volumes, between the first ones and the freeze; nil without any.
+    package var passes: [Pass]?
     /// Milliseconds of the downtime by part: `freeze`, `scan` (the last look at memory), `memory`
     /// (sending its last pages), `checkpoint` (the dump), `images` (sending it), `delta`,
     /// `transfer`, `restore`, `network`; they overlap where the parts do. After a failure `thaw`:
@@ -57,6 +59,23 @@ package struct MigrationReport: Codable, Equatable, Sendable {
         bytes = [:]
         downtime = [:]
         statistics = [:]
+    }
+
+    /// Over one volume while the instance ran.
+    package struct Pass: Codable, Equatable, Sendable {
+        package var volume: String
+        /// From 2: the first pass is the volume's own.
+        package var number: Int
+        package var bytes: UInt64
+        /// The look for changes and digests included.
+        package var milliseconds: Double
+
+        package init(volume: String, number: Int, bytes: UInt64, milliseconds: Double) {
+            self.volume = volume
+            self.number = number
+            self.bytes = bytes
+            self.milliseconds = milliseconds
+        }
     }
 
     package struct PhaseTime: Codable, Equatable, Sendable {

@@ -22,6 +22,7 @@ package func reportText(_ report: MigrationReport, host: String, style: Style) -
         "\(kind) \(sizeText(ByteCount(bytes: count)))"
     }
     if !bytes.isEmpty { lines.append("  " + bytes.joined(separator: " · ")) }
+    if let line = report.passes.flatMap(passLine) { lines.append("  " + line) }
     if let line = report.memory.flatMap(memoryLine) { lines.append("  " + line) }
     if let line = downtimeLine(report) { lines.append("  " + line) }
     if let error = report.error { lines += indented(errorText(error, style: style)) }
@@ -112,6 +113,18 @@ private func downtimeLine(_ report: MigrationReport) -> String? {
     }
     let tail = parts.isEmpty ? "" : ": " + parts.joined(separator: " · ")
     return "downtime \(millisecondsText(total))\(tail)"
+}
+
+/// The latest passes over files while it ran.
+private func passLine(_ passes: [MigrationReport.Pass]) -> String? {
+    guard !passes.isEmpty else { return nil }
+    let latest = passes.suffix(4).map { pass in
+        "\(pass.volume) pass \(pass.number) \(sizeText(ByteCount(bytes: pass.bytes))) "
+            + millisecondsText(pass.milliseconds)
+    }
+    let omitted = passes.count - latest.count
+    let head = omitted > 0 ? ["\(omitted) passes"] : []
+    return "files: " + (head + latest).joined(separator: " · ")
 }
 
 /// Rounds with pages and time, and why they ended.

@@ -35,6 +35,9 @@ struct StorageCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Have a container write records while it moves.")
     var writer = true
     @Option(help: "Microseconds that this container waits after each 2 KiB.") var pause = 300
+    @Option(help: "MiB from which on it rotates a file as logs are; 0: never.") var rotate = 0
+    @Flag(help: "Have it slowed down where it writes faster than files travel.")
+    var throttle = false
     @Option(help: "MiB of a file that travels with the records and stays as it is.")
     var beside = 1_024
     @Option(help: "Where the figures go.") var output = ".results/storage.json"
@@ -57,8 +60,12 @@ struct StorageCommand: AsyncParsableCommand {
         guard size >= changed, changed >= 2 else {
             throw ValidationError("at least 2 MiB change, and no more than there are")
         }
-        guard files > 0, large > 0, beside > 0, (0...999_999).contains(pause) else {
-            throw ValidationError("files are not empty, and a pause is shorter than a second")
+        guard files > 0, large > 0, beside > 0, (0...1_024).contains(rotate),
+            (0...999_999).contains(pause)
+        else {
+            throw ValidationError(
+                "files are not empty, a pause is shorter than a second, and a file of records is "
+                    + "rotated at 1,024 MiB at most")
         }
     }
 
@@ -93,8 +100,10 @@ struct StorageCommand: AsyncParsableCommand {
             { report in report.put([try await BulkRun(kind: kind, files: load).run()]) }
         }
         let writers: [Measure] = [
-            { [pause, beside] report in
-                let run = WriterRun(kind: kind, pause: pause, beside: beside)
+            { [pause, rotate, beside, throttle] report in
+                let run = WriterRun(
+                    kind: kind, pause: pause, rotate: rotate, beside: beside,
+                    moveOptions: throttle ? ["--throttle"] : [])
                 report.put(try await run.run())
             }
         ]

@@ -8,8 +8,12 @@ struct WriterRun {
     let kind: PoolKind
     /// Microseconds between two writes.
     let pause: Int
+    /// MiB from which on a file of records is rotated; 0: never.
+    let rotate: Int
     /// MiB of the file that stays.
     let beside: Int
+    /// For each move.
+    let moveOptions: [String]
 
     func run() async throws -> WriterRow {
         try await MeasuredPool.with(kind) { pool in
@@ -26,7 +30,7 @@ struct WriterRun {
                 try await lab.check(
                     "a",
                     ["launch", root, "writer", "--pool", "measured", "--", RecordProgram.path]
-                        + ["\(pause)"])
+                        + ["\(pause)", "\(rotate)"])
                 return try await there(andBack: lab)
             }
         }
@@ -37,7 +41,7 @@ struct WriterRun {
         var downtimes: [Double] = []
         var (passes, deltas): ([UInt64], [UInt64]) = ([], [])
         for (source, target) in [("a", "b"), ("b", "a")] {
-            let report = try await lab.move("writer", from: source, to: target)
+            let report = try await lab.move("writer", from: source, to: target, moveOptions)
             downtimes.append(report.downtimeMilliseconds ?? 0)
             passes.append(report.bytes["passes"] ?? 0)
             deltas.append(report.bytes["delta"] ?? 0)

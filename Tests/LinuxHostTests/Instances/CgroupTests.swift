@@ -93,6 +93,9 @@ import Testing
         try await withGroup { group, join in
             let before = try group.processorLimit()
             #expect(before.quota == nil)
+            #expect(
+                ProcessorLimit(processors: 0.01) == ProcessorLimit(quota: 1_000, period: 100_000))
+            #expect(ProcessorLimit(processors: 0).period == 1_000_000)
             let tenth = ProcessorLimit(processors: 0.1)
             try group.set(tenth)
             let limit = try group.processorLimit()

@@ -4,7 +4,9 @@ import Testing
 @Suite struct VolumePassPolicyTests {
     private func policy(_ seconds: Double...) -> VolumePassPolicy {
         var policy = VolumePassPolicy(first: seconds[0])
-        for later in seconds.dropFirst() { policy.passed(in: later) }
+        for (earlier, later) in zip(seconds, seconds.dropFirst()) {
+            policy.passed(in: later, over: earlier, looking: 0)
+        }
         return policy
     }
 
@@ -29,7 +31,7 @@ import Testing
         var count = 0
         while policy.pays {
             count += 1
-            policy.passed(in: 1e6 / Double(1 << count))
+            policy.passed(in: 1e6 / Double(1 << count), over: 1, looking: 0)
         }
         #expect(count == Limit.volumePasses)
         #expect(!policy.isDue(after: 1e9))
@@ -40,5 +42,18 @@ import Testing
         for _ in 0..<100 { policy.looked(for: 0.1) }
         #expect(policy.count == 0)
         #expect(policy.isDue(after: 2.5))
+        #expect(policy.outlook(after: 2.5)?.delta == 0)
+    }
+
+    @Test func `what is left is predicted by what the last pass had to send`() throws {
+        #expect(policy(40).outlook(after: 50) == nil)
+        let shrinking = try #require(policy(40, 10).outlook(after: 12))
+        #expect(shrinking.delta == 3_000 && shrinking.isWorthwhile && shrinking.isHeavy)
+        // As long as what it follows: nothing is gained.
+        let steady = try #require(policy(40, 40).outlook(after: 41))
+        #expect(!steady.isWorthwhile && steady.isHeavy && steady.load == 1)
+        // What is left of an almost empty pass is its cost.
+        let short = try #require(policy(40, 1, 0.8).outlook(after: 0.7))
+        #expect(!short.isWorthwhile && !short.isHeavy)
     }
 }

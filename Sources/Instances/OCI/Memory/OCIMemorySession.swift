@@ -43,21 +43,21 @@ final class OCIMemorySession: MemorySession {
 
     var report: MemoryReport { state.withLock { $0.report } }
 
-    func sendRounds(between: @Sendable () async throws -> Void) async throws {
+    func sendRounds(beside files: any FilePasses) async throws {
         let began = ContinuousClock.now
         var policy = PrecopyPolicy(
             options: options, cost: cost, pageSize: PageRun.pageSize)
+        var filePolicy = FilePolicy(options: options, cost: cost)
         while true {
             let found = try await tracker.round()
             learn(of: found)
             let pages = found.dirty.reduce(0) { $0 + $1.pageCount }
             let elapsed = (ContinuousClock.now - began) / .seconds(1)
-            let verdict = policy.verdict(found: UInt64(pages), elapsed: elapsed)
-            guard verdict.step == .anotherRound else { return try end(verdict, found) }
-            if let share = verdict.processorShare {
-                try throttle.leave(share)
-                state.withLock { $0.report.processorShare = share }
-            }
+            let ofMemory = policy.verdict(found: UInt64(pages), elapsed: elapsed)
+            let verdict = filePolicy.verdict(ofMemory, files: files.outlooks, elapsed: elapsed)
+            let isPass = verdict.step == .anotherPass
+            guard isPass || verdict.step == .anotherRound else { return try end(verdict, found) }
+            if let share = verdict.processorShare { try slowDown(to: share) }
             let number = report.rounds.count + report.roundsLeftOut + 1
             let dirty = ByteCount(bytes: UInt64(pages * PageRun.pageSize))
             progress(MemoryProgress(round: number, sent: source.bytesSent, dirty: dirty))
@@ -67,8 +67,20 @@ final class OCIMemorySession: MemorySession {
                     pages: UInt64(pages), content: sent.counts.content, bytes: sent.bytes.bytes,
                     seconds: sent.seconds))
             note(sent, pages)
-            try await between()
+            if isPass {
+                try await files.passBeforeFreeze()
+                policy.interrupted()
+            } else {
+                try await files.passWhereDue()
+            }
         }
+    }
+
+    /// Memory and files may each ask for it.
+    private func slowDown(to share: Double) throws {
+        let least = min(share, report.processorShare ?? 1)
+        try throttle.leave(least)
+        state.withLock { $0.report.processorShare = least }
     }
 
     private func end(_ verdict: PrecopyVerdict, _ found: MemoryRound) throws {
@@ -79,7 +91,8 @@ final class OCIMemorySession: MemorySession {
         guard verdict.step != .abort else {
             throw GodwitError(
                 .timedOut, "the instance was left where it is: \(verdict.reason)",
-                remedy: "allow a longer downtime with --downtime-budget, or more --rounds")
+                remedy: "allow a longer downtime with --downtime-budget, or more --rounds, or slow "
+                    + "it down with --throttle")
         }
     }
 
