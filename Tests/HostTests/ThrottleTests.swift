@@ -87,7 +87,7 @@ import Testing
             #expect(result.status.isSuccess, "\(result.errorText)")
             let report = try #require(try await moving.report("a"))
             let share = try #require(report.memory?.processorShare)
-            #expect(share <= 0.5 && share >= 0.05)
+            #expect(share <= 0.5 && share >= 0.01)
             let longest = report.passes?.map(\.bytes).max() ?? 0
             #expect(report.bytes["delta"] ?? 0 < longest / 2, "\(result.text)")
             #expect(try limit(moving, on: "b").quota == nil)

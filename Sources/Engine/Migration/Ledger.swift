@@ -95,14 +95,19 @@ final class Ledger: Sendable {
         listener(progress)
     }
 
+    /// Bytes so far.
+    func sent(as kind: String, of volume: String) -> UInt64 {
+        book.withLock { $0.sent[kind]?[volume] ?? 0 }
+    }
+
     /// - Parameter number: of the pass's stream, from 0.
-    func passed(over volume: String, _ number: Int, in milliseconds: Double) {
-        book.withLock { book in
-            let bytes = book.sent["passes"]?[Self.key(volume, number)] ?? 0
-            let pass = MigrationReport.Pass(
-                volume: volume, number: number + 2, bytes: bytes, milliseconds: milliseconds)
-            book.report.passes = (book.report.passes ?? []) + [pass]
-        }
+    /// - Returns: the bytes that it has sent.
+    func passed(over volume: String, _ number: Int, in milliseconds: Double) -> UInt64 {
+        let bytes = sent(as: "passes", of: Self.key(volume, number))
+        let pass = MigrationReport.Pass(
+            volume: volume, number: number + 2, bytes: bytes, milliseconds: milliseconds)
+        book.withLock { $0.report.passes = ($0.report.passes ?? []) + [pass] }
+        return bytes
     }
 
     func sent(_ transfer: TransferProgress, inPass number: Int, over volume: String) {

@@ -35,9 +35,11 @@ extension SourceWork: FilePasses {
     ) async throws {
         let seconds = start.duration(to: .now).inMilliseconds / 1_000
         _ = try await open(.pass(volume, 0))
+        let bytes = job.ledger.sent(as: "volume", of: volume)
         passes.withLock {
             $0[volume] = VolumePasses(
-                method: method, policy: VolumePassPolicy(first: seconds), began: start)
+                method: method, policy: VolumePassPolicy(first: seconds, bytes: Double(bytes)),
+                began: start)
         }
     }
 
@@ -76,12 +78,11 @@ extension SourceWork: FilePasses {
         let interval = state.elapsed
         state.began = .now
         let hasChanged = try await place.pool.hasChanged(place.name, mapped: [])
-        let looking = state.elapsed
         if hasChanged { try await send(state, of: volume, in: place) }
         let seconds = state.elapsed
         if hasChanged {
-            job.ledger.passed(over: volume, state.number, in: seconds * 1_000)
-            state.policy.passed(in: seconds, over: interval, looking: looking)
+            let bytes = job.ledger.passed(over: volume, state.number, in: seconds * 1_000)
+            state.policy.passed(sending: Double(bytes), in: seconds, over: interval)
             if state.number < Limit.volumePasses {
                 _ = try await open(.pass(volume, state.number))
             }

@@ -26,7 +26,7 @@ package struct FilePolicy: Sendable {
 
     /// Seconds of sending for each second of writing that a slowed down instance is to cause.
     private static let wanted = 0.3
-    private static let least = 0.05
+    private static let least = 0.01
 
     package init(options: MemoryOptions, cost: FreezeCost) {
         self.options = options

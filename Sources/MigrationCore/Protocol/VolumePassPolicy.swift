@@ -9,36 +9,43 @@ package struct VolumePassPolicy: Equatable, Sendable {
     package private(set) var count = 0
     private var last: Double
     private var before: Double?
-    /// Seconds that the last look through the tree took.
-    private var looking = 0.0
+    /// Bytes a second of the pass that had most.
+    private var rate: Double
+    /// The part of the last pass's time that its bytes alone would have taken.
+    private var content = 0.0
     /// Seconds of the last pass for each second in which it was written to before; nil until there
     /// was a second pass.
     private var load: Double?
 
-    /// - Parameter seconds: what the first pass has taken, digests included.
-    package init(first seconds: Double) { last = seconds }
+    /// - Parameters:
+    ///   - seconds: what the first pass has taken, digests included.
+    ///   - bytes: what it has sent.
+    package init(first seconds: Double, bytes: Double) {
+        last = seconds
+        rate = bytes / max(seconds, Self.instant)
+    }
 
     /// One more pass.
     ///
     /// - Parameters:
+    ///   - bytes: what it has sent.
     ///   - seconds: what it has taken, look and digests included.
     ///   - interval: seconds between the beginnings of the pass before and of this one.
-    ///   - looking: seconds that the look for changes took.
-    package mutating func passed(in seconds: Double, over interval: Double, looking: Double) {
+    package mutating func passed(
+        sending bytes: Double, in seconds: Double, over interval: Double
+    ) {
         count += 1
-        load = seconds / max(interval, 0.001)
-        went(in: seconds, looking)
+        load = seconds / max(interval, Self.instant)
+        let own = bytes / max(seconds, Self.instant)
+        rate = max(rate, own)
+        content = rate > 0 ? own / rate : 0
+        (before, last) = (last, seconds)
     }
 
     /// A look that has found nothing to send.
     package mutating func looked(for seconds: Double) {
-        load = 0
-        went(in: seconds, seconds)
-    }
-
-    private mutating func went(in seconds: Double, _ looking: Double) {
+        (load, content) = (0, 0)
         (before, last) = (last, seconds)
-        self.looking = looking
     }
 
     private var canGoOn: Bool { count < Limit.volumePasses }
@@ -69,7 +76,7 @@ package struct VolumePassPolicy: Equatable, Sendable {
         let leavesLess = isShrinking && load * (delta + following) < delta * Self.clearly
         return FileOutlook(
             delta: delta * 1_000, load: load, isWorthwhile: canGoOn && leavesLess,
-            isHeavy: delta > max(Self.short, looking * Self.share), canPass: canGoOn)
+            isHeavy: delta > Self.short && content > Self.much, canPass: canGoOn)
     }
 
     /// What starting tools and looking through a tree takes; in seconds.
@@ -77,6 +84,9 @@ package struct VolumePassPolicy: Equatable, Sendable {
     private static let clearly = 0.75
     private static let long = 2.0
     private static let share = 4.0
+    private static let much = 0.1
+    /// Shorter than anything that takes time.
+    private static let instant = 0.001
 }
 
 /// What is known of a volume's files before a freeze.

@@ -162,13 +162,13 @@ struct MemoryArguments: ParsableArguments {
     var deadline: Double?
     @Option(
         help: ArgumentHelp(
-            "What happens when rounds do not get there.",
+            "What happens when rounds, or passes over files, do not get there.",
             discussion: """
                 freeze: it stands still for longer; postcopy: it runs on the target at once and \
                 fetches the rest; abort: it stays.
                 """))
     var atDeadline = AtDeadline.freeze
-    @Flag(help: "Slow it down step by step if it writes faster than memory travels.")
+    @Flag(help: "Slow it down if it writes faster than its memory or files travel.")
     var throttle = false
     @Flag(help: "No rounds: all memory follows once it runs on the target.") var postcopy = false
     @Option(help: "Whether pages are compressed.") var compression = Compression.measured

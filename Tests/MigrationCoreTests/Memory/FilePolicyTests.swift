@@ -52,12 +52,12 @@ import Testing
             #expect(run.last?.step == .freeze, "\(run.last?.reason ?? "")")
             #expect(run.delta < 800, "\(run.policy.count) passes")
             let shares = run.verdicts.compactMap(\.processorShare)
-            #expect(shares.allSatisfy { $0 >= 0.05 } && shares == shares.sorted(by: >))
+            #expect(shares.allSatisfy { $0 >= 0.01 } && shares == shares.sorted(by: >))
         }
     }
 
     @Test func `a tree that takes long to look through is nobody's fault`() throws {
-        let workload = FileWorkload(rate: 1e5, fixed: 8, looking: 3)
+        let workload = FileWorkload(rate: 1e5, fixed: 8)
         for choice in MemoryOptions.GivingUp.allCases {
             let run = FileRun(workload, try options(choice, throttle: true))
             #expect(run.last?.step == .freeze)
@@ -96,7 +96,7 @@ import Testing
                 files: Double(random.below(10_000)) * 1e6, rate: Double(random.below(900)) * 1e6,
                 hot: random.chance(500) ? .infinity : Double(random.below(2_000)) * 1e6,
                 link: Double(1 + random.below(1_000)) * 1e6,
-                fixed: Double(random.below(5_000)) / 1_000, looking: Double(random.below(9)) / 10,
+                fixed: Double(random.below(5_000)) / 1_000,
                 round: Double(random.below(5_000)) / 1_000)
             let options = try options(
                 random.pick(MemoryOptions.GivingUp.allCases),

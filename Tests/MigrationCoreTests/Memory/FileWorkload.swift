@@ -10,9 +10,8 @@ struct FileWorkload {
     var hot = Double.infinity
     /// Bytes a second.
     var link = 200e6
-    /// Seconds of a pass with nothing in it, and of these those of the look.
+    /// Seconds of a pass with nothing in it.
     var fixed = 0.3
-    var looking = 0.05
     /// Seconds of a round of memory.
     var round = 0.1
 }
@@ -34,7 +33,7 @@ struct FileRun {
     init(_ workload: FileWorkload, _ options: MemoryOptions) {
         self.workload = workload
         let first = workload.fixed + workload.files / workload.link
-        policy = VolumePassPolicy(first: first)
+        policy = VolumePassPolicy(first: first, bytes: workload.files)
         spend(first)
         while policy.pays { pass() }
         let memory = PrecopyVerdict(.freeze, "memory is ready", prediction: 100)
@@ -63,8 +62,9 @@ struct FileRun {
 
     private mutating func pass() {
         let (interval, time) = (seconds - began, workload.fixed + sending)
+        let bytes = written
         (began, written) = (seconds, 0)
         spend(time)
-        policy.passed(in: time, over: interval, looking: workload.looking)
+        policy.passed(sending: bytes, in: time, over: interval)
     }
 }

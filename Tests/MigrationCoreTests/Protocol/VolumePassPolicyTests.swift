@@ -2,10 +2,11 @@ import MigrationCore
 import Testing
 
 @Suite struct VolumePassPolicyTests {
+    /// With as many bytes a second in each pass.
     private func policy(_ seconds: Double...) -> VolumePassPolicy {
-        var policy = VolumePassPolicy(first: seconds[0])
+        var policy = VolumePassPolicy(first: seconds[0], bytes: seconds[0] * 1e6)
         for (earlier, later) in zip(seconds, seconds.dropFirst()) {
-            policy.passed(in: later, over: earlier, looking: 0)
+            policy.passed(sending: later * 1e6, in: later, over: earlier)
         }
         return policy
     }
@@ -27,11 +28,11 @@ import Testing
     }
 
     @Test func `there are no more than the limit`() {
-        var policy = VolumePassPolicy(first: 1e6)
+        var policy = VolumePassPolicy(first: 1e6, bytes: 1e12)
         var count = 0
         while policy.pays {
             count += 1
-            policy.passed(in: 1e6 / Double(1 << count), over: 1, looking: 0)
+            policy.passed(sending: 1e6, in: 1e6 / Double(1 << count), over: 1)
         }
         #expect(count == Limit.volumePasses)
         #expect(!policy.isDue(after: 1e9))
