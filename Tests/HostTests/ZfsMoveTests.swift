@@ -33,8 +33,11 @@ struct HostZfsMoveTests {
                     planned: ["what changed in volume web by zfs"]
                 ).records
                 let kept = source == "b" ? ["web/rootfs@godwit-snapshot-first"] : []
-                #expect(try await names(on: target, of: lab) == ["web", "web/rootfs"] + kept)
-                #expect(try await names(on: source, of: lab) == [])
+                let own = try await names(on: target, of: lab).filter { $0 != ".kept" }
+                #expect(own == ["web", "web/rootfs"] + kept)
+                // A copy stays, with its snapshots.
+                let copy = try await names(on: source, of: lab).map { $0.split(separator: "/") }
+                #expect(copy.allSatisfy { $0[0] == ".kept" } && copy.count == 3 + kept.count)
             }
             // Found again by the next daemon, and removed with the last instance.
             try await lab.stopDaemon(on: "a")

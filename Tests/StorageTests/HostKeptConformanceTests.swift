@@ -2,13 +2,15 @@ import Foundation
 import LinuxHost
 import MigrationCore
 import Storage
+import TestSupport
 import Testing
 
 /// What a driver must do that keeps volumes of instances which have left.
 @Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(3)))
 struct HostKeptConformanceTests {
-    static let kinds = [PoolKind.directory, .btrfs, .overlay, .lvm].filter {
-        Pairing.only == nil ? $0 != .lvm : $0 == Pairing.only
+    static let kinds = [PoolKind.directory, .btrfs, .zfs, .overlay, .lvm].filter {
+        guard Pairing.only == nil else { return $0 == Pairing.only }
+        return $0 == .zfs ? TestedZfs.obstacle == nil : $0 != .lvm
     }
 
     /// 24 MiB that nothing compresses, and every kind of file.
@@ -28,7 +30,7 @@ struct HostKeptConformanceTests {
     ) async throws {
         try await Journey.with(kind) { journey in
             try await shell(Self.content, journey.root)
-            try await shell(everyKind, journey.root)
+            try await shell(journey.fitting(everyKind), journey.root)
             let first = try await journey.move { try await shell("echo x > $1/late", $0) }
             #expect(first > 24 << 20)
             var later: [Int] = []
@@ -70,11 +72,14 @@ struct HostKeptConformanceTests {
             try await shell(Self.content, journey.root)
             _ = try await journey.move()
             let copy = try #require(journey.copies["one"])
-            let place = Directories.parent(of: Directories.parent(of: journey.there.path(of: "v")))
-            let kept = "\(Directories.parent(of: place))/kept/\(copy.id)"
+            let place = Directories.parent(of: journey.there.path(of: "v"))
+            let pool = Directories.parent(of: Directories.parent(of: place))
+            let kept = kind == .zfs ? place : "\(pool)/kept/\(copy.id)"
+            let dataset = "godwit-one/volumes/.kept/\(copy.id)/rootfs"
             // Behind size and time, in the tree and in a snapshot if there is one.
             try await shell(
                 """
+                [ -z "$2" ] || "$2" mount "$3"
                 cd "$1"
                 [ ! -L device ] || mount device rootfs
                 for tree in rootfs base-* changes/upper; do
@@ -85,8 +90,8 @@ struct HostKeptConformanceTests {
                     touch -d "$time" $tree/big/9; echo more > $tree/more
                     case $tree in base-*) btrfs property set -ts $tree ro true; sync -f .;; esac
                 done
-                [ ! -L device ] || umount rootfs
-                """, kept)
+                [ ! -L device ] && [ -z "$2" ] || umount rootfs
+                """, kept, journey.zfs?.zfs ?? "", dataset)
             // `move` compares both ends.
             _ = try await journey.move(upon: .unknown)
         }
@@ -98,7 +103,7 @@ struct HostKeptConformanceTests {
     ) async throws {
         try await Journey.with(kind) { journey in
             let pool = journey.one
-            try await shell(everyKind, journey.root)
+            try await shell(journey.fitting(everyKind), journey.root)
             let before = try await pool.digest(of: "v", mapped: [])
             try await pool.createSnapshot("one", of: "v")
             for _ in 0..<2 { try await pool.keepVolume("v", as: "copy") }

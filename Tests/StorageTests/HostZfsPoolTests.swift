@@ -188,6 +188,44 @@ struct HostZfsPoolTests {
         }
     }
 
+    @Test func `what was being kept when the daemon was killed is a volume or a copy`() async throws
+    {
+        try await withZfs { scratch, zfs, maker in
+            let made = try await maker.create(definition())
+            let place = "godwit-p/volumes"
+            let folder = "\(scratch)/state/pools/p/volumes"
+            let open = { try #require(try await maker.open(made) as? any VolumeKeeping) }
+            let pool = try await open()
+            try write("x", to: try await pool.createVolume("v") + "/x")
+            try await pool.noteArrival(of: "v", digest: "d")
+            // Only unmounted.
+            try await shell("umount $1/v/rootfs", folder)
+            var next = try await open()
+            #expect(try read(next.path(of: "v") + "/x") == "x")
+            // A copy whose directory is still there.
+            try await next.keepVolume("v", as: "c")
+            try await shell("mkdir -p $1/v/rootfs; echo d > $1/v/arrival", folder)
+            next = try await open()
+            #expect(await !next.hasVolume("v"))
+            #expect(try await next.keptCopies() == ["c"])
+            #expect(try Directories.names(in: folder) == [])
+            // A volume again, which has no directory yet.
+            try await Command(zfs.zfs, ["rename", "\(place)/.kept/c", "\(place)/w"]).check()
+            next = try await open()
+            #expect(try read(next.path(of: "w") + "/x") == "x")
+            #expect(try await next.keptCopies() == [])
+            // A copy that has gone but for its name.
+            try await next.keepVolume("w", as: "c")
+            try await Command(zfs.zfs, ["destroy", "\(place)/.kept/c/rootfs"]).check()
+            next = try await open()
+            #expect(try await next.keptCopies() == ["c"])
+            #expect(await failure { try await maker.destroy(made) }?.code == .busy)
+            try await next.removeKept("c")
+            #expect(try await zfs.names(below: place) == [".kept"])
+            try await maker.destroy(made)
+        }
+    }
+
     private func withLoop(_ file: String, _ body: (String) async throws -> Void) async throws {
         let device = try await Command("losetup", ["--find", "--show", file]).check()
             .filter { !$0.isWhitespace }

@@ -1,6 +1,7 @@
 import LinuxHost
 import MigrationCore
 import Storage
+import TestSupport
 import Testing
 
 typealias KeepingPool = VolumePool & VolumeKeeping
@@ -9,6 +10,8 @@ typealias KeepingPool = VolumePool & VolumeKeeping
 struct Journey {
     let one: any KeepingPool
     let other: any KeepingPool
+    /// Which both pools are of, if they are of any.
+    let zfs: TestedZfs?
     private(set) var isAtOne = true
     private var moves = 0
     /// Copies by the pool's name.
@@ -17,24 +20,25 @@ struct Journey {
     static func with(
         _ kind: PoolKind, _ body: (inout Journey) async throws -> Void
     ) async throws {
-        try await withScratch { scratch in
-            let one = try await makePool(kind, "one", at: "\(scratch)/a")
-            let other = try await makePool(kind, "other", at: "\(scratch)/b")
+        try await PoolPair.withGround(Pairing(source: kind, target: kind)) { scratch, zfs in
+            let one = try await makePool(kind, "one", at: "\(scratch)/a", zfs: zfs)
+            let other = try await makePool(kind, "other", at: "\(scratch)/b", zfs: zfs)
             var journey = Journey(
                 one: try #require(one as? any KeepingPool),
-                other: try #require(other as? any KeepingPool))
+                other: try #require(other as? any KeepingPool), zfs: zfs)
             _ = try await one.createVolume("v")
             try await body(&journey)
         }
     }
 
-    private init(one: any KeepingPool, other: any KeepingPool) {
-        (self.one, self.other) = (one, other)
+    private init(one: any KeepingPool, other: any KeepingPool, zfs: TestedZfs?) {
+        (self.one, self.other, self.zfs) = (one, other, zfs)
     }
 
     var here: any KeepingPool { isAtOne ? one : other }
     var there: any KeepingPool { isAtOne ? other : one }
     var root: String { here.path(of: "v") }
+    func fitting(_ script: String) -> String { zfs?.fitting(script) ?? script }
 
     /// - Parameters:
     ///   - change: between the passes.

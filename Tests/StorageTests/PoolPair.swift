@@ -72,6 +72,12 @@ func makePool(
 extension TestedZfs {
     var tools: ZfsTools { ZfsTools(zfs: zfs, zpool: zpool) }
 
+    /// A script without what zfs-fuse cannot do: to it access lists are attributes like others, of
+    /// which a file's mode says nothing.
+    func fitting(_ script: String) -> String {
+        Self.isInKernel ? script : script.replacing("setfacl", with: ": setfacl")
+    }
+
     /// Datasets and snapshots below a name that nobody else has, without it.
     func names(below parent: String) async throws -> [String] {
         try await Command(
@@ -133,12 +139,7 @@ struct PoolPair: Sendable {
             !TestedZfs.isInKernel && pairing.source != .zfs && pairing.target == .zfs
     }
 
-    /// A script without what zfs-fuse cannot do: to it access lists are attributes like others, of
-    /// which a file's mode says nothing.
-    func fitting(_ script: String) -> String {
-        zfs == nil || TestedZfs.isInKernel
-            ? script : script.replacing("setfacl", with: ": setfacl")
-    }
+    func fitting(_ script: String) -> String { zfs?.fitting(script) ?? script }
 
     @discardableResult
     func firstPass(cutAfter: Int? = nil) async throws -> Int {

@@ -119,12 +119,16 @@ struct ZfsMaker: Sendable {
             if isOwn { throw foreign }
             return
         }
-        let left = try await Self.names(below: names.volumes, tools)
+        let hasKept = try await tools.exists(names.kept)
+        let left =
+            try await Self.names(below: names.volumes, tools)
+            + (hasKept ? Self.names(below: names.kept, tools) : [])
         guard left.isEmpty else {
             throw GodwitError(
                 .busy, "\(names.volumes) holds \(left.sorted().prefix(5).joined(separator: ", "))",
                 remedy: "see whether it is still wanted, and destroy it")
         }
+        if hasKept { try await tools.run(tools.zfs.destroy(names.kept)) }
         try await tools.run(tools.zfs.destroy(names.volumes))
     }
 

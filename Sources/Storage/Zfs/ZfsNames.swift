@@ -8,11 +8,19 @@ import MigrationCore
 ///                   / fresh-HEX       arriving, or made of a snapshot
 ///                   / old-HEX         what was the volume before, and has snapshots that are kept
 ///                   / view-SNAPSHOT   a snapshot's tree, while somebody reads it
+///                / .kept              never mounted, made with the first copy
+///                   / COPY            what was a volume, with all that was below it
 struct ZfsNames: Sendable {
     let parent: String
 
     var volumes: String { "\(parent)/volumes" }
     func place(of volume: String) -> String { "\(volumes)/\(volume)" }
+    var kept: String { "\(volumes)/.kept" }
+    /// For names that a peer or an operator may have made up.
+    func place(ofKept copy: String) throws -> String {
+        try VolumeLayout.require(copy, toName: "a kept copy")
+        return "\(kept)/\(copy)"
+    }
     func head(of volume: String) -> String { "\(place(of: volume))/\(Self.head)" }
     func view(of snapshot: String, in volume: String) -> String {
         "\(place(of: volume))/\(Self.view)\(snapshot)"

@@ -8,8 +8,8 @@ enum ZfsNote {
     struct FromTarget: Codable, Equatable {
         /// The guid of the volume's newest snapshot.
         var newest: String?
-        /// Whether the volume's dataset may be replaced as a whole: there are no snapshots that are
-        /// kept, most of which a stream would bring again.
+        /// Whether the volume's dataset may be replaced as a whole: it was no kept copy and has no
+        /// snapshots that are kept, most of which a stream would bring again.
         var takesWhole: Bool
         /// Whether it can read blocks as they are on disk.
         var isCompressed: Bool

@@ -1,5 +1,6 @@
 import LinuxHost
 package import MigrationCore
+import Synchronization
 
 extension ZfsPool: VolumeReceiving {
     package func receiveWhileRunning(
@@ -32,6 +33,7 @@ extension ZfsPool: VolumeReceiving {
 
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        taken.withLock { _ = $0.remove(volume) }
         try await cleanUp(volume)
     }
 
@@ -43,14 +45,14 @@ extension ZfsPool: VolumeReceiving {
         // zfs-fuse at times cannot receive what builds upon a dataset that was mounted.
         let isModern = await tools.isModern()
         let newest = isModern ? found.snapshots(of: ZfsNames.head).last?.guid : nil
+        let takesWhole = found.kept.isEmpty && !taken.withLock { $0.contains(volume) }
         try await SessionNote.write(
             ZfsNote.FromTarget(
-                newest: newest, takesWhole: found.kept.isEmpty,
-                isCompressed: isModern),
+                newest: newest, takesWhole: takesWhole, isCompressed: isModern),
             to: stream)
         let note = try await ZfsNote.readFromSource(&frames)
         guard let snapshot = note.snapshot else { return nil }
-        guard snapshot.base == nil ? found.kept.isEmpty : snapshot.base == newest else {
+        guard snapshot.base == nil ? takesWhole : snapshot.base == newest else {
             throw SessionFrame.nonsense("a stream that builds upon what is not here")
         }
         return snapshot
@@ -98,7 +100,7 @@ extension ZfsPool: VolumeReceiving {
             try await put(dataset, inPlaceOf: volume)
         } else {
             try await mount(dataset, at: layout.path(of: volume))
-            passes.forget(volume)
+            forget(volume)
             try await removePasses(of: volume, except: note.name)
         }
     }

@@ -1,5 +1,6 @@
 import LinuxHost
 package import MigrationCore
+import Synchronization
 
 /// Volumes as datasets of ZFS; the first pass of a move is a snapshot that is sent, the second one
 /// rsync.
@@ -13,6 +14,8 @@ package final class ZfsPool: PoolDriver {
     let names: ZfsNames
     let tools: ZfsTools
     let passes = TreePasses()
+    /// Volumes that were kept copies, of which a move is to send what differs.
+    let taken = Mutex<Set<String>>([])
 
     /// - Parameters:
     ///   - path: a directory of any filesystem, below which datasets are mounted.
@@ -70,7 +73,7 @@ package final class ZfsPool: PoolDriver {
     /// Deletes the volume and its snapshots. No volume is no error.
     package func deleteVolume(_ name: String) async throws {
         _ = try layout.usablePath(of: name)
-        passes.forget(name)
+        forget(name)
         let found = try await survey(name)
         if found.exists {
             try await unmountAll(found, of: name)
@@ -159,7 +162,7 @@ extension ZfsPool {
         try await tools.run(tools.zfs.rename(head, to: names.old(of: volume)))
         try await tools.run(tools.zfs.rename(dataset, to: head))
         try await mount(head, at: path)
-        passes.forget(volume)
+        forget(volume)
         try await removeOld(try await survey(volume), of: volume)
     }
 
