@@ -51,6 +51,44 @@ struct HostZfsMoveTests {
         }
     }
 
+    /// zfs-fuse has no idmapped mounts: files are given away when all have come.
+    @Test func `users are the same inside where the target has other host ids, there and back`()
+        async throws
+    {
+        let volume = "/var/lib/godwit/pools/tank/volumes/web/rootfs"
+        try await MoveLab.with(
+            daemonWords: ["b": ["--id-range", "3000000:65536"]],
+            prepare: { lab in for host in lab.hosts { try await ZfsFuse.start(on: host) } }
+        ) { moving in
+            let lab = moving.lab
+            for host in ["a", "b"] {
+                try await lab.check(host, ["pool", "create", "tank", "zfs", "size=2GiB"])
+            }
+            try await moving.launch(["--pool", "tank"])
+            let make = "mkdir $1; echo x >$1/x; chown -R 1000033:1000044 $1; chmod 4755 $1/x"
+            try await lab.host("a").check(["sh", "-ec", make, "sh", volume + "/kept"])
+            var isFirst = true
+            for (source, target, first) in [("a", "b", 3_000_000), ("b", "a", 1_000_000)] {
+                let before = try await moving.lines(source).count
+                let report = try await lab.move("web", from: source, to: target)
+                try await moving.whole(on: target, after: before)
+                let sent = report.bytes["volume"] ?? 0
+                #expect(isFirst ? sent > 50 << 20 : sent < 6 << 20, "\(sent)")
+                isFirst = false
+                figure("zfs to \(first): \(report.downtimeMilliseconds ?? 0) ms frozen")
+                let node = lab.host(target)
+                let said = try await node.check(
+                    ["stat", "-c", "%u %g %a", volume + "/kept/x", volume + "/lines"])
+                #expect(said == "\(first + 33) \(first + 44) 4755\n\(first) \(first) 644\n")
+                let strangers = try await node.check([
+                    "find", volume, "(", "-uid", "-\(first)", "-o", "-uid", "+\(first + 65_535)",
+                    ")", "-print", "-quit",
+                ])
+                #expect(strangers == "")
+            }
+        }
+    }
+
     /// Datasets and snapshots below the pool's volumes.
     private func names(on host: String, of lab: Lab) async throws -> [String] {
         let volumes = "godwit-tank/volumes"

@@ -141,6 +141,11 @@ struct PoolPair: Sendable {
 
     func fitting(_ script: String) -> String { zfs?.fitting(script) ?? script }
 
+    /// Cuts the times of the source's files to what the target can keep, as each pass does.
+    func fitTimes() async throws {
+        if cutsTimes { try await cutTimes(below: here) }
+    }
+
     @discardableResult
     func firstPass(cutAfter: Int? = nil) async throws -> Int {
         try await pass(cutAfter) { stream in
@@ -186,7 +191,7 @@ struct PoolPair: Sendable {
         _ cutAfter: Int?, send: @escaping @Sendable (any ByteStream) async throws -> Void,
         receive: @escaping @Sendable (any ByteStream) async throws -> Void
     ) async throws -> Int {
-        if cutsTimes { try await cutTimes(below: here) }
+        try await fitTimes()
         let (one, other) = MemoryStream.pair(cutAfter: cutAfter)
         let received = Task { try await receive(other) }
         let sent = await Task { try await send(one) }.result

@@ -14,25 +14,30 @@ extension ZfsPool: VolumeReceiving {
             }
             if let note { return try await receive(note, of: volume, from: stream, frames) }
         }
-        try await RsyncTransfer.receive(into: root, tolerant: true, from: stream, after: frames)
+        try await RsyncTransfer.receive(
+            into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream,
+            after: frames)
     }
 
     package func receiveAgain(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: tree(of: volume), tolerant: true, from: stream)
+            into: tree(of: volume), through: passes.ids.view(of: volume), tolerant: true,
+            from: stream)
     }
 
     package func receiveAfterCheckpoint(
         _ volume: String, by method: VolumeMethod, from stream: any ByteStream
     ) async throws {
         try await RsyncTransfer.receive(
-            into: tree(of: volume), tolerant: false, from: stream)
+            into: tree(of: volume), through: passes.ids.view(of: volume), tolerant: false,
+            from: stream)
     }
 
     package func cleanUpAfterReceiving(_ volume: String) async throws {
         _ = try layout.usablePath(of: volume)
+        passes.ids.forget(volume)
         taken.withLock { _ = $0.remove(volume) }
         try await cleanUp(volume)
     }
@@ -113,4 +118,14 @@ extension ZfsPool: VolumeDigesting {
     }
 
     package func forgetDigest(of volume: String) async { passes.forgetDigest(of: volume) }
+}
+
+extension ZfsPool: VolumeIDChanging {
+    package func expectIDs(_ change: IDChange, in volume: String) async throws {
+        try await passes.ids.expect(change, in: volume, at: tree(of: volume))
+    }
+
+    package func settleIDs(of volume: String) async throws {
+        try await passes.ids.settle(volume, at: tree(of: volume))
+    }
 }
