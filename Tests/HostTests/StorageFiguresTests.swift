@@ -23,22 +23,27 @@ struct HostStorageFiguresTests {
         var writers: [Writer]
     }
 
-    @Test func `a driver's moves arrive whole, and no more travels than has changed`()
-        async throws
-    {
+    /// zfs where each host can have a zfs-fuse of its own.
+    private static let drivers =
+        ["btrfs"] + (ZfsFuse.obstacle == nil && !TestedZfs.isInKernel ? ["zfs"] : [])
+
+    @Test(arguments: HostStorageFiguresTests.drivers)
+    func `a driver's moves arrive whole, and no more travels than has changed`(
+        driver: String
+    ) async throws {
         let path = "/tmp/godwit-figures-\(UUID().uuidString.prefix(8)).json"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let sizes =
             ["--size", "24", "--changed", "4", "--files", "250", "--large", "16"]
             + ["--beside", "16"]
         try await Command(
-            Lab.builtLab, ["storage", "--drivers", "btrfs", "--output", path] + sizes
+            Lab.builtLab, ["storage", "--drivers", driver, "--output", path] + sizes
         ).check()
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let figures = try decoder.decode(
             Figures.self, from: Data(contentsOf: URL(filePath: path)))
-        let moves = figures.cases.filter { $0.driver == "btrfs" }
+        let moves = figures.cases.filter { $0.driver == driver }
         #expect(
             Set(moves.map(\.case)) == [
                 "first move", "move back", "third move", "250 small files", "one file of 16 MiB",

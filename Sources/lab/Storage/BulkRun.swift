@@ -11,9 +11,7 @@ struct BulkRun {
         try await MeasuredPool.with(kind) { pool in
             let root = "\(pool.scratch)/root"
             try await files.make(below: root)
-            return try await Lab.with { lab in
-                try await lab.startDaemons()
-                try await lab.introduce()
+            return try await pool.withHosts { lab in
                 try await pool.make(mebibytes: Int(files.bytes >> 19) + 2_048, in: lab)
                 try await pool.launch("bulk", upon: root, in: lab)
                 // The disk need not hold it three times.

@@ -20,9 +20,7 @@ struct JourneyRun {
         try await MeasuredPool.with(kind) { pool in
             let files = StorageFiles.many(mebibytes: size)
             try await files.make(below: "\(pool.scratch)/root")
-            return try await Lab.with { lab in
-                try await lab.startDaemons()
-                try await lab.introduce()
+            return try await pool.withHosts { lab in
                 try await pool.make(mebibytes: 4 * size + 1_024, in: lab)
                 try await pool.launch("files", upon: "\(pool.scratch)/root", in: lab)
                 return try await ways(pool, lab, first: files.bytes)

@@ -104,6 +104,26 @@ extension MeasuredPool {
 }
 
 extension MeasuredPool {
+    /// Two hosts a and b that trust each other and have what the pool needs.
+    func withHosts<Value: Sendable>(
+        _ body: (Lab) async throws -> Value
+    ) async throws -> Value {
+        if kind == .zfs, let obstacle { throw GodwitError(.notFound, obstacle) }
+        return try await Lab.with { lab in
+            if kind == .zfs {
+                for host in lab.hosts { try await ZfsFuse.start(on: host) }
+            }
+            try await lab.startDaemons()
+            try await lab.introduce()
+            return try await body(lab)
+        }
+    }
+
+    /// Why the hosts cannot have a ZFS each.
+    private var obstacle: String? {
+        TestedZfs.isInKernel ? "the hosts would share the kernel's zpools" : ZfsFuse.obstacle
+    }
+
     /// A pool without a host yet, below a directory that is gone when the body has ended.
     static func with<Value>(
         _ kind: PoolKind, _ body: (MeasuredPool) async throws -> Value

@@ -13,15 +13,16 @@ struct StorageCommand: AsyncParsableCommand {
             many small files and one of a very large file; and a container that goes on writing
             records while it moves. Writes its figures to .results/storage.json, in
             place of earlier ones of the same driver. Ends with status 1 if a record is lost,
-            doubled or torn, a tree arrives as another one, or a driver cannot do it. The disk
-            needs room for three times the largest of it.
+            doubled or torn, a tree arrives as another one, or a driver cannot do it. With zfs
+            each host has a zfs-fuse of its own. The disk needs room for three times the largest
+            of it.
 
             Example:
               lab storage --drivers directory,btrfs --size 2048 --changed 50
             """)
 
     @Option(help: "Pools' drivers, with commas between them.")
-    var drivers = "directory,btrfs,overlay,shared"
+    var drivers = "directory,btrfs,zfs,overlay,shared"
     @Option(help: "MiB of files.") var size = 2_048
     @Option(help: "MiB that change between two moves.") var changed = 50
     @Option(help: "How many small files.") var files = 100_000

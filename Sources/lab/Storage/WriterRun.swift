@@ -23,9 +23,7 @@ struct WriterRun {
                 "bash",
                 ["-c", "head -c $2M /dev/urandom >\"$1/beside\"", "bash", root, "\(beside)"]
             ).check()
-            return try await Lab.with { lab in
-                try await lab.startDaemons()
-                try await lab.introduce()
+            return try await pool.withHosts { lab in
                 try await pool.make(mebibytes: 10_240, in: lab)
                 try await lab.check(
                     "a",
