@@ -12,8 +12,10 @@ fi
 
 move_records safe zfs
 volumes=godwit-safe/volumes
-left=$(on b "zfs list -H -r -t all -o name $volumes")
-[ "$left" = $volumes ] || { echo "left on b: $left"; exit 1; }
+# But for the copy that is kept there, and what copies are below.
+on b "$godwit pool prune safe"
+left=$(on b "zfs list -H -r -t all -o name $volumes" | tr '\n' ' ')
+[ "$left" = "$volumes $volumes/.kept " ] || { echo "left on b: $left"; exit 1; }
 left=$(zfs list -H -r -t all -o name $volumes/web | tr '\n' ' ')
 [ "$left" = "$volumes/web $volumes/web/rootfs $volumes/web/rootfs@godwit-snapshot-one " ] ||
     { echo "on a: $left"; exit 1; }
