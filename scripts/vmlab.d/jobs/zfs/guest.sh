@@ -20,7 +20,10 @@ export GODWIT_SPARE_DISK GODWIT_PAIRINGS=zfs
 # what is for zfs-fuse alone.
 /job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel \
     --event-stream-version 0 --event-stream-output-path /out/zfs.jsonl \
-    --filter '^StorageTests.Host(ZfsPool|ZfsPass|VolumeConformance|SnapshotConformance)Tests' \
+    --filter '^StorageTests.HostZfs(Pool|Pass)Tests' \
+    --filter '^StorageTests.Host(VolumeConformance|SnapshotConformance|KeptConformance)Tests' \
+    --filter '^StorageTests.HostIDArrivalTests.*every kind of file' \
+    --filter '^StorageTests.HostIDArrivalTests.*snapshots arrive' \
     --skip 'five thousand small files|an empty volume|a mapped file is compared' \
     --skip 'a change that keeps size|an access list that says' || status=$?
 if grep '"kind":"testSkipped"' /out/zfs.jsonl; then echo "these were skipped"; exit 1; fi
