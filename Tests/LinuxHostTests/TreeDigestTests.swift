@@ -86,6 +86,26 @@ struct HostTreeDigestTests {
         }
     }
 
+    @Test func `attributes are seen to change by a digest that remembers the file`() async throws {
+        try await withTree { root in
+            try await bash("cd $1; echo x > f; ln f g; setfattr -n user.a -v 1 f", root)
+            let digest = TreeDigest()
+            var seen: Set<String> = []
+            let changes = [
+                ":", "setfattr -n user.a -v 2 f", "setfattr -n user.b -v 2 g",
+                "setfacl -m u:1234:r f", "setcap cap_chown+ep f", "setfattr -x user.a g",
+            ]
+            for change in changes {
+                try await bash("cd $1; \(change); sleep 0.2", root)
+                // Remembered by the first, used by the second.
+                let first = try await digest.digest(of: root)
+                #expect(try await digest.digest(of: root) == first)
+                #expect(try await TreeDigest().digest(of: root) == first)
+                #expect(seen.insert(first).inserted, "\(change)")
+            }
+        }
+    }
+
     @Test func `a hash only holds for a file that was at rest when it was read`() async throws {
         try await withTree { root in
             try await bash("echo x > $1/f", root)

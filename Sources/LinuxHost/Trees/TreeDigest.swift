@@ -27,6 +27,7 @@ package final class TreeDigest: Sendable {
         let fresh = try await readContents(of: survey, below: root)
         remembered.withLock { memory in
             memory = [:]
+            memory.reserveCapacity(survey.contents.count)
             for content in survey.contents {
                 memory[content.key] = fresh[content.key]?.memory ?? before[content.key]
             }
@@ -54,7 +55,8 @@ package final class TreeDigest: Sendable {
     ) async throws -> [FileKey: Reading] {
         let unknown = survey.contents.filter { $0.hash == nil }
         guard !unknown.isEmpty else { return [:] }
-        let work = ReadingWork(unknown: unknown, files: try RootedFiles(root))
+        let work = ReadingWork(
+            unknown: unknown, files: try RootedFiles(root), surveyed: survey.began)
         let readers = min(4, max(2, ProcessInfo.processInfo.activeProcessorCount), unknown.count)
         return try await withThrowingTaskGroup(of: [FileKey: Reading].self) { group in
             for _ in 0..<readers { group.addTask { try await work.readUntilDone() } }
@@ -80,11 +82,14 @@ private struct Reading: Sendable {
 private final class ReadingWork: Sendable {
     private let unknown: [SurveyedContent]
     private let files: RootedFiles
+    /// When the survey began.
+    private let surveyed: FileTime
     private let next = Atomic(0)
 
-    init(unknown: [SurveyedContent], files: RootedFiles) {
+    init(unknown: [SurveyedContent], files: RootedFiles, surveyed: FileTime) {
         self.unknown = unknown
         self.files = files
+        self.surveyed = surveyed
     }
 
     func stop() { next.store(unknown.count, ordering: .relaxed) }
@@ -111,7 +116,6 @@ private final class ReadingWork: Sendable {
         guard let held = try files.regularFile(at: content.path) else {
             return Reading(hash: .vanished, memory: nil)
         }
-        let taken = FileTime.now()
         let before = try FileStatus.of(descriptor: held.number)
         guard let file = try RootedFiles.open(held) else {
             return Reading(hash: .vanished, memory: nil)
@@ -119,12 +123,14 @@ private final class ReadingWork: Sendable {
         let hash = try hasher.hash(file)
         let after = try FileStatus.of(descriptor: held.number)
         guard before.key == content.key, before.size == after.size,
-            before.modified == after.modified, before.changed == after.changed
+            before.modified == after.modified, before.changed == after.changed,
+            // Else its attributes may be others by now.
+            content.changed == after.changed
         else { return Reading(hash: hash, memory: nil) }
         return Reading(
             hash: hash,
             memory: RememberedHash(
                 size: after.size, modified: after.modified, changed: after.changed,
-                taken: taken, hash: hash))
+                taken: surveyed, hash: hash, attributes: content.attributes))
     }
 }

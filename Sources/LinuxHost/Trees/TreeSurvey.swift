@@ -4,7 +4,11 @@ import MigrationCore
 /// Content that has to be hashed, once for each inode.
 package struct SurveyedContent: Sendable {
     let key: FileKey
+    /// Empty where the hash is known.
     let path: [UInt8]
+    /// As the survey has met it.
+    let changed: FileTime
+    let attributes: [UInt8]
     package var hash: ContentHash?
 }
 
@@ -13,18 +17,22 @@ package struct RememberedHash: Sendable {
     let size: Int64
     let modified: FileTime
     let changed: FileTime
-    /// When reading began.
+    /// Before the walk began that met it in that state.
     let taken: FileTime
     let hash: ContentHash
+    /// What a record says of extended attributes: setting one changes the inode's change time.
+    let attributes: [UInt8]
 
     package init(
-        size: Int64, modified: FileTime, changed: FileTime, taken: FileTime, hash: ContentHash
+        size: Int64, modified: FileTime, changed: FileTime, taken: FileTime, hash: ContentHash,
+        attributes: [UInt8] = []
     ) {
         self.size = size
         self.modified = modified
         self.changed = changed
         self.taken = taken
         self.hash = hash
+        self.attributes = attributes
     }
 
     /// Git's rule for racy files: a file that changed just before it was read may have changed
@@ -37,9 +45,19 @@ package struct RememberedHash: Sendable {
     }
 }
 
+extension SurveyedContent {
+    /// To be read, by this name of it.
+    fileprivate func unread(at path: [UInt8]) -> SurveyedContent {
+        SurveyedContent(
+            key: key, path: path, changed: changed, attributes: attributes, hash: nil)
+    }
+}
+
 /// A walk over the tree: everything but content goes into a hash for each path, content by
 /// reference.
 package struct TreeSurvey: Sendable {
+    /// Before the first look.
+    let began = FileTime.now()
     private(set) var records: [(hash: ContentHash, content: Int?)] = []
     package private(set) var contents: [SurveyedContent] = []
     private var firstNames: [FileKey: (path: [UInt8], content: Int?)] = [:]
@@ -49,20 +67,23 @@ package struct TreeSurvey: Sendable {
     ) throws {
         try TreeWalker.walk(root) { entry in
             let first = entry.status.links > 1 ? firstNames[entry.status.key] : nil
-            var record = try TreeRecord(entry)
+            let isRegular = entry.status.kind == .regular
+            var known = isRegular ? remembered[entry.status.key] : nil
+            if known?.holds(for: entry.status) != true { known = nil }
+            let attributes = try known?.attributes ?? TreeRecord.attributes(of: entry)
+            var record = TreeRecord(entry, attributes: attributes)
             record.append(first?.path ?? [])
             var content = first?.content
-            if entry.status.kind == .regular && content == nil {
+            let isMapped = !mapped.isEmpty && isRegular && mapped.contains(entry.text)
+            if isRegular && content == nil {
                 content = contents.count
-                let known = remembered[entry.status.key]
-                let isKnown = known?.holds(for: entry.status) ?? false
                 contents.append(
                     SurveyedContent(
-                        key: entry.status.key, path: entry.path,
-                        hash: isKnown ? known?.hash : nil))
-            }
-            if !mapped.isEmpty, let content, mapped.contains(entry.text) {
-                contents[content].hash = nil
+                        key: entry.status.key, path: known == nil || isMapped ? entry.path : [],
+                        changed: entry.status.changed, attributes: attributes,
+                        hash: isMapped ? nil : known?.hash))
+            } else if isMapped, let content, contents[content].hash != nil {
+                contents[content] = contents[content].unread(at: entry.path)
             }
             if entry.status.links > 1 && entry.status.kind != .directory && first == nil {
                 firstNames[entry.status.key] = (entry.path, content)
@@ -84,8 +105,15 @@ struct TreeRecord {
     private(set) var bytes: [UInt8] = []
 
     init(_ entry: TreeEntry) throws {
+        self.init(entry, attributes: try Self.attributes(of: entry))
+    }
+
+    /// - Parameter attributes: as below, known already.
+    init(_ entry: TreeEntry, attributes: [UInt8]) {
         let status = entry.status
-        append(entry.path)
+        bytes.reserveCapacity(entry.pathLength + attributes.count + Self.fixedSize)
+        append(UInt64(entry.pathLength))
+        entry.appendPath(to: &bytes)
         append(UInt64(status.kind.rawValue))
         append(UInt64(status.permissions) << 32)
         append(UInt64(status.user) << 32 | UInt64(status.group))
@@ -94,16 +122,28 @@ struct TreeRecord {
         append(UInt64(bitPattern: status.modified.nanoseconds))
         append(status.isDevice ? status.deviceNumber : 0)
         append(status.kind == .symbolicLink ? entry.linkTarget() ?? [] : [])
+        bytes += attributes
+    }
+
+    private init() {}
+
+    /// The part of a record that tells of extended attributes.
+    static func attributes(of entry: TreeEntry) throws -> [UInt8] {
+        var record = TreeRecord()
         let location = entry.location
-        for name in try ExtendedAttributes.names(at: location) where Self.travels(name) {
+        for name in try ExtendedAttributes.names(at: location) where travels(name) {
             guard let value = try ExtendedAttributes.value(of: name, at: location) else { continue }
             // Kept by a filesystem to which access lists are attributes like others; to rsync, and
             // everywhere else, it is the same as none.
             if name == ExtendedAttributes.accessACL, PosixACL.isPlain(value) { continue }
-            append(name)
-            append(value)
+            record.append(name)
+            record.append(value)
         }
+        return record.bytes
     }
+
+    /// All but what has a length of its own, and room for the empty name at the end.
+    private static let fixedSize = 88
 
     /// A mark of something that was removed.
     init(whiteout path: [UInt8]) {
@@ -120,9 +160,8 @@ struct TreeRecord {
     }
 
     mutating func append(_ value: UInt64) {
-        for shift in stride(from: 0, to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
-        }
+        // SAFETY: the value's own bytes, for as long as it is there.
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
     mutating func append(_ part: [UInt8]) {

@@ -4,17 +4,44 @@ import MigrationCore
 
 /// One file of a tree, as the walk meets it. Only valid while it is being visited.
 package struct TreeEntry {
-    /// The names from the root down, joined by `/`; empty for the root itself. Any bytes but null.
-    package let path: [UInt8]
     package let status: FileStatus
+    /// Of the directory, with `/` at its end; empty in the root. Shared by all names in it.
+    private let prefix: [UInt8]
+    private let isRoot: Bool
     private let directory: Int32
     private let name: [CChar]
 
-    fileprivate init(path: [UInt8], status: FileStatus, directory: Int32, name: [CChar]) {
-        self.path = path
+    /// One that is not the root.
+    fileprivate init(prefix: [UInt8], status: FileStatus, directory: Int32, name: [CChar]) {
+        self.prefix = prefix
         self.status = status
         self.directory = directory
         self.name = name
+        isRoot = false
+    }
+
+    fileprivate init(root: FileStatus, directory: Int32) {
+        prefix = []
+        status = root
+        self.directory = directory
+        name = [0x2e, 0]
+        isRoot = true
+    }
+
+    /// The names from the root down, joined by `/`; empty for the root itself. Any bytes but null.
+    package var path: [UInt8] {
+        var path: [UInt8] = []
+        appendPath(to: &path)
+        return path
+    }
+
+    var pathLength: Int { isRoot ? 0 : prefix.count + name.count - 1 }
+
+    func appendPath(to bytes: inout [UInt8]) {
+        guard !isRoot else { return }
+        bytes += prefix
+        // SAFETY: the same bytes under another name, read within their count.
+        unsafe name.withUnsafeBytes { unsafe bytes.append(contentsOf: $0.dropLast()) }
     }
 
     /// A null-terminated path that only leads to this entry, whatever happens to the names above
@@ -64,18 +91,17 @@ package enum TreeWalker {
         guard let listing = Listing(taking: number) else {
             throw GodwitError.kernel("list \(root)")
         }
-        let dot: [CChar] = [0x2e, 0]
         let status = try FileStatus.of(descriptor: number)
-        try visit(TreeEntry(path: [], status: status, directory: number, name: dot))
-        try descend(into: listing, path: [], depth: 0, visit)
+        try visit(TreeEntry(root: status, directory: number))
+        try descend(into: listing, prefix: [], depth: 0, visit)
     }
 
     private static func descend(
-        into listing: borrowing Listing, path: [UInt8], depth: Int,
+        into listing: borrowing Listing, prefix: [UInt8], depth: Int,
         _ visit: (TreeEntry) throws -> Void
     ) throws {
         guard depth < Limit.treeDepth else {
-            let text = String(decoding: path.prefix(200), as: UTF8.self)
+            let text = String(decoding: prefix.prefix(200), as: UTF8.self)
             throw GodwitError(
                 .limitExceeded, "the tree is deeper than \(Limit.treeDepth) levels, at /\(text)…",
                 remedy: "flatten or remove these directories in the instance"
@@ -88,10 +114,8 @@ package enum TreeWalker {
                 if errno == ENOENT { continue }
                 throw GodwitError.kernel("look at a file of the tree")
             }
-            let prefix = path.isEmpty ? [] : path + [0x2f]
             let entry = TreeEntry(
-                path: prefix + name.dropLast().map { UInt8(bitPattern: $0) },
-                status: FileStatus(status), directory: directory, name: name)
+                prefix: prefix, status: FileStatus(status), directory: directory, name: name)
             try visit(entry)
             guard entry.status.kind == .directory else { continue }
             let number = unsafe godwit_openat(directory, name, directoryFlags | O_NOFOLLOW, 0)
@@ -99,7 +123,7 @@ package enum TreeWalker {
                 if [ENOENT, ENOTDIR, ELOOP].contains(errno) { continue }
                 throw GodwitError.kernel("open \(entry.text)")
             }
-            try descend(into: inner, path: entry.path, depth: depth + 1, visit)
+            try descend(into: inner, prefix: entry.path + [0x2f], depth: depth + 1, visit)
         }
     }
 
@@ -133,10 +157,7 @@ package enum TreeWalker {
             let isDots = unsafe name.dropLast().allSatisfy { $0 == 0x2e } && name.count <= 3
             if !isDots { unsafe names.append(Array(name)) }
         }
-        return names.sorted {
-            $0.lexicographicallyPrecedes($1) {
-                UInt8(bitPattern: $0) < UInt8(bitPattern: $1)
-            }
-        }
+        // strcmp takes bytes for unsigned.
+        return names.sorted { unsafe strcmp($0, $1) < 0 }
     }
 }
