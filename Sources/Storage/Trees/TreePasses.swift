@@ -127,6 +127,11 @@ final class TreePasses: Sendable {
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
+        // FUSE gives a file that was written to through a mapping its time when it is written out,
+        // whenever that is.
+        if try !mapped.isEmpty && !FilesystemFacts.of(root).isLocal {
+            try await FilesystemFacts.flush(at: root)
+        }
         try await sendChanges(
             of: volume, at: root, changes: changes, mapped: mapped, tolerant: false, over: stream,
             progress: progress)
