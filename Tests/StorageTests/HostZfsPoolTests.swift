@@ -98,20 +98,17 @@ struct HostZfsPoolTests {
         }
     }
 
-    @Test func `an empty device is taken, and found again`() async throws {
+    /// A loop device, and in the VM lab a disk, which OpenZFS partitions.
+    private static let devices =
+        ["loop"] + [ProcessInfo.processInfo.environment["GODWIT_SPARE_DISK"]].compactMap(\.self)
+
+    @Test(arguments: HostZfsPoolTests.devices)
+    func `an empty device is taken, and found again`(device: String) async throws {
         try await withZfs { scratch, zfs, maker in
+            guard device == "loop" else { return try await expectTaken(device, maker, zfs) }
             try await shell("truncate -s 256M $1/d", scratch)
             try await withLoop("\(scratch)/d") { try await expectTaken($0, maker, zfs) }
         }
-    }
-
-    private static let disk = ProcessInfo.processInfo.environment["GODWIT_SPARE_DISK"]
-
-    /// OpenZFS partitions it.
-    @Test(.enabled(if: disk != nil, "only the VM lab has a disk for it"))
-    func `a whole disk is taken, and found again`() async throws {
-        let disk = try #require(Self.disk)
-        try await withZfs { _, zfs, maker in try await expectTaken(disk, maker, zfs) }
     }
 
     private func expectTaken(
