@@ -17,11 +17,14 @@ package final class TreeDigest: Sendable {
     /// - Parameters:
     ///   - mapped: paths (as `/a/b`) that are read again whatever their times say. One that stands
     ///     for bytes that are not UTF-8 means every path that is shown so.
+    ///   - isView: whether `root` shows the tree with other ids than it has.
     /// - Returns: a text to be compared, not read.
-    package func digest(of root: String, mapped: Set<String> = []) async throws -> String {
+    package func digest(
+        of root: String, mapped: Set<String> = [], isView: Bool = false
+    ) async throws -> String {
         let before = remembered.withLock { $0 }
         let survey = try await blocking {
-            try TreeSurvey(of: root, mapped: mapped, remembered: before)
+            try TreeSurvey(of: root, mapped: mapped, remembered: before, isView: isView)
         }
         try Task.checkCancellation()
         let fresh = try await readContents(of: survey, below: root)
@@ -29,7 +32,9 @@ package final class TreeDigest: Sendable {
             memory = [:]
             memory.reserveCapacity(survey.contents.count)
             for content in survey.contents {
-                memory[content.key] = fresh[content.key]?.memory ?? before[content.key]
+                memory[content.key] =
+                    fresh[content.key]?.memory
+                    ?? before[content.key]?.with(attributes: content.attributes)
             }
         }
         return Self.sum(survey, fresh)

@@ -8,7 +8,8 @@ package struct SurveyedContent: Sendable {
     let path: [UInt8]
     /// As the survey has met it.
     let changed: FileTime
-    let attributes: [UInt8]
+    /// Nil where they may not be remembered.
+    let attributes: [UInt8]?
     package var hash: ContentHash?
 }
 
@@ -20,12 +21,13 @@ package struct RememberedHash: Sendable {
     /// Before the walk began that met it in that state.
     let taken: FileTime
     let hash: ContentHash
-    /// What a record says of extended attributes: setting one changes the inode's change time.
-    let attributes: [UInt8]
+    /// What a record says of extended attributes: setting one changes the inode's change time. Nil
+    /// if they were not seen in the tree itself.
+    let attributes: [UInt8]?
 
     package init(
         size: Int64, modified: FileTime, changed: FileTime, taken: FileTime, hash: ContentHash,
-        attributes: [UInt8] = []
+        attributes: [UInt8]? = nil
     ) {
         self.size = size
         self.modified = modified
@@ -33,6 +35,12 @@ package struct RememberedHash: Sendable {
         self.taken = taken
         self.hash = hash
         self.attributes = attributes
+    }
+
+    func with(attributes: [UInt8]?) -> RememberedHash {
+        RememberedHash(
+            size: size, modified: modified, changed: changed, taken: taken, hash: hash,
+            attributes: attributes)
     }
 
     /// Git's rule for racy files: a file that changed just before it was read may have changed
@@ -62,15 +70,19 @@ package struct TreeSurvey: Sendable {
     package private(set) var contents: [SurveyedContent] = []
     private var firstNames: [FileKey: (path: [UInt8], content: Int?)] = [:]
 
+    /// - Parameter isView: whether `root` shows other ids than the tree has, in access lists too:
+    ///   attributes are asked for and not remembered.
     package init(
-        of root: String, mapped: Set<String>, remembered: [FileKey: RememberedHash]
+        of root: String, mapped: Set<String>, remembered: [FileKey: RememberedHash],
+        isView: Bool = false
     ) throws {
         try TreeWalker.walk(root) { entry in
             let first = entry.status.links > 1 ? firstNames[entry.status.key] : nil
             let isRegular = entry.status.kind == .regular
             var known = isRegular ? remembered[entry.status.key] : nil
             if known?.holds(for: entry.status) != true { known = nil }
-            let attributes = try known?.attributes ?? TreeRecord.attributes(of: entry)
+            let attributes =
+                try (isView ? nil : known?.attributes) ?? TreeRecord.attributes(of: entry)
             var record = TreeRecord(entry, attributes: attributes)
             record.append(first?.path ?? [])
             var content = first?.content
@@ -80,7 +92,7 @@ package struct TreeSurvey: Sendable {
                 contents.append(
                     SurveyedContent(
                         key: entry.status.key, path: known == nil || isMapped ? entry.path : [],
-                        changed: entry.status.changed, attributes: attributes,
+                        changed: entry.status.changed, attributes: isView ? nil : attributes,
                         hash: isMapped ? nil : known?.hash))
             } else if isMapped, let content, contents[content].hash != nil {
                 contents[content] = contents[content].unread(at: entry.path)

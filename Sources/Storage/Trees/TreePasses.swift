@@ -165,7 +165,8 @@ final class TreePasses: Sendable {
         }
         let view = ids.view(of: volume)
         defer { withExtendedLifetime(view) {} }
-        return try await digest.digest(of: view?.path ?? root, mapped: mapped)
+        return try await digest.digest(
+            of: view?.path ?? root, mapped: mapped, isView: view != nil)
     }
 
     func forgetDigest(of volume: String) { memories.withLock { $0[volume]?.digest = nil } }
