@@ -121,6 +121,7 @@ private final class ReadingWork: Sendable {
         guard let held = try files.regularFile(at: content.path) else {
             return Reading(hash: .vanished, memory: nil)
         }
+        let taken = FileTime.now()
         let before = try FileStatus.of(descriptor: held.number)
         guard let file = try RootedFiles.open(held) else {
             return Reading(hash: .vanished, memory: nil)
@@ -128,14 +129,16 @@ private final class ReadingWork: Sendable {
         let hash = try hasher.hash(file)
         let after = try FileStatus.of(descriptor: held.number)
         guard before.key == content.key, before.size == after.size,
-            before.modified == after.modified, before.changed == after.changed,
-            // Else its attributes may be others by now.
-            content.changed == after.changed
+            before.modified == after.modified, before.changed == after.changed
         else { return Reading(hash: hash, memory: nil) }
+        // They were asked for earlier, by the survey.
+        let knowsAttributes =
+            content.changed == after.changed && after.changed.isSettled(by: surveyed)
         return Reading(
             hash: hash,
             memory: RememberedHash(
                 size: after.size, modified: after.modified, changed: after.changed,
-                taken: surveyed, hash: hash, attributes: content.attributes))
+                taken: taken, hash: hash,
+                attributes: knowsAttributes ? content.attributes : nil))
     }
 }

@@ -5,12 +5,12 @@ import MigrationCore
 package struct SurveyedContent: Sendable {
     let key: FileKey
     /// Empty where the hash is known.
-    let path: [UInt8]
+    fileprivate(set) var path: [UInt8]
     /// As the survey has met it.
     let changed: FileTime
     /// Nil where they may not be remembered.
     let attributes: [UInt8]?
-    package var hash: ContentHash?
+    package fileprivate(set) var hash: ContentHash?
 }
 
 /// A content hash and the state of the file under which it holds.
@@ -18,11 +18,11 @@ package struct RememberedHash: Sendable {
     let size: Int64
     let modified: FileTime
     let changed: FileTime
-    /// Before the walk began that met it in that state.
+    /// When reading began.
     let taken: FileTime
     let hash: ContentHash
     /// What a record says of extended attributes: setting one changes the inode's change time. Nil
-    /// if they were not seen in the tree itself.
+    /// if that does not prove that they are the same.
     let attributes: [UInt8]?
 
     package init(
@@ -46,18 +46,16 @@ package struct RememberedHash: Sendable {
     /// Git's rule for racy files: a file that changed just before it was read may have changed
     /// again within the same tick of its clock, without a trace.
     package func holds(for status: FileStatus) -> Bool {
-        // A kernel tick is at most 10 ms; filesystems that keep whole seconds show no fraction.
-        let tick: Int64 = changed.nanoseconds == 0 ? 2_100 : 100
-        return size == status.size && modified == status.modified && changed == status.changed
-            && changed < taken.earlier(byMilliseconds: tick)
+        size == status.size && modified == status.modified && changed == status.changed
+            && changed.isSettled(by: taken)
     }
 }
 
-extension SurveyedContent {
-    /// To be read, by this name of it.
-    fileprivate func unread(at path: [UInt8]) -> SurveyedContent {
-        SurveyedContent(
-            key: key, path: path, changed: changed, attributes: attributes, hash: nil)
+extension FileTime {
+    /// Whether any later change of the inode shows another change time than this.
+    func isSettled(by moment: FileTime) -> Bool {
+        // A kernel tick is at most 10 ms; filesystems that keep whole seconds show no fraction.
+        self < moment.earlier(byMilliseconds: nanoseconds == 0 ? 2_100 : 100)
     }
 }
 
@@ -95,7 +93,7 @@ package struct TreeSurvey: Sendable {
                         changed: entry.status.changed, attributes: isView ? nil : attributes,
                         hash: isMapped ? nil : known?.hash))
             } else if isMapped, let content, contents[content].hash != nil {
-                contents[content] = contents[content].unread(at: entry.path)
+                (contents[content].path, contents[content].hash) = (entry.path, nil)
             }
             if entry.status.links > 1 && entry.status.kind != .directory && first == nil {
                 firstNames[entry.status.key] = (entry.path, content)
@@ -155,7 +153,7 @@ struct TreeRecord {
     }
 
     /// All but what has a length of its own, and room for the empty name at the end.
-    private static let fixedSize = 88
+    private static let fixedSize = 10 * MemoryLayout<UInt64>.size
 
     /// A mark of something that was removed.
     init(whiteout path: [UInt8]) {
