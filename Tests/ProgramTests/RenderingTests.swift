@@ -37,6 +37,19 @@ import godwit
                 """)
     }
 
+    @Test func `passes over files have a line, the latest by themselves`() throws {
+        var report = try report()
+        report.passes = (2...6).map {
+            MigrationReport.Pass(
+                volume: "web", number: $0, bytes: 1 << 20, milliseconds: Double($0) * 10)
+        }
+        let text = reportText(report, host: "host-a", style: .plain)
+        #expect(
+            text.contains(
+                "\n  files: 1 earlier · web pass 3 1 MiB 30 ms · web pass 4 1 MiB 40 ms · "
+                    + "web pass 5 1 MiB 50 ms · web pass 6 1 MiB 60 ms\n"))
+    }
+
     @Test func `the target's report goes the same way, with the new name`() throws {
         var report = try report()
         report.side = .target

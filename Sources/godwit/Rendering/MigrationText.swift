@@ -123,7 +123,7 @@ private func passLine(_ passes: [MigrationReport.Pass]) -> String? {
             + millisecondsText(pass.milliseconds)
     }
     let omitted = passes.count - latest.count
-    let head = omitted > 0 ? ["\(omitted) passes"] : []
+    let head = omitted > 0 ? ["\(omitted) earlier"] : []
     return "files: " + (head + latest).joined(separator: " · ")
 }
 
