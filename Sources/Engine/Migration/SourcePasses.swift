@@ -10,6 +10,7 @@ struct VolumePasses: Sendable {
     var number: Int { policy.count }
     /// Seconds since it began.
     var elapsed: Double { began.duration(to: .now).inMilliseconds / 1_000 }
+    var outlook: FileOutlook? { policy.outlook(after: elapsed) }
 }
 
 /// Passes over the volumes between the first ones and the freeze: the less is left for the delta,
@@ -17,12 +18,15 @@ struct VolumePasses: Sendable {
 extension SourceWork: FilePasses {
     var outlooks: [FileOutlook] {
         passes.withLock { passes in
-            passes.values.compactMap { $0.policy.outlook(after: $0.elapsed) }
+            passes.values.compactMap(\.outlook)
         }
     }
 
-    func passBeforeFreeze() async throws {
-        for volume in passes.withLock({ $0.keys.sorted() }) { _ = try await pass(over: volume) }
+    func passBeforeFreeze(longerThan delta: Double) async throws {
+        let late = passes.withLock { passes in
+            passes.filter { $0.value.outlook.map { $0.delta > delta } ?? false }.keys.sorted()
+        }
+        for volume in late { _ = try await pass(over: volume) }
     }
 
     func knowsPasses(_ acceptance: Acceptance) -> Bool {
@@ -78,16 +82,16 @@ extension SourceWork: FilePasses {
         let interval = state.elapsed
         state.began = .now
         let hasChanged = try await place.pool.hasChanged(place.name, mapped: [])
-        if hasChanged { try await send(state, of: volume, in: place) }
-        let seconds = state.elapsed
         if hasChanged {
+            try await send(state, of: volume, in: place)
+            let seconds = state.elapsed
             let bytes = job.ledger.passed(over: volume, state.number, in: seconds * 1_000)
             state.policy.passed(sending: Double(bytes), in: seconds, over: interval)
             if state.number < Limit.volumePasses {
                 _ = try await open(.pass(volume, state.number))
             }
         } else {
-            state.policy.looked(for: seconds)
+            state.policy.looked(for: state.elapsed)
         }
         passes.withLock { [state] in $0[volume] = state }
         return hasChanged

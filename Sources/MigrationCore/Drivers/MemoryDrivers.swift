@@ -54,9 +54,9 @@ package protocol MemoryMoving: Checkpointable {
 ///
 /// The calls come in this order; `close` may come at any moment and more than once.
 package protocol MemorySession: Sendable {
-    /// Sends rounds while the instance runs, until the policies of memory and files are content.
+    /// Sends rounds while the instance runs, until the policy is content with memory and files.
     ///
-    /// - Throws: what a policy's `abort` says, too.
+    /// - Throws: what the policy's `abort` says, too.
     func sendRounds(beside files: any FilePasses) async throws
     /// Looks a last time at the frozen instance.
     func capture() async throws -> CarriedMemory
@@ -75,8 +75,10 @@ package protocol FilePasses: Sendable {
     var outlooks: [FileOutlook] { get }
     /// Sends what would be long in coming otherwise; takes little of the time of the rounds.
     func passWhereDue() async throws
-    /// Sends what would make the freeze long, from all volumes.
-    func passBeforeFreeze() async throws
+    /// Sends what would make the freeze long: from all volumes whose outlook is a longer delta.
+    ///
+    /// - Parameter delta: milliseconds.
+    func passBeforeFreeze(longerThan delta: Double) async throws
 }
 
 /// The mappings whose content a session carries, by the pid that this host reads them by: a dump

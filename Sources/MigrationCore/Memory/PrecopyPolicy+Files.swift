@@ -1,14 +1,14 @@
-/// Decides whether files keep an instance from being frozen whose memory is ready for it.
+/// Whether files keep an instance from being frozen whose memory is ready for it.
 ///
-/// Asked with each verdict of `PrecopyPolicy`. After a pass memory has to follow by a round, and
-/// both are asked again.
+/// Asked with each verdict on memory. After a pass memory has to follow by a round, and both are
+/// asked again.
 ///
 /// | what is seen, first match                                | verdict                          |
 /// |----------------------------------------------------------|----------------------------------|
 /// | memory wants another round, or is to be aborted          | what memory wants                |
 /// | no rounds are allowed                                    | what memory wants                |
 /// | all deltas are predicted to be within the budget         | what memory wants                |
-/// | the deadline is reached                                  | as `atDeadline` says             |
+/// | the deadline or the limit of rounds is reached           | as `atDeadline` says             |
 /// | another pass would leave clearly less                    | another pass                     |
 /// | it is the look through the tree that takes so long       | what memory wants                |
 /// | it was slowed down, and one pass has been since          | another pass                     |
@@ -17,21 +17,10 @@
 ///
 /// Files cannot follow an instance that runs on the target: `postcopy` at the deadline means what
 /// `freeze` does.
-package struct FilePolicy: Sendable {
-    private let options: MemoryOptions
-    private let cost: FreezeCost
-    private var processorShare = 1.0
-    /// Passes since the instance was slowed down.
-    private var passes: Int?
-
+extension PrecopyPolicy {
     /// Seconds of sending for each second of writing that a slowed down instance is to cause.
     private static let wanted = 0.3
-    private static let least = 0.01
-
-    package init(options: MemoryOptions, cost: FreezeCost) {
-        self.options = options
-        self.cost = cost
-    }
+    private static let leastShare = 0.01
 
     /// - Parameters:
     ///   - memory: what memory alone would come to.
@@ -40,44 +29,48 @@ package struct FilePolicy: Sendable {
     package mutating func verdict(
         _ memory: PrecopyVerdict, files: [FileOutlook], elapsed: Double
     ) -> PrecopyVerdict {
-        guard memory.step == .freeze || memory.step == .postcopy, options.rounds > 0,
-            let worst = files.max(by: { $0.delta < $1.delta }),
-            worst.delta > options.downtimeBudget
-        else { return memory }
         let late = files.filter { $0.delta > options.downtimeBudget }
-        let predicted = max(memory.prediction, cost.freeze + worst.delta + cost.restore)
-        let left = "what has changed in files takes \(text(worst.delta)) ms to send"
-        if let deadline = options.deadline, elapsed >= deadline {
-            return giveUp(memory, "\(left) when the deadline is reached", predicted)
+        guard memory.step == .freeze || memory.step == .postcopy, options.rounds > 0,
+            let delta = late.map(\.delta).max()
+        else { return memory }
+        let predicted = max(memory.prediction, cost.freeze + delta + cost.restore)
+        let left = "what has changed in files takes \(milliseconds(delta)) to send"
+        if let limit = limit(after: elapsed) {
+            return giveUp(memory, "\(left) when \(limit) is reached", predicted)
         }
         if late.contains(where: \.isWorthwhile) {
             return another("\(left): another pass leaves less", predicted)
         }
-        guard let heaviest = late.filter(\.isHeavy).max(by: { $0.load < $1.load }) else {
+        let heavy = late.filter(\.isHeavy)
+        guard let load = heavy.map(\.load).max() else {
             return PrecopyVerdict(
                 memory.step, "\(memory.reason); \(left)", prediction: predicted)
         }
-        let canPass = late.contains { $0.isHeavy && $0.canPass }
-        if canPass, passes == 1 {
+        let canPass = heavy.contains(where: \.canPass)
+        if canPass, passesSlowed == 1 {
             return another("\(left): what it wrote before it was slowed down", predicted)
         }
-        if canPass, options.throttle, processorShare > Self.least {
-            return slowDown(heaviest, "\(left), and no pass leaves less", predicted)
+        if canPass, options.throttle, processorShare > Self.leastShare {
+            return slowDown(load, "\(left), and no pass leaves less", predicted)
         }
         return giveUp(memory, "\(left), and no pass leaves less", predicted)
     }
 
+    private func limit(after elapsed: Double) -> String? {
+        if let deadline = options.deadline, elapsed >= deadline { return "the deadline" }
+        return rounds.count >= options.rounds ? "the limit of rounds" : nil
+    }
+
     private mutating func another(_ reason: String, _ predicted: Double) -> PrecopyVerdict {
-        passes = passes.map { $0 + 1 }
+        passesSlowed = passesSlowed.map { $0 + 1 }
         return PrecopyVerdict(.anotherPass, reason, prediction: predicted)
     }
 
     private mutating func slowDown(
-        _ files: FileOutlook, _ reason: String, _ predicted: Double
+        _ load: Double, _ reason: String, _ predicted: Double
     ) -> PrecopyVerdict {
-        let factor = min(0.5, Self.wanted / files.load)
-        processorShare = max(Self.least, processorShare * factor)
-        passes = 1
+        processorShare = max(Self.leastShare, processorShare * min(0.5, Self.wanted / load))
+        passesSlowed = 1
         return PrecopyVerdict(
             .anotherPass,
             "\(reason): the instance is left with \(Int(processorShare * 100)) % of its "
@@ -90,9 +83,5 @@ package struct FilePolicy: Sendable {
     ) -> PrecopyVerdict {
         PrecopyVerdict(
             options.atDeadline == .abort ? .abort : memory.step, reason, prediction: predicted)
-    }
-
-    private func text(_ milliseconds: Double) -> String {
-        "\(Int(max(0, min(milliseconds, 1e15)).rounded()))"
     }
 }

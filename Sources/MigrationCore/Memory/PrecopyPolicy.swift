@@ -40,13 +40,16 @@ package struct PrecopyPolicy: Sendable {
     package let options: MemoryOptions
     package let cost: FreezeCost
     private let pageSize: Double
-    private var rounds: [Round] = []
+    private(set) var rounds: [Round] = []
     /// Milliseconds that were predicted at each scan since the first round, or since the instance
     /// was slowed down.
     private var predictions: [Double] = []
     /// Milliseconds for pages alone, at the same scans.
     private var sendings: [Double] = []
-    private var processorShare = 1.0
+    /// The part of its processor time that the instance is left with, for memory or for files.
+    var processorShare = 1.0
+    /// Passes over files since it was slowed down for these.
+    var passesSlowed: Int?
     /// Scans since rounds were seen to shrink no longer.
     private var waited: Int?
 
@@ -70,7 +73,7 @@ package struct PrecopyPolicy: Sendable {
     /// Tells of a round that was sent.
     package mutating func sent(_ round: Round) { rounds.append(round) }
 
-    /// Tells that something else than rounds took the time: whether these shrink is seen anew.
+    /// Tells that a pass over files took the time: whether rounds shrink is seen anew.
     package mutating func interrupted() { forget() }
 
     private mutating func forget() {
@@ -237,7 +240,7 @@ extension PrecopyPolicy {
         return "\(oneDecimal(number)) \(unit)"
     }
 
-    private func milliseconds(_ value: Double) -> String { "\(oneDecimal(value)) ms" }
+    func milliseconds(_ value: Double) -> String { "\(oneDecimal(value)) ms" }
     private func seconds(_ value: Double) -> String { "\(oneDecimal(value)) s" }
 }
 

@@ -3,7 +3,7 @@
 /// What is written during one pass is left for the next. Passes that become shorter leave less and
 /// less, down to what is written in about a second; the last one travels while the instance stands
 /// still. The rounds of memory after them take their time, too, so there are passes between these,
-/// and before the freeze as long as `FilePolicy` asks for them.
+/// and before the freeze as long as `PrecopyPolicy` asks for them.
 package struct VolumePassPolicy: Equatable, Sendable {
     /// Passes since the first one.
     package private(set) var count = 0

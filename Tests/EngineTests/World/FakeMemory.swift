@@ -23,7 +23,7 @@ final class FakeMemory: MemorySession {
 
     func sendRounds(beside files: any FilePasses) async throws {
         try await driver.faults.pass("sendRounds")
-        if !files.outlooks.isEmpty { try await files.passBeforeFreeze() }
+        if !files.outlooks.isEmpty { try await files.passBeforeFreeze(longerThan: 0) }
         for stream in streams { try await stream.write(Array("round,".utf8)[...]) }
         let round = MemoryReport.Round(
             number: 1, pages: 3, zeroPages: 1, repeatedPages: 0, bytes: 8_192, milliseconds: 1)

@@ -74,16 +74,42 @@ import Testing
         #expect(left.last?.step == .abort)
     }
 
+    @Test func `a pass asks for no more rounds than are allowed`() throws {
+        // With more rounds passes would go on.
+        let workload = FileWorkload(rate: 300e6)
+        #expect(FileRun(workload, try options(throttle: true)).verdicts.count > 3)
+        let frozen = FileRun(workload, try options(rounds: 1, throttle: true))
+        #expect(frozen.last?.step == .freeze && frozen.verdicts.count == 1)
+        #expect(frozen.last?.reason.contains("the limit of rounds is reached") == true)
+        #expect(FileRun(workload, try options(.abort, rounds: 1)).last?.step == .abort)
+    }
+
+    @Test func `what slows it down for files counts for memory, too`() throws {
+        let heavy = FileOutlook(
+            delta: 9_000, load: 2, isWorthwhile: false, isHeavy: true, canPass: true)
+        var policy = PrecopyPolicy(
+            options: try options(throttle: true),
+            cost: FreezeCost(freeze: 5, dump: 40, restore: 40), pageSize: 4_096)
+        let ready = PrecopyVerdict(.freeze, "", prediction: 1)
+        #expect(policy.verdict(ready, files: [heavy], elapsed: 1).processorShare == 0.15)
+        // Memory leaves no instance with less than a fifth.
+        for _ in 0..<12 {
+            policy.sent(PrecopyPolicy.Round(pages: 9, content: 9, bytes: 36_900, seconds: 1))
+            #expect(policy.verdict(found: 9_000, elapsed: 1).processorShare == nil)
+        }
+    }
+
     @Test func `memory that wants more rounds, or has to follow all, is not kept`() throws {
         let heavy = FileOutlook(
             delta: 9_000, load: 0.5, isWorthwhile: true, isHeavy: true, canPass: true)
         let cost = FreezeCost(freeze: 5, dump: 40, restore: 40)
-        var files = FilePolicy(options: try options(), cost: cost)
+        var files = PrecopyPolicy(options: try options(), cost: cost, pageSize: 4_096)
         for step in [PrecopyVerdict.Step.anotherRound, .abort] {
             let memory = PrecopyVerdict(step, "", prediction: 1)
             #expect(files.verdict(memory, files: [heavy], elapsed: 1) == memory)
         }
-        var none = FilePolicy(options: try options(.postcopy, rounds: 0), cost: cost)
+        var none = PrecopyPolicy(
+            options: try options(.postcopy, rounds: 0), cost: cost, pageSize: 4_096)
         let memory = PrecopyVerdict(.postcopy, "", prediction: 1)
         #expect(none.verdict(memory, files: [heavy], elapsed: 1) == memory)
         #expect(files.verdict(memory, files: [heavy], elapsed: 1).step == .anotherPass)

@@ -37,17 +37,19 @@ struct FileRun {
         spend(first)
         while policy.pays { pass() }
         let memory = PrecopyVerdict(.freeze, "memory is ready", prediction: 100)
-        var files = FilePolicy(
-            options: options, cost: FreezeCost(freeze: 5, dump: 40, restore: 40))
+        var rounds = PrecopyPolicy(
+            options: options, cost: FreezeCost(freeze: 5, dump: 40, restore: 40), pageSize: 4_096)
+        rounds.sent(PrecopyPolicy.Round(pages: 1, content: 1, bytes: 4_100, seconds: 0.1))
         let start = seconds
         while verdicts.count < 100 {
             spend(workload.round)
             let outlooks = policy.outlook(after: seconds - began).map { [$0] } ?? []
-            let verdict = files.verdict(memory, files: outlooks, elapsed: seconds - start)
+            let verdict = rounds.verdict(memory, files: outlooks, elapsed: seconds - start)
             verdicts.append(verdict)
             share = verdict.processorShare ?? share
             guard verdict.step == .anotherPass else { break }
             spend(workload.round)
+            rounds.sent(PrecopyPolicy.Round(pages: 1, content: 1, bytes: 4_100, seconds: 0.1))
             if policy.count < Limit.volumePasses { pass() }
         }
         delta = (workload.fixed + sending) * 1_000

@@ -47,17 +47,19 @@ final class OCIMemorySession: MemorySession {
         let began = ContinuousClock.now
         var policy = PrecopyPolicy(
             options: options, cost: cost, pageSize: PageRun.pageSize)
-        var filePolicy = FilePolicy(options: options, cost: cost)
         while true {
             let found = try await tracker.round()
             learn(of: found)
             let pages = found.dirty.reduce(0) { $0 + $1.pageCount }
             let elapsed = (ContinuousClock.now - began) / .seconds(1)
             let ofMemory = policy.verdict(found: UInt64(pages), elapsed: elapsed)
-            let verdict = filePolicy.verdict(ofMemory, files: files.outlooks, elapsed: elapsed)
+            let verdict = policy.verdict(ofMemory, files: files.outlooks, elapsed: elapsed)
             let isPass = verdict.step == .anotherPass
             guard isPass || verdict.step == .anotherRound else { return try end(verdict, found) }
-            if let share = verdict.processorShare { try slowDown(to: share) }
+            if let share = verdict.processorShare {
+                try throttle.leave(share)
+                state.withLock { $0.report.processorShare = share }
+            }
             let number = report.rounds.count + report.roundsLeftOut + 1
             let dirty = ByteCount(bytes: UInt64(pages * PageRun.pageSize))
             progress(MemoryProgress(round: number, sent: source.bytesSent, dirty: dirty))
@@ -68,19 +70,12 @@ final class OCIMemorySession: MemorySession {
                     seconds: sent.seconds))
             note(sent, pages)
             if isPass {
-                try await files.passBeforeFreeze()
+                try await files.passBeforeFreeze(longerThan: options.downtimeBudget)
                 policy.interrupted()
             } else {
                 try await files.passWhereDue()
             }
         }
-    }
-
-    /// Memory and files may each ask for it.
-    private func slowDown(to share: Double) throws {
-        let least = min(share, report.processorShare ?? 1)
-        try throttle.leave(least)
-        state.withLock { $0.report.processorShare = least }
     }
 
     private func end(_ verdict: PrecopyVerdict, _ found: MemoryRound) throws {
