@@ -18,7 +18,7 @@ extension OCIDriver: Checkpointable {
         // A task that has had its share for now would wait for the next one before it stops. What
         // cannot be given back now is when the instance is thawed.
         try await cgroup.freeze { try? ProcessorThrottle.lift(cgroup, file: file) }
-        for end in macvlans(definition) { try end.silence(of: process) }
+        for end in macvlans(definition) { try await end.silence(of: process) }
         for (interface, end) in zip(definition.interfaces, hostEnds(definition))
         where !interface.isMacvlan { try end.silence() }
         for hold in holds { try hold.yield() }

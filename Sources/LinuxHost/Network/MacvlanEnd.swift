@@ -21,9 +21,19 @@ package struct MacvlanEnd: Equatable, Sendable {
         try tell(instance, to: "close \(name)") { [.mode(.source, $0)] }
     }
 
-    /// Lets nothing through, in either direction.
-    package func silence(of instance: Int32) throws {
-        try tell(instance, to: "silence \(name)") { [.cut(true, $0), .mode(.source, $0)] }
+    /// Lets nothing through, in either direction. The kernel takes a lost carrier to heart a moment
+    /// later, and longer while namespaces are being removed: until then its own timers still send
+    /// for the instance, from whose frames a switch would learn a place that it has left. Returns
+    /// when that is over, after 200 ms at most.
+    package func silence(of instance: Int32) async throws {
+        let route = try RouteSocket(of: instance)
+        let link = try link(route)
+        try route.tell([.cut(true, link.index)], to: "silence \(name)")
+        _ = try await holds(within: .milliseconds(200)) {
+            try route.link(name)?.isSettled != true
+        }
+        // Waits for the lock under which an interface first counts as down and then becomes it.
+        try route.tell([.mode(.source, link.index)], to: "silence \(name)")
     }
 
     /// Undoes `silence` and `divert`. Returns when the interface can transmit, after 200 ms at

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import LinuxHost
 import MigrationCore
@@ -41,10 +42,14 @@ import Testing
         try await PacketHold.prepare(Self.interface, beside: HoldScene.end, host: host)
     }
 
-    private func close(_ scene: HoldScene, _ hold: PacketHold) throws {
+    private func close(_ scene: HoldScene, _ hold: PacketHold) async throws {
         try hold.start()
         try Self.end.divert(of: scene.instance)
-        try Self.end.silence(of: scene.instance)
+        try await Self.end.silence(of: scene.instance)
+        let type = Int32(SOCK_RAW.rawValue)
+        let socket = Descriptor(taking: godwit_socket_of(scene.instance, AF_PACKET, type, 0))
+        let isReady = unsafe godwit_packet_ready(socket.number, Self.end.name)
+        #expect(isReady == 0, "the kernel still sends for the instance")
         try hold.yield()
     }
 
@@ -66,11 +71,11 @@ import Testing
         try await withInstance { scene in
             try await traffic(scene, address, isStream: true) { traffic in
                 let hold = try await prepare(scene, on: scene.a)
-                try close(scene, hold)
+                try await close(scene, hold)
                 // What the freeze takes.
                 try await Task.sleep(for: .milliseconds(300))
-                let before = try scene.retransmissions()
                 let tally = try await hold.release(into: HoldScene.end, of: scene.instance)
+                let before = try scene.retransmissions()
                 let sent = traffic.sent
                 try await eventually("all arrives") { traffic.arrived.count >= sent + 50 }
                 if ProcessInfo.processInfo.environment["GODWIT_FIGURES"] != nil {
@@ -92,7 +97,7 @@ import Testing
             try await traffic(scene, "10.9.0.7", isStream: false) { traffic in
                 let source = try await prepare(scene, on: scene.a)
                 let target = try await prepare(scene, on: scene.b)
-                try close(scene, source)
+                try await close(scene, source)
                 try await eventually("frames are kept at the source") { source.tally.kept > 20 }
                 try target.start()
                 try target.announce(try Announcement(interface: Self.interface))
@@ -148,7 +153,7 @@ import Testing
             var kept = 0
             for _ in 0..<8 {
                 let hold = try await prepare(scene, on: scene.a)
-                try close(scene, hold)
+                try await close(scene, hold)
                 try await Task.sleep(for: .milliseconds(50))
                 kept += try await hold.release(into: HoldScene.end, of: scene.instance).kept
             }
@@ -166,8 +171,8 @@ import Testing
                 _ = try await PacketHold.prepare(lost, beside: HoldScene.end, host: scene.a)
             }
             #expect(missing?.code == .notFound && missing?.message.contains("gwnone0") == true)
-            #expect(throws: GodwitError(.kernelRefused, "")) {
-                try MacvlanEnd(name: "gwnone1").silence(of: scene.instance)
+            await #expect(throws: GodwitError(.kernelRefused, "")) {
+                try await MacvlanEnd(name: "gwnone1").silence(of: scene.instance)
             }
         }
     }
