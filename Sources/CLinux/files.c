@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ int godwit_syncfs(int descriptor) { return syncfs(descriptor); }
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group) {
     return fchownat(descriptor, "", user, group, AT_EMPTY_PATH);
 }
+
+int godwit_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int godwit_set_pipe_size(int pipe, int size) { return fcntl(pipe, F_SETPIPE_SZ, size); }
 

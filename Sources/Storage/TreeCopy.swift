@@ -47,22 +47,43 @@ enum TreeCopy {
     /// Brings a copy up to date.
     ///
     /// - Parameters:
-    ///   - moment: before the last pass began; nil for the first.
+    ///   - state: what is known of it; nil for the first pass.
     ///   - isStill: nothing writes to the tree meanwhile.
+    /// - Returns: what is known of it now.
+    @discardableResult
     static func update(
-        _ copy: String, to tree: String, since moment: FileTime?, mapped: Set<String>,
+        _ copy: String, to tree: String, from state: CopyState?, mapped: Set<String>,
         isStill: Bool
-    ) async throws {
-        if let moment {
-            if mapped.isEmpty, try await !TreeChanges.areThereAny(below: tree, since: moment) {
-                return
+    ) async throws -> CopyState {
+        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
+        let start = FileTime.now().earlier(byMilliseconds: 100)
+        var list: [UInt8]?
+        if let state {
+            let isTold = state.isWhole && FilesystemFacts.stampsChanges(at: tree)
+            if isTold, mapped.isEmpty,
+                try await !TreeChanges.areThereAny(below: tree, since: state.moment)
+            {
+                return state
             }
-            let suspects = try await TreeChanges.suspects(
-                below: tree, changedSince: moment, mapped: mapped)
-            try await TreeChanges.distrust(suspects, below: copy)
+            let changes = try await TreeChanges.find(
+                below: tree, since: state.moment, mapped: mapped)
+            try await TreeChanges.distrust(changes.suspects, below: copy)
+            list = isTold ? changes.places.map(Rsync.list) : nil
         }
-        let result = try await Rsync.update(copy, to: tree).run()
+        let result = try await Rsync.update(copy, to: tree, isListed: list != nil)
+            .run(input: list ?? [])
         let failure = Rsync.failure(result.status, said: result.errorText, tolerant: !isStill)
         if let failure { throw failure }
+        let isPartial = Rsync.isPartial(result.status)
+        guard isPartial, let state else { return CopyState(moment: start, isWhole: !isPartial) }
+        return state
     }
+}
+
+/// What a copy has of its tree.
+struct CopyState: Equatable, Sendable {
+    /// Before the last pass began that left nothing out, or the first.
+    let moment: FileTime
+    /// The copy lacks nothing but what has changed since.
+    let isWhole: Bool
 }

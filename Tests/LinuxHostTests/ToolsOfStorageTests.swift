@@ -13,6 +13,13 @@ import Testing
                 cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-' /p/v/ target::volume/
                 """)
         #expect(Rsync.send("/").environment == ["LC_ALL": "C"])
+        let listed = Rsync.send("/p/v", isListed: true).arguments
+        #expect(
+            listed.filter { !Rsync.send("/p/v").arguments.contains($0) } == [
+                "--dirs", "--ignore-missing-args", "--from0", "--files-from=-",
+            ])
+        #expect(Rsync.list([]) == Array("./\0".utf8))
+        #expect(Rsync.list([Array("./a".utf8), Array("./b/".utf8)]) == Array("./a\0./b/\0".utf8))
     }
 
     @Test func `rsync receives`() throws {
@@ -38,7 +45,7 @@ import Testing
                 refuse options = * !archive !a !e !s !v !r !l !p !t !g !o !D !H !A !X !S !recursive \
                 !links !perms !times !group !owner !devices !specials !hard-links !acls !xattrs \
                 !sparse !numeric-ids !delete !delete-during !modify-window \
-                !open-noatime !timeout
+                !open-noatime !timeout !R !relative !d !dirs !no-r
 
                 """)
     }
@@ -53,6 +60,7 @@ import Testing
             Rsync.copy("/a", into: "/b").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids --modify-window=-1 /a/ /b/
                 """)
+        #expect(Rsync.update("/b", to: "/a", isListed: true).arguments.contains("--files-from=-"))
         #expect(
             Rsync.update("/b", to: "/a").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \

@@ -172,23 +172,6 @@ struct HostTreeDigestTests {
         }
     }
 
-    @Test func `suspects are what changed since, what is mapped, and their other names`()
-        async throws
-    {
-        try await withTree { root in
-            try await bash(
-                "cd $1; echo a > a; ln a b; echo c > c; echo d > d; ln d e; mkfifo p", root)
-            let names = { (moment: FileTime, mapped: Set<String>) in
-                try await TreeChanges.suspects(below: root, changedSince: moment, mapped: mapped)
-                    .map { String(decoding: $0, as: UTF8.self) }.sorted()
-            }
-            let future = FileTime(seconds: FileTime.now().seconds + 10)
-            #expect(try await names(future, []) == [])
-            #expect(try await names(future, ["/b", "/c", "/none"]) == ["a", "b", "c"])
-            #expect(try await names(FileTime(seconds: .min), []) == ["a", "b", "c", "d", "e"])
-        }
-    }
-
     @Test(arguments: [
         (1_500, 3, 500_000_007), (3_499, 1, 501_000_007), (6_000, -1, 7), (1, 4, 999_000_007),
     ])

@@ -17,10 +17,10 @@ struct HostZfsPassTests {
     {
         try await PoolPair.with(Self.pairing) { pair in
             try await shell("head -c 4M /dev/urandom > $1/big; echo 1 > $1/small", pair.here)
-            // Where times have no fractions what is two seconds old is old.
-            try await Task.sleep(for: .milliseconds(TestedZfs.isInKernel ? 250 : 2_300))
+            try await Task.sleep(for: .milliseconds(250))
             try await pair.firstPass()
-            #expect(try await !pair.source.hasChanged("v", mapped: []))
+            // zfs-fuse does not stamp all changes.
+            #expect(try await pair.source.hasChanged("v", mapped: []) != TestedZfs.isInKernel)
             let root = try FileStatus.of(pair.there)?.key
             for round in 1...2 {
                 try await shell("cd $1; echo $2 >> small; mkdir d$2", pair.here, "\(round)")

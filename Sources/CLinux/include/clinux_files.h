@@ -31,6 +31,9 @@ int godwit_syncfs(int descriptor);
 /* fchownat(2) of the file that an O_PATH descriptor names: 0, or -1 and errno. */
 int godwit_chown_descriptor(int descriptor, uid_t user, gid_t group);
 
+/* memfd_create(2), close-on-exec: a descriptor, or -1 and errno. */
+int godwit_memory_file(const char *name);
+
 /* fcntl(2) F_SETPIPE_SZ: the size, or -1 and errno. */
 int godwit_set_pipe_size(int pipe, int size);
 

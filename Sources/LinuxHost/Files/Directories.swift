@@ -195,6 +195,13 @@ package struct FilesystemFacts: Equatable, Sendable {
         ["ext4", "btrfs", "xfs", "tmpfs", "zfs", "overlay", "f2fs", "bcachefs"].contains(type)
     }
 
+    /// Whether every change of an inode there shows in its change time. zfs-fuse sets extended
+    /// attributes without a trace, and what a network filesystem says may be old. True where there
+    /// is nothing, as whoever looks at it finds out.
+    package static func stampsChanges(at path: String) -> Bool {
+        (try? of(path))?.isLocal ?? true
+    }
+
     package static func of(_ path: String) throws -> FilesystemFacts {
         var facts = statfs()
         guard unsafe statfs(path, &facts) == 0 else {

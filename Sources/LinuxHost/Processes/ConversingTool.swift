@@ -24,11 +24,13 @@ package struct ConversingTool: Sendable {
     /// Starts the tool; whatever it leaves in its process group is killed when it ends.
     ///
     /// - Parameters:
+    ///   - input: read by a tool whose standard streams are taken from its standard input, a file
+    ///     in memory.
     ///   - extra: read by the tool from descriptor 5, at most 64 KiB.
     ///   - held: open in the tool as descriptor 6.
     package static func start(
-        _ command: Command, ends: Ends = .standard, extra: [UInt8]? = nil,
-        held: Descriptor? = nil
+        _ command: Command, ends: Ends = .standard, input: [UInt8]? = nil,
+        extra: [UInt8]? = nil, held: Descriptor? = nil
     ) throws -> ConversingTool {
         let (inputRead, inputWrite) = try Descriptor.pipe()
         let (outputRead, outputWrite) = try Descriptor.pipe()
@@ -40,7 +42,8 @@ package struct ConversingTool: Sendable {
         var descriptors = [(inputRead, ends.reading), (outputWrite, ends.writing)]
         descriptors.append((messagesWrite, 2))
         if ends.reading != 0 {
-            descriptors.append((try Descriptor.open("/dev/null", O_RDONLY), 0))
+            let input = try input.map(Descriptor.memory) ?? .open("/dev/null", O_RDONLY)
+            descriptors.append((input, 0))
             descriptors.append((messagesWrite, 1))
         }
         if let extra {

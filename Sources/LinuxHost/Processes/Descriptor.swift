@@ -41,6 +41,16 @@ package final class Descriptor: Sendable {
         return (Descriptor(taking: numbers[0]), Descriptor(taking: numbers[1]))
     }
 
+    /// A file in memory that holds these bytes, to be read from its start.
+    package static func memory(_ bytes: [UInt8]) throws -> Descriptor {
+        let number = unsafe godwit_memory_file("godwit")
+        guard number >= 0 else { throw GodwitError.kernel("make a file in memory") }
+        let file = Descriptor(taking: number)
+        try file.write(bytes[...])
+        guard lseek(number, 0, SEEK_SET) == 0 else { throw GodwitError.kernel("seek in a file") }
+        return file
+    }
+
     /// Up to `limit` bytes; empty at the end.
     package func readToEnd() throws -> [UInt8] {
         var all: [UInt8] = []

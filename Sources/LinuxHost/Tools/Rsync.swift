@@ -27,16 +27,36 @@ package enum Rsync {
     /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends
     /// when hard links came and went while it read the tree. The timeout ends whatever else stands
     /// still. Blocking, as the shell's `cat` does not write again what the kernel cannot take yet.
-    package static func send(_ root: String) -> Command {
+    ///
+    /// - Parameter isListed: whether only what standard input names is looked at, as `list` writes
+    ///   it.
+    package static func send(_ root: String, isListed: Bool = false) -> Command {
         Command(
             "rsync",
-            everything + [
-                "--delete-during", "--modify-window=-1", "--open-noatime", "--no-inc-recursive",
+            everything + alike + (isListed ? listed : []) + [
                 "--timeout=300", "--blocking-io",
                 "--rsh=\(shell)", "\(root)/", "target::volume/",
             ],
             environment: plain
         )
+    }
+
+    /// How one tree becomes what another one is.
+    private static let alike = [
+        "--delete-during", "--modify-window=-1", "--open-noatime", "--no-inc-recursive",
+    ]
+
+    /// Directories that are named with a slash at their end lose what is not in them any more. What
+    /// is named and gone is left to its directory.
+    private static let listed = [
+        "--dirs", "--ignore-missing-args", "--from0", "--files-from=-",
+    ]
+
+    /// What a transfer looks at.
+    ///
+    /// - Parameter places: as `TreeChanges.places`; the root's own names if there are none.
+    package static func list(_ places: [[UInt8]]) -> [UInt8] {
+        Array((places.isEmpty ? [Array("./".utf8)] : places).joined(separator: [0])) + [0]
     }
 
     /// Serves the volume once, on standard input and output, as the configuration on descriptor 5
@@ -76,7 +96,7 @@ package enum Rsync {
         "archive", "a", "e", "s", "v", "r", "l", "p", "t", "g", "o", "D", "H", "A", "X", "S",
         "recursive", "links", "perms", "times", "group", "owner", "devices", "specials",
         "hard-links", "acls", "xattrs", "sparse", "numeric-ids", "delete", "delete-during",
-        "modify-window", "open-noatime", "timeout",
+        "modify-window", "open-noatime", "timeout", "R", "relative", "d", "dirs", "no-r",
     ].map { "!\($0)" }.joined(separator: " ")
 
     /// Copies a tree on this host into an existing directory.
@@ -88,13 +108,14 @@ package enum Rsync {
     }
 
     /// Makes one tree of this host what another one is, which may change meanwhile.
-    package static func update(_ directory: String, to tree: String) -> Command {
+    ///
+    /// - Parameter isListed: as in `send`.
+    package static func update(
+        _ directory: String, to tree: String, isListed: Bool = false
+    ) -> Command {
         Command(
             "rsync",
-            everything + [
-                "--delete-during", "--modify-window=-1", "--open-noatime", "--no-inc-recursive",
-                "\(tree)/", "\(directory)/",
-            ],
+            everything + alike + (isListed ? listed : []) + ["\(tree)/", "\(directory)/"],
             environment: plain)
     }
 
@@ -129,6 +150,9 @@ package enum Rsync {
             isAftermath ? .linkLost : .toolFailed, "rsync ended with status \(status.number)",
             remedy: "see what it said, and try again", cause: String(cause.prefix(2_000)))
     }
+
+    /// Whether a pass that counts as good has left out what it could not read or remove.
+    package static func isPartial(_ status: ExitStatus) -> Bool { status == .exited(23) }
 
     private static func isOfARunningTree(_ line: Substring) -> Bool {
         isNoise(line) || harmless.contains { line.contains($0) }

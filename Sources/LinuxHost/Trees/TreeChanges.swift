@@ -2,33 +2,113 @@ import CLinux
 import Foundation
 import MigrationCore
 
-/// Files whose content has to be compared although size and modification time may be equal.
-package enum TreeChanges {
-    /// Paths of regular files below `root`, without a leading slash, whose inode has changed since,
-    /// or that are `mapped` (as `/a/b`; one that stands for bytes that are not UTF-8 means every
-    /// path shown so), with all other names of these inodes.
+/// What has changed in a tree since a moment, as the change times of its inodes tell: unlike times
+/// of modification they cannot be set back by who owns the files.
+package struct TreeChanges: Sendable {
+    /// Paths of regular files below the root, without a leading slash, whose content has to be
+    /// compared although size and modification time may be equal: their inodes have changed, or
+    /// they are mapped; with all other names of these inodes.
+    package private(set) var suspects: [[UInt8]] = []
+    /// All that is to be looked at so that a copy of the tree from that moment becomes what it is
+    /// now: `./path`, or `./path/` with all names that are in that directory, but nothing below
+    /// those. Nil where the whole tree has to be looked at.
     ///
-    /// The inode's change time, unlike the modification time, cannot be set back by who owns the
-    /// file.
-    package static func suspects(
-        below root: String, changedSince moment: FileTime, mapped: Set<String>
-    ) async throws -> [[UInt8]] {
+    /// What is made, removed or renamed changes its directory, and a directory that is renamed
+    /// changes itself and the one that it comes into: one that has changed in one that has changed
+    /// may have come from elsewhere, and all below it is named. Of an inode with several names of
+    /// which one is named, all are, as nothing else would show that they are one.
+    package private(set) var places: [[UInt8]]? = []
+
+    private var size = 0
+    /// The directories that lead to what is met.
+    private var above: [Above] = []
+    private var linked: [Name] = []
+    private var linksNamed: Set<FileKey> = []
+    private var linksSuspected: Set<FileKey> = []
+
+    private struct Above {
+        let isNews: Bool
+        /// It, or one above it, may have come from elsewhere.
+        let mayBeMoved: Bool
+    }
+
+    private struct Name {
+        let path: [UInt8]
+        let key: FileKey
+        let isRegular: Bool
+        let isNamed: Bool
+        let isSuspect: Bool
+    }
+
+    /// - Parameters:
+    ///   - mapped: files whose content may have changed without a trace, as `/a/b`; one that stands
+    ///     for bytes that are not UTF-8 means every path shown so.
+    ///   - isPart: whether `root` is only the part of the tree in which everything is that can have
+    ///     changed, as the upper layer of an overlay. What may have been moved, and what has
+    ///     several names, is not all there.
+    package static func find(
+        below root: String, since moment: FileTime, mapped: Set<String>, isPart: Bool = false
+    ) async throws -> TreeChanges {
         try await blocking {
-            var suspects: [[UInt8]] = []
-            var others: [(path: [UInt8], key: FileKey)] = []
-            var keys: Set<FileKey> = []
+            var changes = TreeChanges()
             try TreeWalker.walk(root) { entry in
-                guard entry.status.kind == .regular else { return }
-                let isMapped = !mapped.isEmpty && mapped.contains(entry.text)
-                if isNews(entry.status.changed, since: moment) || isMapped {
-                    suspects.append(entry.path)
-                    if entry.status.links > 1 { keys.insert(entry.status.key) }
-                } else if !mapped.isEmpty && entry.status.links > 1 {
-                    others.append((entry.path, entry.status.key))
-                }
+                changes.meet(entry, since: moment, mapped: mapped, isPart: isPart)
             }
-            return suspects + others.filter { keys.contains($0.key) }.map(\.path)
+            changes.addOtherNames()
+            return changes
         }
+    }
+
+    private mutating func meet(
+        _ entry: TreeEntry, since moment: FileTime, mapped: Set<String>, isPart: Bool
+    ) {
+        let status = entry.status
+        let isNews = Self.isNews(status.changed, since: moment)
+        above.removeSubrange(entry.depth...)
+        let isBelowMoved = above.last?.mayBeMoved ?? false
+        guard status.kind != .directory else {
+            let mayBeMoved = isBelowMoved || (isNews && above.last?.isNews == true)
+            above.append(Above(isNews: isNews, mayBeMoved: mayBeMoved))
+            if isPart && mayBeMoved { places = nil }
+            if isNews || mayBeMoved { name(entry.depth == 0 ? [] : entry.path + [0x2f]) }
+            return
+        }
+        let isRegular = status.kind == .regular
+        let isSuspect =
+            isRegular && (isNews || (!mapped.isEmpty && mapped.contains(entry.text)))
+        if isSuspect { suspects.append(entry.path) }
+        let isNamed = isNews || isSuspect
+        if isNamed { name(entry.path) }
+        guard status.links > 1 else { return }
+        // Marks of what was removed from an overlay are one inode, and not in the tree.
+        let isWhiteout = isPart && status.kind == .characterDevice && status.deviceNumber == 0
+        if isPart && isNamed && !isWhiteout { places = nil }
+        if isNamed || isBelowMoved { linksNamed.insert(status.key) }
+        if isSuspect { linksSuspected.insert(status.key) }
+        linked.append(
+            Name(
+                path: entry.path, key: status.key, isRegular: isRegular, isNamed: isNamed,
+                isSuspect: isSuspect))
+    }
+
+    private mutating func addOtherNames() {
+        for other in linked {
+            if !other.isNamed && linksNamed.contains(other.key) { name(other.path) }
+            if other.isRegular && !other.isSuspect && linksSuspected.contains(other.key) {
+                suspects.append(other.path)
+            }
+        }
+        (above, linked, linksNamed, linksSuspected) = ([], [], [], [])
+    }
+
+    private mutating func name(_ path: [UInt8]) {
+        guard places != nil else { return }
+        size += path.count + 3
+        guard size <= Limit.passList.bytes else {
+            places = nil
+            return
+        }
+        places?.append([0x2e, 0x2f] + path)
     }
 
     /// Whether any inode of the tree has changed since: what is made, removed or renamed changes

@@ -24,7 +24,9 @@ package final class TreeDigest: Sendable {
     ) async throws -> String {
         let before = remembered.withLock { $0 }
         let survey = try await blocking {
-            try TreeSurvey(of: root, mapped: mapped, remembered: before, isView: isView)
+            let isPlain = !isView && FilesystemFacts.stampsChanges(at: root)
+            return try TreeSurvey(
+                of: root, mapped: mapped, remembered: before, remembersAttributes: isPlain)
         }
         try Task.checkCancellation()
         let fresh = try await readContents(of: survey, below: root)

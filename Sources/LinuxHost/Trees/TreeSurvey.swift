@@ -68,11 +68,11 @@ package struct TreeSurvey: Sendable {
     package private(set) var contents: [SurveyedContent] = []
     private var firstNames: [FileKey: (path: [UInt8], content: Int?)] = [:]
 
-    /// - Parameter isView: whether `root` shows other ids than the tree has, in access lists too:
-    ///   attributes are asked for and not remembered.
+    /// - Parameter remembersAttributes: not where the change time says nothing of them, nor where
+    ///   `root` shows other ids than the tree has, in access lists too.
     package init(
         of root: String, mapped: Set<String>, remembered: [FileKey: RememberedHash],
-        isView: Bool = false
+        remembersAttributes: Bool = true
     ) throws {
         try TreeWalker.walk(root) { entry in
             let first = entry.status.links > 1 ? firstNames[entry.status.key] : nil
@@ -80,7 +80,8 @@ package struct TreeSurvey: Sendable {
             var known = isRegular ? remembered[entry.status.key] : nil
             if known?.holds(for: entry.status) != true { known = nil }
             let attributes =
-                try (isView ? nil : known?.attributes) ?? TreeRecord.attributes(of: entry)
+                try (remembersAttributes ? known?.attributes : nil)
+                ?? TreeRecord.attributes(of: entry)
             var record = TreeRecord(entry, attributes: attributes)
             record.append(first?.path ?? [])
             var content = first?.content
@@ -90,7 +91,8 @@ package struct TreeSurvey: Sendable {
                 contents.append(
                     SurveyedContent(
                         key: entry.status.key, path: known == nil || isMapped ? entry.path : [],
-                        changed: entry.status.changed, attributes: isView ? nil : attributes,
+                        changed: entry.status.changed,
+                        attributes: remembersAttributes ? attributes : nil,
                         hash: isMapped ? nil : known?.hash))
             } else if isMapped, let content, contents[content].hash != nil {
                 (contents[content].path, contents[content].hash) = (entry.path, nil)

@@ -7,17 +7,20 @@ package struct TreeEntry {
     package let status: FileStatus
     /// Of the directory, with `/` at its end; empty in the root. Shared by all names in it.
     private let prefix: [UInt8]
-    private let isRoot: Bool
+    /// Of the root 0, of what is in it 1.
+    let depth: Int
     private let directory: Int32
     private let name: [CChar]
 
     /// One that is not the root.
-    fileprivate init(prefix: [UInt8], status: FileStatus, directory: Int32, name: [CChar]) {
+    fileprivate init(
+        prefix: [UInt8], depth: Int, status: FileStatus, directory: Int32, name: [CChar]
+    ) {
         self.prefix = prefix
+        self.depth = depth
         self.status = status
         self.directory = directory
         self.name = name
-        isRoot = false
     }
 
     fileprivate init(root: FileStatus, directory: Int32) {
@@ -25,7 +28,7 @@ package struct TreeEntry {
         status = root
         self.directory = directory
         name = [0x2e, 0]
-        isRoot = true
+        depth = 0
     }
 
     /// The names from the root down, joined by `/`; empty for the root itself. Any bytes but null.
@@ -35,10 +38,10 @@ package struct TreeEntry {
         return path
     }
 
-    var pathLength: Int { isRoot ? 0 : prefix.count + name.count - 1 }
+    var pathLength: Int { depth == 0 ? 0 : prefix.count + name.count - 1 }
 
     func appendPath(to bytes: inout [UInt8]) {
-        guard !isRoot else { return }
+        guard depth > 0 else { return }
         bytes += prefix
         // SAFETY: the same bytes under another name, read within their count.
         unsafe name.withUnsafeBytes { unsafe bytes.append(contentsOf: $0.dropLast()) }
@@ -115,7 +118,8 @@ package enum TreeWalker {
                 throw GodwitError.kernel("look at a file of the tree")
             }
             let entry = TreeEntry(
-                prefix: prefix, status: FileStatus(status), directory: directory, name: name)
+                prefix: prefix, depth: depth + 1, status: FileStatus(status),
+                directory: directory, name: name)
             try visit(entry)
             guard entry.status.kind == .directory else { continue }
             let number = unsafe godwit_openat(directory, name, directoryFlags | O_NOFOLLOW, 0)

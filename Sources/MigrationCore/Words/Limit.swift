@@ -69,6 +69,8 @@ package enum Limit {
     package static let word = ByteCount.kibibytes(32)
     /// Levels of directories in a volume; each holds a descriptor open while the tree is walked.
     package static let treeDepth = 256
+    /// Names that a pass looks at; above it, it looks at the whole tree.
+    package static let passList = ByteCount.mebibytes(64)
     /// One command of a stream of `btrfs send`; the kernel's own limit of version 1 is 64 KiB.
     package static let sendCommand = ByteCount.kibibytes(64)
     /// What one end of a pass says before data, as JSON.

@@ -32,16 +32,14 @@ extension DirectoryPool: SnapshotCopying {
         try await TreeCopy.requireRoom(for: root, at: layout.shelf(of: volume))
         try Directories.make(half, mode: 0o700)
         try Directories.make("\(half)/rootfs", mode: 0o700)
-        var earlier: FileTime?
+        var state: CopyState?
         for _ in 0..<2 {
-            // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-            let start = FileTime.now().earlier(byMilliseconds: 100)
-            try await TreeCopy.update(
-                "\(half)/rootfs", to: root, since: earlier, mapped: [], isStill: false)
-            earlier = start
+            let next = try await TreeCopy.update(
+                "\(half)/rootfs", to: root, from: state, mapped: [], isStill: false)
+            state = next
             memories.withLock {
                 $0[volume, default: VolumeMemory()].ahead = CopyAhead(
-                    snapshot: snapshot, start: start)
+                    snapshot: snapshot, state: next)
             }
         }
         try await FilesystemFacts.flush(at: half)
@@ -58,7 +56,7 @@ extension DirectoryPool: SnapshotCopying {
         }
         if let ahead, ahead.snapshot == snapshot {
             try await TreeCopy.update(
-                "\(half)/rootfs", to: root, since: ahead.start, mapped: mapped, isStill: true)
+                "\(half)/rootfs", to: root, from: ahead.state, mapped: mapped, isStill: true)
         } else {
             try await removeLeftovers(of: volume)
             try Directories.make(layout.shelf(of: volume), mode: 0o700)

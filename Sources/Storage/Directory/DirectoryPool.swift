@@ -78,5 +78,5 @@ struct VolumeMemory: Sendable {
 /// A copy for a snapshot that is to come, and before when it began.
 struct CopyAhead: Equatable, Sendable {
     let snapshot: String
-    let start: FileTime
+    let state: CopyState
 }

@@ -22,7 +22,8 @@ extension OverlayPool: VolumeSending {
         for layer in missing {
             frames = try await RsyncTransfer.sendPart(
                 shelf.path(of: layer), distrusting: [], tolerant: false, over: stream,
-                after: frames, isLast: false, progress: total.next())
+                after: frames, isLast: false, progress: total.next()
+            ).rest
         }
         try await passes.sendWhileRunning(
             volume, at: changes(of: volume).upper, over: stream, frames: frames,

@@ -39,16 +39,14 @@ extension OverlayPool: SnapshotCopying {
     package func copyAhead(_ snapshot: String, of volume: String) async throws {
         let half = try await makeHalf(of: snapshot, in: volume)
         let upper = changes(of: volume).upper
-        var earlier: FileTime?
+        var state: CopyState?
         for _ in 0..<2 {
-            // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-            let start = FileTime.now().earlier(byMilliseconds: 100)
-            try await TreeCopy.update(
-                half.upper, to: upper, since: earlier, mapped: [], isStill: false)
-            earlier = start
+            let next = try await TreeCopy.update(
+                half.upper, to: upper, from: state, mapped: [], isStill: false)
+            state = next
             memories.withLock {
                 $0[volume, default: VolumeMemory()].ahead = CopyAhead(
-                    snapshot: snapshot, start: start)
+                    snapshot: snapshot, state: next)
             }
         }
         try await FilesystemFacts.flush(at: half.directory)
@@ -67,7 +65,7 @@ extension OverlayPool: SnapshotCopying {
             try requireNew(snapshot, of: volume)
             half = self.half(of: snapshot, in: volume)
             try await TreeCopy.update(
-                half.upper, to: upper, since: ahead.start, mapped: mapped, isStill: true)
+                half.upper, to: upper, from: ahead.state, mapped: mapped, isStill: true)
         } else {
             half = try await makeHalf(of: snapshot, in: volume)
             try await TreeCopy.make(of: upper, at: half.upper)

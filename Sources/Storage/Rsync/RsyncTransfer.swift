@@ -8,15 +8,20 @@ package enum RsyncTransfer {
     /// - Parameters:
     ///   - distrusted: paths below it whose content is compared although size and modification time
     ///     may be equal.
+    ///   - places: all that is looked at (`TreeChanges.places`); nil for the whole tree.
     ///   - frames: what has been read of the stream already.
+    /// - Returns: whether the target has the tree as it was when the transfer began, but for what
+    ///   has changed since; a tolerant one may have to leave more out.
+    @discardableResult
     package static func send(
-        _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
-        over stream: any ByteStream, frames: SessionFrameReader? = nil,
+        _ root: String, distrusting distrusted: [[UInt8]], places: [[UInt8]]? = nil,
+        tolerant: Bool, over stream: any ByteStream, frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws {
-        _ = try await sendPart(
-            root, distrusting: distrusted, tolerant: tolerant, over: stream,
-            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress)
+    ) async throws -> Bool {
+        try await sendPart(
+            root, distrusting: distrusted, places: places, tolerant: tolerant, over: stream,
+            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress
+        ).isWhole
     }
 
     /// Sends one tree of several over one stream.
@@ -24,26 +29,33 @@ package enum RsyncTransfer {
     /// - Parameters:
     ///   - frames: what may have been read of the stream already.
     ///   - isLast: whether the stream ends with it.
-    /// - Returns: what is to be read next.
+    /// - Returns: what is to be read next, and as above.
     static func sendPart(
-        _ root: String, distrusting distrusted: [[UInt8]], tolerant: Bool,
-        over stream: any ByteStream, after frames: SessionFrameReader, isLast: Bool,
-        progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws -> SessionFrameReader {
+        _ root: String, distrusting distrusted: [[UInt8]], places: [[UInt8]]? = nil,
+        tolerant: Bool, over stream: any ByteStream, after frames: SessionFrameReader,
+        isLast: Bool, progress: @escaping @Sendable (TransferProgress) -> Void
+    ) async throws -> (rest: SessionFrameReader, isWhole: Bool) {
+        let isPartial = Flag()
         let tool = try await telling(stream) {
             // With a tolerant pass, a tree that is gone would count as one whose files are.
             guard try FileStatus.of(root)?.kind == .directory else {
                 throw GodwitError(.notFound, "there is no volume at \(root)")
             }
             for frame in Self.frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
-            return try ConversingTool.start(Rsync.send(root), ends: .threeAndFour)
+            return try ConversingTool.start(
+                Rsync.send(root, isListed: places != nil), ends: .threeAndFour,
+                input: places.map(Rsync.list))
         }
-        return try await ToolSession(
+        let rest = try await ToolSession(
             tool: tool, stream: stream, frames: frames,
             progress: { progress(TransferProgress(sent: $0)) },
             isLast: isLast,
-            conclude: { Rsync.failure($0, said: $1, tolerant: tolerant) }
+            conclude: { status, said in
+                if Rsync.isPartial(status) { isPartial.raise() }
+                return Rsync.failure(status, said: said, tolerant: tolerant)
+            }
         ).run()
+        return (rest, !isPartial.isRaised)
     }
 
     /// Receives into the tree; only below it, whatever the other end says.

@@ -15,12 +15,18 @@ final class TreePasses: Sendable {
         /// Before the last pass that has ended began, and before the earliest of those that broke:
         /// what has not changed since is at the other half.
         var sent: FileTime?
+        /// The other half lacks nothing but what has changed since, so that a pass by list will do.
+        /// One that breaks, or leaves something out, takes nothing of that away.
+        var isWhole = false
         var digest: TreeDigest?
         /// The other half has the files of a snapshot of it: sizes and times prove nothing.
         var hasSentSnapshot = false
         /// The other half has a tree already, in which sizes and times prove nothing of files that
         /// have changed here since.
         var start: FileTime?
+
+        /// What has not changed since this is all there; nil if that is not known.
+        var wholeSince: FileTime? { isWhole ? sent : nil }
     }
 
     /// Every file has changed since.
@@ -48,16 +54,18 @@ final class TreePasses: Sendable {
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: Memory()].sent =
                 hasSentSnapshot ? start : min(memory.sent ?? start, start)
+            memories[volume]?.isWhole = false
             return hasSentSnapshot
                 ? Self.beforeAll : [memory.sent, memory.start].compactMap(\.self).min()
         }
-        let distrusted = try await suspects(below: root, since: earlier, mapped: [])
-        try await RsyncTransfer.send(
+        let distrusted = try await suspects(below: root, since: earlier)
+        let isWhole = try await RsyncTransfer.send(
             root, distrusting: distrusted, tolerant: true, over: stream, frames: frames,
             progress: progress)
         memories.withLock { memories in
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
+            memories[volume]?.isWhole = isWhole
         }
     }
 
@@ -65,6 +73,7 @@ final class TreePasses: Sendable {
     func hasSent(_ volume: String, since moment: FileTime) {
         memories.withLock { memories in
             memories[volume, default: Memory()].sent = moment
+            memories[volume]?.isWhole = true
             memories[volume]?.hasSentSnapshot = false
         }
     }
@@ -79,10 +88,11 @@ final class TreePasses: Sendable {
             let isFirst =
                 memories[volume]?.hasSentSnapshot != true && memories[volume]?.start == nil
             memories[volume, default: Memory()].hasSentSnapshot = true
+            memories[volume]?.isWhole = false
             return isFirst
         }
         let distrusted = try await suspects(
-            below: tree, since: isFirst ? nil : Self.beforeAll, mapped: [])
+            below: tree, since: isFirst ? nil : Self.beforeAll)
         try await RsyncTransfer.send(
             tree, distrusting: distrusted, tolerant: false, over: stream, progress: progress)
     }
@@ -101,18 +111,22 @@ final class TreePasses: Sendable {
     ) async throws {
         // As above.
         let start = FileTime.now().earlier(byMilliseconds: 100)
-        try await sendChanges(
+        let isWhole = try await sendChanges(
             of: volume, at: root, changes: changes, mapped: [], tolerant: true, over: stream,
             progress: progress)
-        memories.withLock { $0[volume, default: Memory()].sent = start }
+        guard isWhole else { return }
+        memories.withLock { memories in
+            memories[volume, default: Memory()].sent = start
+            memories[volume]?.isWhole = true
+        }
     }
 
     func hasChanged(
         _ volume: String, at root: String, mapped: Set<String>
     ) async throws -> Bool {
-        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.sent }) else {
-            return true
-        }
+        guard mapped.isEmpty, let start = memories.withLock({ $0[volume]?.wholeSince }),
+            FilesystemFacts.stampsChanges(at: root)
+        else { return true }
         return try await TreeChanges.areThereAny(below: root, since: start)
     }
 
@@ -137,21 +151,27 @@ final class TreePasses: Sendable {
             progress: progress)
     }
 
+    /// - Returns: as `RsyncTransfer.send`.
+    @discardableResult
     private func sendChanges(
-        of volume: String, at root: String, changes: String?, mapped: Set<String>, tolerant: Bool,
-        over stream: any ByteStream,
+        of volume: String, at root: String, changes part: String?, mapped: Set<String>,
+        tolerant: Bool, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws {
-        let start = memories.withLock { $0[volume]?.sent } ?? Self.beforeAll
-        let distrusted = try await suspects(
-            below: changes ?? root, since: start, mapped: mapped)
-        try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: tolerant, over: stream, progress: progress)
+    ) async throws -> Bool {
+        let memory = memories.withLock { $0[volume] } ?? Memory()
+        let changes = try await TreeChanges.find(
+            below: part ?? root, since: memory.sent ?? Self.beforeAll, mapped: mapped,
+            isPart: part != nil)
+        let isListed = memory.wholeSince != nil && FilesystemFacts.stampsChanges(at: root)
+        return try await RsyncTransfer.send(
+            root, distrusting: changes.suspects, places: isListed ? changes.places : nil,
+            tolerant: tolerant, over: stream, progress: progress)
     }
 
     func cleanUpAfterSending(_ volume: String) {
         memories.withLock { memories in
             memories[volume]?.sent = nil
+            memories[volume]?.isWhole = false
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
         }
@@ -180,10 +200,8 @@ final class TreePasses: Sendable {
         memories.withLock { $0[newName] = $0.removeValue(forKey: volume) }
     }
 
-    private func suspects(
-        below root: String, since start: FileTime?, mapped: Set<String>
-    ) async throws -> [[UInt8]] {
+    private func suspects(below root: String, since start: FileTime?) async throws -> [[UInt8]] {
         guard let start else { return [] }
-        return try await TreeChanges.suspects(below: root, changedSince: start, mapped: mapped)
+        return try await TreeChanges.find(below: root, since: start, mapped: []).suspects
     }
 }

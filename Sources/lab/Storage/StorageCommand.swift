@@ -41,6 +41,8 @@ struct StorageCommand: AsyncParsableCommand {
     var throttle = false
     @Option(help: "MiB of a file that travels with the records and stays as it is.")
     var beside = 1_024
+    @Option(help: "Small files that travel with the records and stay as they are.")
+    var besideFiles = 0
     @Option(help: "Where the figures go.") var output = ".results/storage.json"
 
     private var kinds: [PoolKind] {
@@ -61,7 +63,7 @@ struct StorageCommand: AsyncParsableCommand {
         guard size >= changed, changed >= 2 else {
             throw ValidationError("at least 2 MiB change, and no more than there are")
         }
-        guard files > 0, large > 0, beside > 0, (0...1_024).contains(rotate),
+        guard files > 0, large > 0, beside > 0, besideFiles >= 0, (0...1_024).contains(rotate),
             (0...999_999).contains(pause)
         else {
             throw ValidationError(
@@ -101,10 +103,10 @@ struct StorageCommand: AsyncParsableCommand {
             { report in report.put([try await BulkRun(kind: kind, files: load).run()]) }
         }
         let writers: [Measure] = [
-            { [pause, rotate, beside, throttle] report in
+            { [pause, rotate, beside, besideFiles, throttle] report in
                 let run = WriterRun(
                     kind: kind, pause: pause, rotate: rotate, beside: beside,
-                    moveOptions: throttle ? ["--throttle"] : [])
+                    besideFiles: besideFiles, moveOptions: throttle ? ["--throttle"] : [])
                 report.put(try await run.run())
             }
         ]

@@ -2,8 +2,8 @@ import LinuxHost
 import MigrationCore
 import TestSupport
 
-/// A container that appends records to several files while it moves there and back, with a file
-/// that stays as it is beside them.
+/// A container that appends records to several files while it moves there and back, with files that
+/// stay as they are beside them.
 struct WriterRun {
     let kind: PoolKind
     /// Microseconds between two writes.
@@ -12,6 +12,8 @@ struct WriterRun {
     let rotate: Int
     /// MiB of the file that stays.
     let beside: Int
+    /// Small ones that stay.
+    let besideFiles: Int
     /// For each move.
     let moveOptions: [String]
 
@@ -19,9 +21,15 @@ struct WriterRun {
         try await MeasuredPool.with(kind) { pool in
             let root = "\(pool.scratch)/root"
             try await RecordProgram.makeRoot(at: root)
+            let script = """
+                cd "$1"; head -c $2M /dev/urandom >beside
+                for ((i = 0; i < $3; i++)); do
+                    if ((i % 1000 == 0)); then mkdir -p "files/$i"; d=files/$i; fi
+                    echo $i >$d/$i
+                done
+                """
             try await Command(
-                "bash",
-                ["-c", "head -c $2M /dev/urandom >\"$1/beside\"", "bash", root, "\(beside)"]
+                "bash", ["-ec", script, "bash", root, "\(beside)", "\(besideFiles)"]
             ).check()
             return try await pool.withHosts { lab in
                 try await pool.make(mebibytes: 10_240, in: lab)

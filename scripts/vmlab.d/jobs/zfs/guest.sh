@@ -21,7 +21,7 @@ export GODWIT_SPARE_DISK GODWIT_PAIRINGS=zfs
 /job/godwitPackageTests.xctest --testing-library swift-testing --no-parallel \
     --event-stream-version 0 --event-stream-output-path /out/zfs.jsonl \
     --filter '^StorageTests.HostZfs(Pool|Pass)Tests' \
-    --filter '^StorageTests.Host(VolumeConformance|SnapshotConformance|KeptConformance)Tests' \
+    --filter '^StorageTests.Host(VolumeConformance|SnapshotConformance|KeptConformance|PassList)Tests' \
     --filter '^StorageTests.HostIDArrivalTests.*every kind of file' \
     --filter '^StorageTests.HostIDArrivalTests.*snapshots arrive' \
     --skip 'five thousand small files|an empty volume|a mapped file is compared' \
