@@ -14,6 +14,6 @@ export GODWIT_PAIRINGS=lvm
     --event-stream-version 0 --event-stream-output-path /out/pools.jsonl \
     --filter '^StorageTests.Host(VolumeConformance|SnapshotConformance|KeptConformance|PassList|IDArrival)Tests' \
     --skip 'a change is seen|five thousand small files|an empty volume|a mapped file is compared' \
-    --skip 'a change that keeps size' || status=$?
+    --skip 'a change that keeps size|done before a snapshot is in it' || status=$?
 echo "$(grep -c '"kind":"testCaseEnded"' /out/pools.jsonl) cases"
 exit "${status:-0}"
