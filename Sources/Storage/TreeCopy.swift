@@ -57,26 +57,28 @@ enum TreeCopy {
     ) async throws -> CopyState {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
+        let changes = try await TreeChanges.find(
+            below: tree, since: state?.moment ?? start, mapped: mapped, known: state?.directories)
         var list: [UInt8]?
         if let state {
-            let isTold = state.isWhole && FilesystemFacts.stampsChanges(at: tree)
-            if isTold, mapped.isEmpty,
-                try await !TreeChanges.areThereAny(below: tree, since: state.moment)
-            {
-                return state
+            if state.isWhole && FilesystemFacts.stampsChanges(at: tree) {
+                if changes.places?.isEmpty == true { return state }
+                list = changes.places.map(Rsync.list)
             }
-            let changes = try await TreeChanges.find(
-                below: tree, since: state.moment, mapped: mapped)
             try await TreeChanges.distrust(changes.suspects, below: copy)
-            list = isTold ? changes.places.map(Rsync.list) : nil
         }
         let result = try await Rsync.update(copy, to: tree, isListed: list != nil)
             .run(input: list ?? [])
         let failure = Rsync.failure(result.status, said: result.errorText, tolerant: !isStill)
         if let failure { throw failure }
         let isPartial = Rsync.isPartial(result.status)
-        guard isPartial, let state else { return CopyState(moment: start, isWhole: !isPartial) }
-        return state
+        guard isPartial, let state else {
+            return CopyState(
+                moment: start, isWhole: !isPartial, directories: changes.directories)
+        }
+        return CopyState(
+            moment: state.moment, isWhole: state.isWhole,
+            directories: state.directories.intersection(changes.directories))
     }
 }
 
@@ -86,4 +88,5 @@ struct CopyState: Equatable, Sendable {
     let moment: FileTime
     /// The copy lacks nothing but what has changed since.
     let isWhole: Bool
+    let directories: KnownDirectories
 }

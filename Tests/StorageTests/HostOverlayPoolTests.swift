@@ -30,21 +30,21 @@ struct HostOverlayPoolTests {
     @discardableResult
     private func travel(
         _ volume: String, from source: any VolumePool, to target: any VolumePool,
-        meanwhile: () async throws -> Void = {}
+        by method: VolumeMethod = .overlay, meanwhile: () async throws -> Void = {}
     ) async throws -> (first: Int, delta: Int) {
         _ = try await target.createVolume(volume)
         let first = try await carry { stream in
-            try await source.sendWhileRunning(volume, by: .overlay, over: stream) { _ in }
+            try await source.sendWhileRunning(volume, by: method, over: stream) { _ in }
         } to: { stream in
-            try await target.receiveWhileRunning(volume, by: .overlay, from: stream)
+            try await target.receiveWhileRunning(volume, by: method, from: stream)
         }
         try await meanwhile()
         let delta = try await carry { stream in
             try await source.sendAfterCheckpoint(
-                volume, by: .overlay, mapped: [], over: stream
+                volume, by: method, mapped: [], over: stream
             ) { _ in }
         } to: { stream in
-            try await target.receiveAfterCheckpoint(volume, by: .overlay, from: stream)
+            try await target.receiveAfterCheckpoint(volume, by: method, from: stream)
         }
         let rest = try await differences(source.path(of: volume), target.path(of: volume))
         #expect(rest == "")
@@ -134,6 +134,32 @@ struct HostOverlayPoolTests {
             let third = try await pool("c", in: scratch)
             _ = try await fill("own", of: third, with: image, store)
             #expect(try await travel("x", from: source, to: third).first < 64 << 10)
+        }
+    }
+
+    /// To write to one name cuts it from the other here, and not on the target.
+    @Test func `a file of a layer with several names is two after one is written to`()
+        async throws
+    {
+        try await withScratch { scratch in
+            let store = try await ImageStore.open(directory: "\(scratch)/images")
+            let writer = try LayoutWriter(at: "\(scratch)/layout")
+            let only = try await layer(
+                in: scratch, "mkdir bin lib; echo tool >bin/tool; ln bin/tool lib/tool")
+            try writer.finish(["\(try writer.putImage([only]))"])
+            let image = try await store.take("\(scratch)/layout", tag: nil)
+            let source = try await pool("a", in: scratch)
+            let target = DirectoryPool(name: "p", path: "\(scratch)/b")
+            let root = try await fill("v", of: source, with: image, store)
+            // What is copied up for the first time is looked at as a whole.
+            try write("", to: root + "/bin/other")
+            try await Task.sleep(for: .milliseconds(150))
+            try await travel("v", from: source, to: target, by: .rsync) {
+                try await Task.sleep(for: .milliseconds(150))
+                try await shell("echo more >>$1/bin/tool", root)
+            }
+            #expect(try read(target.path(of: "v") + "/bin/tool") == "tool\nmore\n")
+            #expect(try read(target.path(of: "v") + "/lib/tool") == "tool\n")
         }
     }
 

@@ -27,6 +27,42 @@ import Testing
         }
     }
 
+    /// Nothing but which directory is where tells that their files are others.
+    @Test(arguments: Pairing.all)
+    func `directories that change places bring their files`(pairing: Pairing) async throws {
+        try await PoolPair.with(pairing) { pair in
+            try await shell(twins, pair.here)
+            try await untilSettled()
+            try await pair.firstPass()
+            try await shell("touch $1/new", pair.here)
+            try await pair.nextPass()
+            try await untilSettled()
+            try await shell(exchange, pair.here)
+            try await pair.nextPass()
+            #expect(try await differences(pair.here, pair.there) == "")
+            try await untilSettled()
+            try await shell(exchange, pair.here)
+            try await pair.delta()
+            try await pair.expectEqual()
+        }
+    }
+
+    @Test(arguments: Pairing.alike.filter { [.directory, .overlay].contains($0.source) })
+    func `a snapshot has directories that change places as they are`(
+        pairing: Pairing
+    ) async throws {
+        try await PoolPair.with(pairing) { pair in
+            let pool = try #require(pair.source as? any SnapshotCopying)
+            try await shell(twins, pair.here)
+            try await untilSettled()
+            try await pool.copyAhead("s", of: "v")
+            try await untilSettled()
+            try await shell(exchange, pair.here)
+            try await pool.createSnapshot("s", of: "v", mapped: [])
+            #expect(try await differences(pair.here, pool.path(of: "s", in: "v")) == "")
+        }
+    }
+
     @Test(arguments: Pairing.all, seeds)
     func `whatever is done between passes arrives`(pairing: Pairing, seed: Int) async throws {
         try await PoolPair.with(pairing) { pair in
@@ -73,6 +109,13 @@ import Testing
         try await Command("python3", ["-c", changes, root, "\(seed)", "\(count)"]).check()
     }
 }
+
+/// Files that only their content and directories tell apart.
+private let twins = """
+    cd $1; mkdir -p p/one p/other; echo 1 > p/one/x; echo 2 > p/other/x
+    touch -d 2001-01-01 p/one/x p/other/x p/one p/other
+    """
+private let exchange = "cd $1/p; mv one third; mv other one; mv third other"
 
 /// Random changes of a tree, of every kind that its directories and inodes can see.
 private let changes = #"""

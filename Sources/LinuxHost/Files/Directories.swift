@@ -195,11 +195,13 @@ package struct FilesystemFacts: Equatable, Sendable {
         ["ext4", "btrfs", "xfs", "tmpfs", "zfs", "overlay", "f2fs", "bcachefs"].contains(type)
     }
 
-    /// Whether every change of an inode there shows in its change time. zfs-fuse sets extended
-    /// attributes without a trace, and what a network filesystem says may be old. True where there
-    /// is nothing, as whoever looks at it finds out.
+    /// Whether every change of an inode there shows in its change time. Only for those of which
+    /// that is known: zfs-fuse, and f2fs for years, set extended attributes without a trace, and
+    /// what a network filesystem says may be old. True where there is nothing, as whoever looks at
+    /// it finds out.
     package static func stampsChanges(at path: String) -> Bool {
-        (try? of(path))?.isLocal ?? true
+        guard let type = try? of(path).type else { return true }
+        return ["ext4", "btrfs", "xfs", "tmpfs", "zfs", "overlay"].contains(type)
     }
 
     package static func of(_ path: String) throws -> FilesystemFacts {

@@ -23,8 +23,8 @@ package struct MacvlanEnd: Equatable, Sendable {
 
     /// Lets nothing through, in either direction. The kernel takes a lost carrier to heart a moment
     /// later, and longer while namespaces are being removed: until then its own timers still send
-    /// for the instance, from whose frames a switch would learn a place that it has left. Returns
-    /// when that is over, after 200 ms at most.
+    /// for the instance, from whose frames a switch would learn a place that it has left. Waits
+    /// for that, for 200 ms at most, and each time for the lock under which the kernel does it.
     package func silence(of instance: Int32) async throws {
         let route = try RouteSocket(of: instance)
         let link = try link(route)

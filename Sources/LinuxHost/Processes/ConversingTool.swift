@@ -32,6 +32,7 @@ package struct ConversingTool: Sendable {
         _ command: Command, ends: Ends = .standard, input: [UInt8]? = nil,
         extra: [UInt8]? = nil, held: Descriptor? = nil
     ) throws -> ConversingTool {
+        precondition(input == nil || ends.reading != 0, "its standard input is a pipe")
         let (inputRead, inputWrite) = try Descriptor.pipe()
         let (outputRead, outputWrite) = try Descriptor.pipe()
         let (messagesRead, messagesWrite) = try Descriptor.pipe()

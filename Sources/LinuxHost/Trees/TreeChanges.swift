@@ -7,8 +7,11 @@ import MigrationCore
 package struct TreeChanges: Sendable {
     /// Paths of regular files below the root, without a leading slash, whose content has to be
     /// compared although size and modification time may be equal: their inodes have changed, or
-    /// they are mapped; with all other names of these inodes.
+    /// they are mapped, or their directory was not there when the tree was looked at before; with
+    /// all other names of these inodes.
     package private(set) var suspects: [[UInt8]] = []
+    /// Which directory was where.
+    package private(set) var directories = KnownDirectories()
     /// All that is to be looked at so that a copy of the tree from that moment becomes what it is
     /// now: `./path`, or `./path/` with all names that are in that directory, but nothing below
     /// those. Nil where the whole tree has to be looked at.
@@ -30,6 +33,8 @@ package struct TreeChanges: Sendable {
         let isNews: Bool
         /// It, or one above it, may have come from elsewhere.
         let mayBeMoved: Bool
+        /// And has.
+        let isMoved: Bool
     }
 
     private struct Name {
@@ -43,16 +48,19 @@ package struct TreeChanges: Sendable {
     /// - Parameters:
     ///   - mapped: files whose content may have changed without a trace, as `/a/b`; one that stands
     ///     for bytes that are not UTF-8 means every path shown so.
-    ///   - isPart: whether `root` is only the part of the tree in which everything is that can have
-    ///     changed, as the upper layer of an overlay. What may have been moved, and what has
-    ///     several names, is not all there.
+    ///   - known: the directories of before; nil if nobody has looked.
+    ///   - layers: there if `root` is only the part of the tree in which everything is that can
+    ///     have changed, the upper layer of an overlay: those below it. What may have been moved,
+    ///     and what has several names, is not all there.
     package static func find(
-        below root: String, since moment: FileTime, mapped: Set<String>, isPart: Bool = false
+        below root: String, since moment: FileTime, mapped: Set<String>,
+        known: KnownDirectories? = nil, layers: [String]? = nil
     ) async throws -> TreeChanges {
         try await blocking {
             var changes = TreeChanges()
+            let below = try layers?.map { try RootedFiles($0) }
             try TreeWalker.walk(root) { entry in
-                changes.meet(entry, since: moment, mapped: mapped, isPart: isPart)
+                try changes.meet(entry, since: moment, mapped: mapped, known: known, below)
             }
             changes.addOtherNames()
             return changes
@@ -60,35 +68,53 @@ package struct TreeChanges: Sendable {
     }
 
     private mutating func meet(
-        _ entry: TreeEntry, since moment: FileTime, mapped: Set<String>, isPart: Bool
-    ) {
+        _ entry: TreeEntry, since moment: FileTime, mapped: Set<String>,
+        known: KnownDirectories?, _ layers: [RootedFiles]?
+    ) throws {
         let status = entry.status
         let isNews = Self.isNews(status.changed, since: moment)
         above.removeSubrange(entry.depth...)
-        let isBelowMoved = above.last?.mayBeMoved ?? false
+        let parent = above.last
         guard status.kind != .directory else {
-            let mayBeMoved = isBelowMoved || (isNews && above.last?.isNews == true)
-            above.append(Above(isNews: isNews, mayBeMoved: mayBeMoved))
-            if isPart && mayBeMoved { places = nil }
-            if isNews || mayBeMoved { name(entry.depth == 0 ? [] : entry.path + [0x2f]) }
+            let mayBeMoved = parent?.mayBeMoved == true || (isNews && parent?.isNews == true)
+            let path = entry.depth == 0 ? [] : entry.path + [0x2f]
+            let isKnown = directories.add(path, status.key, to: known)
+            above.append(
+                Above(
+                    isNews: isNews, mayBeMoved: mayBeMoved, isMoved: mayBeMoved && !isKnown))
+            if layers != nil && mayBeMoved { places = nil }
+            if isNews || mayBeMoved { name(path) }
             return
         }
         let isRegular = status.kind == .regular
-        let isSuspect =
-            isRegular && (isNews || (!mapped.isEmpty && mapped.contains(entry.text)))
+        let isMapped = isRegular && !mapped.isEmpty && mapped.contains(entry.text)
+        let isSuspect = isRegular && (isNews || isMapped || parent?.isMoved == true)
         if isSuspect { suspects.append(entry.path) }
         let isNamed = isNews || isSuspect
         if isNamed { name(entry.path) }
+        if isNamed, let layers, try hasOtherNames(entry, in: layers) { places = nil }
         guard status.links > 1 else { return }
-        // Marks of what was removed from an overlay are one inode, and not in the tree.
-        let isWhiteout = isPart && status.kind == .characterDevice && status.deviceNumber == 0
-        if isPart && isNamed && !isWhiteout { places = nil }
-        if isNamed || isBelowMoved { linksNamed.insert(status.key) }
+        if isNamed || parent?.mayBeMoved == true { linksNamed.insert(status.key) }
         if isSuspect { linksSuspected.insert(status.key) }
         linked.append(
             Name(
                 path: entry.path, key: status.key, isRegular: isRegular, isNamed: isNamed,
                 isSuspect: isSuspect))
+    }
+
+    /// Whether a file of the upper layer has other names there, or had them before it was copied
+    /// up: a target that is no overlay still has these as names of one inode.
+    private func hasOtherNames(_ entry: TreeEntry, in layers: [RootedFiles]) throws -> Bool {
+        // Marks of what was removed are one inode, and not in the tree.
+        let isWhiteout = entry.status.kind == .characterDevice && entry.status.deviceNumber == 0
+        if isWhiteout { return false }
+        if entry.status.links > 1 { return true }
+        guard entry.status.kind == .regular else { return false }
+        for layer in layers {
+            guard let held = try layer.regularFile(at: entry.path) else { continue }
+            if try FileStatus.of(descriptor: held.number).links > 1 { return true }
+        }
+        return false
     }
 
     private mutating func addOtherNames() {
@@ -154,4 +180,29 @@ package struct TreeChanges: Sendable {
     }
 
     private static let unlikely = timespec(tv_sec: 86_399, tv_nsec: 123_456_789)
+}
+
+/// Which directory was where when a tree was looked at: one that is known has not come from
+/// elsewhere since, unless it has left and come back.
+package struct KnownDirectories: Equatable, Sendable {
+    private var marks: Set<Int> = []
+
+    /// - Returns: whether it was there before, as far as anybody knows.
+    fileprivate mutating func add(
+        _ path: [UInt8], _ key: FileKey, to known: KnownDirectories?
+    ) -> Bool {
+        var hasher = Hasher()
+        hasher.combine(path)
+        hasher.combine(key)
+        let mark = hasher.finalize()
+        marks.insert(mark)
+        return known?.marks.contains(mark) ?? true
+    }
+
+    /// What was there both times.
+    package func intersection(_ other: KnownDirectories) -> KnownDirectories {
+        var both = KnownDirectories()
+        both.marks = marks.intersection(other.marks)
+        return both
+    }
 }

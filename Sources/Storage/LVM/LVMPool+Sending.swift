@@ -1,5 +1,6 @@
 import LinuxHost
 package import MigrationCore
+import Synchronization
 
 extension LVMPool: VolumeSending {
     /// Blocks, if the target has nothing yet; else what differs, by rsync.
@@ -21,9 +22,12 @@ extension LVMPool: VolumeSending {
             return try await passes.sendWhileRunning(
                 volume, at: root, over: stream, frames: frames, progress: progress)
         }
+        let sent = Mutex<FileTime?>(nil)
         try await WritingEnd(stream: stream, frames: frames).run { [self] writer in
-            try await sendBlocks(of: volume, to: writer, progress: progress)
+            let start = try await sendBlocks(of: volume, to: writer, progress: progress)
+            sent.withLock { $0 = start }
         }
+        if let start = sent.withLock({ $0 }) { passes.hasSent(volume, since: start) }
     }
 
     package func sendAgain(
@@ -55,26 +59,29 @@ extension LVMPool: VolumeSending {
 
     /// The blocks of a snapshot, then those in which another one differs, as long as that pays. No
     /// snapshot is left, however it ends.
+    ///
+    /// - Returns: before the last one was made.
     private func sendBlocks(
         of volume: String, to writer: WritingEnd.Writer,
         progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws {
+    ) async throws -> FileTime {
         guard let origin = device(at: layout.place(of: volume)) else { throw missing(volume) }
         var held: [String] = []
+        var start: FileTime
         do {
             var sending = BlockSending(writer: writer, progress: progress)
             repeat {
                 // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-                let start = FileTime.now().earlier(byMilliseconds: 100)
+                start = FileTime.now().earlier(byMilliseconds: 100)
                 let mappings = try await hold(origin, &held)
                 try await sending.send(mappings, of: thin.path(of: held[0]))
-                passes.hasSent(volume, since: start)
             } while sending.pays
         } catch {
             for name in held { try? await thin.remove(name) }
             throw error
         }
         for name in held { try? await thin.remove(name) }
+        return start
     }
 
     /// Makes a snapshot and lets go of the one before: not earlier, as the pool would give its

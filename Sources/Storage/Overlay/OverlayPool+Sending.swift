@@ -36,7 +36,7 @@ extension OverlayPool: VolumeSending {
     ) async throws {
         let root = try await telling(stream) { try tree(of: volume) }
         try await passes.sendAgain(
-            volume, at: root, changes: changes(of: volume).upper, over: stream, progress: progress)
+            volume, at: root, changes: changedPart(of: volume), over: stream, progress: progress)
     }
 
     /// All that can have changed is among the volume's own changes: removals are marked there.
@@ -55,12 +55,17 @@ extension OverlayPool: VolumeSending {
     ) async throws {
         let root = try await telling(stream) { try tree(of: volume) }
         try await passes.sendAfterCheckpoint(
-            volume, at: root, changes: changes(of: volume).upper, mapped: mapped, over: stream,
+            volume, at: root, changes: changedPart(of: volume), mapped: mapped, over: stream,
             progress: progress)
     }
 
     package func cleanUpAfterSending(_ volume: String) async throws {
         passes.cleanUpAfterSending(volume)
+    }
+
+    private func changedPart(of volume: String) throws -> ChangedPart {
+        let stack = changes(of: volume)
+        return ChangedPart(root: stack.upper, layers: try stack.layers.map(shelf.path))
     }
 }
 

@@ -2,6 +2,13 @@ import LinuxHost
 import MigrationCore
 import Synchronization
 
+/// The part of a tree in which everything is that can have changed: the upper layer of an overlay.
+struct ChangedPart: Sendable {
+    let root: String
+    /// Those below it.
+    let layers: [String]
+}
+
 /// What every pool whose volumes are mounted trees can do: the passes by rsync, whether a tree has
 /// changed since the last, and digests.
 ///
@@ -16,8 +23,10 @@ final class TreePasses: Sendable {
         /// what has not changed since is at the other half.
         var sent: FileTime?
         /// The other half lacks nothing but what has changed since, so that a pass by list will do.
-        /// One that breaks, or leaves something out, takes nothing of that away.
+        /// One that only left something out takes nothing of that away.
         var isWhole = false
+        /// As the passes have seen them.
+        var directories: KnownDirectories?
         var digest: TreeDigest?
         /// The other half has the files of a snapshot of it: sizes and times prove nothing.
         var hasSentSnapshot = false
@@ -48,24 +57,51 @@ final class TreePasses: Sendable {
     ) async throws {
         // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
         let start = FileTime.now().earlier(byMilliseconds: 100)
-        let earlier = memories.withLock { memories in
+        let (earlier, known) = memories.withLock { memories in
             let memory = memories[volume] ?? Memory()
             let hasSentSnapshot = memory.hasSentSnapshot
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: Memory()].sent =
                 hasSentSnapshot ? start : min(memory.sent ?? start, start)
             memories[volume]?.isWhole = false
-            return hasSentSnapshot
+            let earlier =
+                hasSentSnapshot
                 ? Self.beforeAll : [memory.sent, memory.start].compactMap(\.self).min()
+            return (earlier, memory.directories)
         }
-        let distrusted = try await suspects(below: root, since: earlier)
-        let isWhole = try await RsyncTransfer.send(
-            root, distrusting: distrusted, tolerant: true, over: stream, frames: frames,
-            progress: progress)
+        let changes = try await TreeChanges.find(
+            below: root, since: earlier ?? start, mapped: [], known: known)
+        try await sending(changes, of: volume) {
+            try await RsyncTransfer.send(
+                root, distrusting: earlier == nil ? [] : changes.suspects, tolerant: true,
+                over: stream, frames: frames, progress: progress)
+        }
         memories.withLock { memories in
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
-            memories[volume]?.isWhole = isWhole
+        }
+    }
+
+    /// Remembers what a pass has brought, in which `send` says whether it left nothing out.
+    ///
+    /// - Parameter start: before the pass began, if it counts from then on.
+    private func sending(
+        _ changes: TreeChanges, of volume: String, start: FileTime? = nil,
+        _ send: () async throws -> Bool
+    ) async throws {
+        let before = memories.withLock { memories in
+            let before = memories[volume] ?? Memory()
+            // One that breaks may leave anything.
+            memories[volume, default: Memory()].isWhole = false
+            memories[volume]?.directories = before.directories?.intersection(changes.directories)
+            return before
+        }
+        let isWhole = try await send()
+        memories.withLock { memories in
+            memories[volume]?.isWhole = isWhole || before.isWhole
+            guard isWhole else { return }
+            memories[volume]?.directories = changes.directories
+            if let start { memories[volume]?.sent = start }
         }
     }
 
@@ -74,6 +110,7 @@ final class TreePasses: Sendable {
         memories.withLock { memories in
             memories[volume, default: Memory()].sent = moment
             memories[volume]?.isWhole = true
+            memories[volume]?.directories = nil
             memories[volume]?.hasSentSnapshot = false
         }
     }
@@ -106,19 +143,14 @@ final class TreePasses: Sendable {
 
     /// - Parameter changes: as below.
     func sendAgain(
-        _ volume: String, at root: String, changes: String? = nil, over stream: any ByteStream,
+        _ volume: String, at root: String, changes: ChangedPart? = nil, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         // As above.
         let start = FileTime.now().earlier(byMilliseconds: 100)
-        let isWhole = try await sendChanges(
-            of: volume, at: root, changes: changes, mapped: [], tolerant: true, over: stream,
-            progress: progress)
-        guard isWhole else { return }
-        memories.withLock { memories in
-            memories[volume, default: Memory()].sent = start
-            memories[volume]?.isWhole = true
-        }
+        try await sendChanges(
+            of: volume, at: root, changes: changes, mapped: [], tolerant: true, start: start,
+            over: stream, progress: progress)
     }
 
     func hasChanged(
@@ -137,7 +169,7 @@ final class TreePasses: Sendable {
     ///
     /// - Parameter changes: the part of the tree in which all is that can have changed.
     func sendAfterCheckpoint(
-        _ volume: String, at root: String, changes: String? = nil, mapped: Set<String>,
+        _ volume: String, at root: String, changes: ChangedPart? = nil, mapped: Set<String>,
         over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
@@ -151,27 +183,30 @@ final class TreePasses: Sendable {
             progress: progress)
     }
 
-    /// - Returns: as `RsyncTransfer.send`.
-    @discardableResult
+    /// - Parameter start: as `sending`.
     private func sendChanges(
-        of volume: String, at root: String, changes part: String?, mapped: Set<String>,
-        tolerant: Bool, over stream: any ByteStream,
+        of volume: String, at root: String, changes part: ChangedPart?, mapped: Set<String>,
+        tolerant: Bool, start: FileTime? = nil, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws -> Bool {
+    ) async throws {
         let memory = memories.withLock { $0[volume] } ?? Memory()
+        let place = part?.root ?? root
         let changes = try await TreeChanges.find(
-            below: part ?? root, since: memory.sent ?? Self.beforeAll, mapped: mapped,
-            isPart: part != nil)
-        let isListed = memory.wholeSince != nil && FilesystemFacts.stampsChanges(at: root)
-        return try await RsyncTransfer.send(
-            root, distrusting: changes.suspects, places: isListed ? changes.places : nil,
-            tolerant: tolerant, over: stream, progress: progress)
+            below: place, since: memory.sent ?? Self.beforeAll, mapped: mapped,
+            known: memory.directories, layers: part?.layers)
+        let isListed = memory.wholeSince != nil && FilesystemFacts.stampsChanges(at: place)
+        try await sending(changes, of: volume, start: start) {
+            try await RsyncTransfer.send(
+                root, distrusting: changes.suspects, places: isListed ? changes.places : nil,
+                tolerant: tolerant, over: stream, progress: progress)
+        }
     }
 
     func cleanUpAfterSending(_ volume: String) {
         memories.withLock { memories in
             memories[volume]?.sent = nil
             memories[volume]?.isWhole = false
+            memories[volume]?.directories = nil
             memories[volume]?.hasSentSnapshot = false
             memories[volume]?.start = nil
         }
