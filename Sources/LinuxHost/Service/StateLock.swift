@@ -5,17 +5,22 @@ import MigrationCore
 package final class StateLock: Sendable {
     private let file: Descriptor
 
+    /// Waits for a second at most: the threads of a daemon that was killed hold the lock a little
+    /// longer than its process counts as alive.
+    ///
     /// - Throws: `busy` if another process holds it.
-    package init(directory: String) throws {
+    package init(directory: String) async throws {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o711])
-        file = try Descriptor.open("\(directory)/lock", O_RDWR | O_CREAT)
-        guard lockf(file.number, F_TLOCK, 0) == 0 else {
+        let file = try Descriptor.open("\(directory)/lock", O_RDWR | O_CREAT)
+        let isFree = await holds(within: .seconds(1)) { lockf(file.number, F_TLOCK, 0) == 0 }
+        guard isFree else {
             throw GodwitError(
                 .busy, "another daemon works on \(directory)",
                 remedy: "stop it first, or give this one a --state-directory of its own"
             )
         }
+        self.file = file
     }
 }

@@ -55,7 +55,7 @@ struct Daemon {
     /// Runs until SIGTERM or SIGINT; then migrations are cancelled or finished, never torn.
     func run() async throws {
         LargeBuffers.keep()
-        let lock = try StateLock(directory: settings.stateDirectory)
+        let lock = try await StateLock(directory: settings.stateDirectory)
         try Directories.make(settings.runDirectory, mode: 0o711)
         let events = EventHub()
         let identity = try HostIdentity.load(
