@@ -74,8 +74,8 @@ import Testing
                 try await close(scene, hold)
                 // What the freeze takes.
                 try await Task.sleep(for: .milliseconds(300))
-                let tally = try await hold.release(into: HoldScene.end, of: scene.instance)
                 let before = try scene.retransmissions()
+                let tally = try await hold.release(into: HoldScene.end, of: scene.instance)
                 let sent = traffic.sent
                 try await eventually("all arrives") { traffic.arrived.count >= sent + 50 }
                 if ProcessInfo.processInfo.environment["GODWIT_FIGURES"] != nil {

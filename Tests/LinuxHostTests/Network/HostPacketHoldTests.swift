@@ -51,11 +51,11 @@ import Testing
                 }
                 // What the freeze takes.
                 try await Task.sleep(for: .milliseconds(300))
+                let before = try scene.retransmissions()
                 let held = ContinuousClock.now - began
                 let tally = try await time("release") {
                     try await scene.release(hold)
                 }
-                let before = try scene.retransmissions()
                 let sent = traffic.sent
                 try await eventually("all arrives") { traffic.arrived.count >= sent + 50 }
                 let again = try scene.retransmissions() - before
