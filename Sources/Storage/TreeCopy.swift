@@ -44,6 +44,18 @@ enum TreeCopy {
             remedy: "free space in the pool, or delete snapshots that are not wanted any more")
     }
 
+    /// Copies twice: the second pass takes what has changed during the first, so that less is left
+    /// for when nothing writes to the tree any more.
+    ///
+    /// - Parameter note: takes what is known of the copy after each.
+    static func ahead(
+        _ copy: String, of tree: String, note: (CopyState) -> Void
+    ) async throws {
+        let first = try await update(copy, to: tree, from: nil, mapped: [], isStill: false)
+        note(first)
+        note(try await update(copy, to: tree, from: first, mapped: [], isStill: false))
+    }
+
     /// Brings a copy up to date.
     ///
     /// - Parameters:

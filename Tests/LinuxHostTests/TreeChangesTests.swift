@@ -61,10 +61,7 @@ import Testing
     ) async throws {
         try await withTree { root in
             try await bash("cd $1; \(Self.tree)", root)
-            // The kernel's clock of inodes ticks.
-            try await Task.sleep(for: .milliseconds(20))
-            let moment = FileTime.now()
-            try await Task.sleep(for: .milliseconds(20))
+            let moment = try await between()
             try await bash("cd $1; \(change)", root)
             let changes = try await TreeChanges.find(below: root, since: moment, mapped: [])
             #expect(texts(try #require(changes.places)) == expected.sorted())
@@ -89,9 +86,7 @@ import Testing
                 "cd $1; mkdir -p a/s b/s c/s; echo 1 > a/s/x; echo 2 > b/s/x; echo 3 > c/s/x", root)
             let future = FileTime(seconds: FileTime.now().seconds + 10)
             let before = try await TreeChanges.find(below: root, since: future, mapped: [])
-            try await Task.sleep(for: .milliseconds(20))
-            let moment = FileTime.now()
-            try await Task.sleep(for: .milliseconds(20))
+            let moment = try await between()
             // What has only changed is not moved, whatever its directory's time says.
             try await bash("cd $1; mv a d; mv b a; mv d b; touch c/n c/s/n", root)
             let changes = try await TreeChanges.find(
@@ -110,9 +105,7 @@ import Testing
             try await bash(
                 "cd $1; mkdir -p low/d upper/d; echo x > low/d/x; ln low/d/x low/y; "
                     + "echo z > low/d/z; cp low/d/x low/d/z upper/d", root)
-            try await Task.sleep(for: .milliseconds(20))
-            let moment = FileTime.now()
-            try await Task.sleep(for: .milliseconds(20))
+            let moment = try await between()
             let hasPlaces = {
                 try await TreeChanges.find(
                     below: root + "/upper", since: moment, mapped: [], layers: [root + "/low"]
@@ -136,15 +129,21 @@ import Testing
     ) async throws {
         try await withTree { root in
             try await bash("cd $1; \(Self.tree)", root)
-            try await Task.sleep(for: .milliseconds(20))
-            let moment = FileTime.now()
-            try await Task.sleep(for: .milliseconds(20))
+            let moment = try await between()
             try await bash("cd $1; \(change)", root)
             let changes = try await TreeChanges.find(
                 below: root, since: moment, mapped: [], layers: [])
             #expect((changes.places != nil) == isTold)
         }
     }
+}
+
+/// A moment after all that was done and before all that will be: the clock of inodes ticks.
+private func between() async throws -> FileTime {
+    try await Task.sleep(for: .milliseconds(20))
+    let moment = FileTime.now()
+    try await Task.sleep(for: .milliseconds(20))
+    return moment
 }
 
 private func texts(_ paths: [[UInt8]]) -> [String] {

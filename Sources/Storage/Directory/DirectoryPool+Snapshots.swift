@@ -22,8 +22,6 @@ extension DirectoryPool: SnapshotCopying {
         try await createSnapshot(snapshot, of: volume, mapped: [])
     }
 
-    /// Copies twice: the second pass takes what has changed during the first, so that less is left
-    /// for when the instance stands still.
     package func copyAhead(_ snapshot: String, of volume: String) async throws {
         let root = try await requireNew(snapshot, of: volume)
         let half = half(of: snapshot, in: volume)
@@ -32,14 +30,10 @@ extension DirectoryPool: SnapshotCopying {
         try await TreeCopy.requireRoom(for: root, at: layout.shelf(of: volume))
         try Directories.make(half, mode: 0o700)
         try Directories.make("\(half)/rootfs", mode: 0o700)
-        var state: CopyState?
-        for _ in 0..<2 {
-            let next = try await TreeCopy.update(
-                "\(half)/rootfs", to: root, from: state, mapped: [], isStill: false)
-            state = next
+        try await TreeCopy.ahead("\(half)/rootfs", of: root) { state in
             memories.withLock {
                 $0[volume, default: VolumeMemory()].ahead = CopyAhead(
-                    snapshot: snapshot, state: next)
+                    snapshot: snapshot, state: state)
             }
         }
         try await FilesystemFacts.flush(at: half)

@@ -34,19 +34,13 @@ extension OverlayPool: SnapshotCopying {
         try await createSnapshot(snapshot, of: volume, mapped: [])
     }
 
-    /// Copies twice: the second pass takes what has changed during the first, so that less is left
-    /// for when the instance stands still.
     package func copyAhead(_ snapshot: String, of volume: String) async throws {
         let half = try await makeHalf(of: snapshot, in: volume)
         let upper = changes(of: volume).upper
-        var state: CopyState?
-        for _ in 0..<2 {
-            let next = try await TreeCopy.update(
-                half.upper, to: upper, from: state, mapped: [], isStill: false)
-            state = next
+        try await TreeCopy.ahead(half.upper, of: upper) { state in
             memories.withLock {
                 $0[volume, default: VolumeMemory()].ahead = CopyAhead(
-                    snapshot: snapshot, state: next)
+                    snapshot: snapshot, state: state)
             }
         }
         try await FilesystemFacts.flush(at: half.directory)
