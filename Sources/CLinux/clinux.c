@@ -30,11 +30,26 @@ static int prepare(
     return error;
 }
 
+struct spawning {
+    pid_t *pid;
+    const char *file;
+    char *const *argv, *const *envp;
+    posix_spawn_file_actions_t *actions;
+    posix_spawnattr_t *attributes;
+};
+
+static int spawn(void *argument) {
+    struct spawning *in = argument;
+    return posix_spawnp(in->pid, in->file, in->actions, in->attributes, in->argv, in->envp);
+}
+
 int godwit_spawn(
     pid_t *pid, const char *file, char *const argv[], char *const envp[], const char *directory,
-    const int *pairs, size_t count, int new_session) {
+    const int *pairs, size_t count, int new_session, const struct godwit_place *places,
+    size_t place_count) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    struct spawning spawning = {pid, file, argv, envp, &actions, &attributes};
     int error = posix_spawn_file_actions_init(&actions);
     if (error) return error;
     error = posix_spawnattr_init(&attributes);
@@ -67,7 +82,9 @@ int godwit_spawn(
     }
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, highest + 1);
     if (!error) error = prepare(&actions, &attributes, directory, new_session);
-    if (!error) error = posix_spawnp(pid, file, &actions, &attributes, argv, envp);
+    if (!error)
+        error = place_count ? godwit_confined(places, place_count, spawn, &spawning)
+                            : spawn(&spawning);
     for (size_t index = 0; copies && index < made; index++) close(copies[index]);
     free(copies);
     posix_spawnattr_destroy(&attributes);

@@ -103,6 +103,33 @@ struct HostKeptTests {
         }
     }
 
+    @Test(arguments: ["directory", "overlay"])
+    func `a move whose link breaks is made again with what had come`(
+        driver: String
+    ) async throws {
+        try await withPools(driver) { moving in
+            let lab = moving.lab
+            let before = try await moving.lines("a").count
+            let result = try await moving.move(meeting: .sendingVolume) {
+                try await eventually("half has come", within: 20, log: lab.daemonLog(of: "a")) {
+                    try await moving.report("a")?.bytes["volume"] ?? 0 > 30 << 20
+                }
+                try await lab.setLink(of: lab.host("b"), up: false)
+            }
+            #expect(!result.status.isSuccess)
+            try await moving.whole(on: "a", after: before)
+            try await lab.setLink(of: lab.host("b"), up: true)
+            // A target takes a link for lost after 10 s of silence.
+            try await eventually("it is kept", within: 30, log: lab.daemonLog(of: "b")) {
+                try await info(moving, "b").contains("partial")
+            }
+            let sent = try await move(moving, "a", "b")
+            #expect(sent < 40 << 20, "\(sent)")
+            #expect(try await info(moving, "b").contains("Kept copies:  none"))
+            figure("\(driver): \(sent >> 10) KiB again")
+        }
+    }
+
     @Test(arguments: ["directory", "btrfs"] + HostKeptTests.zfs)
     func `a copy outlives the daemon, and goes by hand, in time and with its pool`(
         driver: String

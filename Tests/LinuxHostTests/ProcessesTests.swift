@@ -68,6 +68,40 @@ struct ProcessesTests {
         #expect(try await command.check() == "a b\n/usr\npath\n")
     }
 
+    @Test(.enabled(if: getuid() == 0))
+    func `a tool in a root of its own sees only what it works on`() async throws {
+        let here = FileManager.default.temporaryDirectory.path + "/godwit-root-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: here) }
+        for name in ["read", "write"] { try Directories.make("\(here)/\(name)", mode: 0o755) }
+        try await Command(
+            "sh", ["-ec", "cd $0; echo a > read/a; ln -s $0 read/out; mknod read/null c 1 3", here]
+        ).check()
+        let root = ToolRoot(reading: (here + "/read", "in/r"), writing: (here + "/write", "w"))
+        let script = """
+            ls /; ls /in/r/out/; ls /etc; ls /proc; echo b > /in/r/a; cat /in/r/null
+            cat /in/r/a > /w/b && cat /w/../in/../../w/b
+            """
+        let result = try await Command("sh", ["-c", script], root: root).run()
+        #expect(result.text == "bin\ndev\netc\nin\nlib\nlib64\nusr\nw\nld.so.cache\na\n")
+        #expect(
+            result.errorText.split(separator: "\n").map { $0.split(separator: ": ").last } == [
+                "No such file or directory", "No such file or directory", "Read-only file system",
+                "Permission denied",
+            ])
+        #expect(try await Command("cat", [here + "/write/b"]).check() == "a\n")
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `what a tool in a root of its own does not find is named`() async throws {
+        let root = ToolRoot(reading: ("/godwit-none", "tree"))
+        await #expect(throws: GodwitError(.notFound, "")) {
+            try await Command("true", [], root: root).run()
+        }
+        await #expect(throws: GodwitError(.toolMissing, "")) {
+            try await Command("godwit-none", [], root: ToolRoot(reading: ("/usr", "tree"))).run()
+        }
+    }
+
     @Test func `a child has the descriptors it was given and no others`() async throws {
         let extra = try Descriptor.open("/dev/null", O_RDONLY)
         let (read, write) = try Descriptor.pipe()

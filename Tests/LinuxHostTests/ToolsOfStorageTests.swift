@@ -8,11 +8,12 @@ import Testing
         #expect(
             Rsync.send("/p/v").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \
-                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive --timeout=300 \
+                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive --partial --timeout=300 \
                 --blocking-io --rsh=sh -c 'exec 5<&0; \
-                cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-' /p/v/ target::volume/
+                cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-' /tree/ target::volume/
                 """)
         #expect(Rsync.send("/").environment == ["LC_ALL": "C"])
+        #expect(Rsync.send("/p/v").root == ToolRoot(reading: ("/p/v", "tree")))
         let listed = Rsync.send("/p/v", isListed: true).arguments
         #expect(
             listed.filter { !Rsync.send("/p/v").arguments.contains($0) } == [
@@ -45,7 +46,7 @@ import Testing
                 refuse options = * !archive !a !e !s !v !r !l !p !t !g !o !D !H !A !X !S !recursive \
                 !links !perms !times !group !owner !devices !specials !hard-links !acls !xattrs \
                 !sparse !numeric-ids !delete !delete-during !modify-window \
-                !open-noatime !timeout !R !relative !d !dirs !no-r
+                !open-noatime !partial !timeout !R !relative !d !dirs !no-r
 
                 """)
     }
@@ -64,8 +65,11 @@ import Testing
         #expect(
             Rsync.update("/b", to: "/a").description == """
                 rsync --archive --hard-links --acls --xattrs --xattrs --sparse --numeric-ids \
-                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive /a/ /b/
+                --delete-during --modify-window=-1 --open-noatime --no-inc-recursive /tree/ /copy/
                 """)
+        #expect(
+            Rsync.update("/b", to: "/a").root
+                == ToolRoot(reading: ("/a", "tree"), writing: ("/b", "copy")))
         #expect(
             Cp.tree("/a", to: "/b").description == """
                 cp --archive --reflink=auto --sparse=auto --no-target-directory -- /a /b
@@ -131,6 +135,10 @@ import Testing
             zfs.send("t/v@s", since: "t/v@r", isCompressed: true).description
                 == "zfs send -c -i t/v@r t/v@s")
         #expect(zfs.receive(into: "t/v").description == "zfs receive -F -u t/v")
+        #expect(
+            zfs.receive(into: "t/v", isResumable: true).description == "zfs receive -s -F -u t/v")
+        #expect(zfs.send(resuming: "1-a").description == "zfs send -t 1-a")
+        #expect(zfs.contents(of: "1-a").description == "zfs send -n -v -t 1-a")
         #expect(zfs.version.environment == ["LC_ALL": "C"])
         #expect(
             zpool.create("t", on: "/f").description

@@ -113,7 +113,7 @@ struct HostRsyncSessionTests {
             sending.cancel()
             await #expect(throws: CancellationError.self) { try await sending.value }
             await #expect(throws: GodwitError.self) { while try await other.read() != nil {} }
-            let left = try await shell("pgrep -f -- \"$1/a/volumes\" || :", scratch)
+            let left = try await shell("pgrep -P $1 rsync || :", String(getpid()))
             #expect(left == "")
         }
     }
@@ -133,6 +133,45 @@ struct HostRsyncSessionTests {
             }
             #expect(sent?.code == .notFound)
             #expect(await received?.code == .notFound)
+        }
+    }
+
+    @Test func `of a large file that the link cut short only the rest is sent`() async throws {
+        try await PoolPair.with(Pairing(source: .directory, target: .directory)) { pair in
+            try await shell("head -c 64M /dev/urandom > $1/big", pair.here)
+            let error = await failure { try await pair.firstPass(cutAfter: 48 << 20) }
+            #expect(error?.code == .linkLost)
+            #expect(try Directories.names(in: pair.there) == ["big"])
+            let again = try await pair.firstPass()
+            #expect(again < 40 << 20, "\(again)")
+            try await pair.delta()
+            try await pair.expectEqual()
+            try await pair.expectClean()
+        }
+    }
+
+    /// As a running instance may do it between our look at its tree and that of rsync.
+    @Test(arguments: [["./d/", "./d/secret"], ["./d/secret"], ["./d/../../host/secret"], nil])
+    func `a link in the place of a directory leads to nothing of the host's`(
+        places: [String]?
+    ) async throws {
+        try await withScratch { scratch in
+            for name in ["host", "tree", "target"] {
+                try Directories.make("\(scratch)/\(name)", mode: 0o755)
+            }
+            try await shell("echo $1 > $1/host/secret; ln -s $1/host $1/tree/d", scratch)
+            let (one, other) = MemoryStream.pair()
+            async let received = failure {
+                try await RsyncTransfer.receive(
+                    into: scratch + "/target", tolerant: true, from: other)
+            }
+            try await RsyncTransfer.send(
+                scratch + "/tree", distrusting: [], places: places?.map { Array($0.utf8) },
+                tolerant: true, over: one
+            ) { _ in }
+            #expect(await received == nil)
+            let leaked = try await shell("grep -r host $1/target || :", scratch)
+            #expect(leaked == "")
         }
     }
 

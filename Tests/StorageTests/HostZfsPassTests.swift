@@ -51,6 +51,69 @@ struct HostZfsPassTests {
         }
     }
 
+    /// zfs-fuse keeps nothing of it, and sends all again; what was a kept copy by rsync.
+    @Test func `a first pass that breaks goes on where it was, from a kept copy, too`()
+        async throws
+    {
+        try await PoolPair.withGround(Self.pairing) { scratch, zfs in
+            let zfs = try #require(zfs)
+            let pair = try await PoolPair(Self.pairing, scratch, target: "\(scratch)/b", zfs: zfs)
+            let keeping = try #require(pair.target as? any VolumeKeeping)
+            try await shell("head -c 96M /dev/urandom > $1/big; echo 1 > $1/small", pair.here)
+            for limit in TestedZfs.isInKernel ? [48, 32] : [48] {
+                let error = await failure { try await pair.firstPass(cutAfter: limit << 20) }
+                #expect(error?.code == .linkLost)
+                #expect(try Directories.names(in: pair.there) == [])
+                let used = try await pair.target.used(by: "v")
+                #expect((used > .mebibytes(16)) == TestedZfs.isInKernel, "\(used)")
+                try await keeping.keepVolume("v", as: "copy")
+                _ = try await keeping.takeKept("copy", as: "v")
+            }
+            try await shell("echo 2 > $1/small", pair.here)
+            let rest = try await pair.firstPass()
+            #expect((rest < 48 << 20) == TestedZfs.isInKernel, "\(rest)")
+            try await pair.delta()
+            try await pair.expectEqual()
+            try await pair.source.cleanUpAfterSending("v")
+            try await pair.target.cleanUpAfterReceiving("v")
+            for (name, more) in [("one", []), ("other", ["volumes/.kept"])] {
+                let left = try await zfs.names(below: "godwit-\(name)")
+                #expect(Set(left) == Set(["volumes", "volumes/v", "volumes/v/rootfs"] + more))
+            }
+        }
+    }
+
+    @Test func `what a source keeps of a pass that broke goes in time, and with the next pass`()
+        async throws
+    {
+        try await PoolPair.withGround(Self.pairing) { scratch, zfs in
+            let zfs = try #require(zfs)
+            let pair = try await PoolPair(Self.pairing, scratch, target: "\(scratch)/b", zfs: zfs)
+            let resuming = try #require(pair.source as? any PassResuming)
+            let passes = {
+                try await zfs.names(below: "godwit-one").filter { $0.contains("@") }.count
+            }
+            let kept = TestedZfs.isInKernel ? 1 : 0
+            try await shell("head -c 32M /dev/urandom > $1/big", pair.here)
+            for _ in 1...2 {
+                await #expect(throws: GodwitError(.linkLost, "")) {
+                    try await pair.firstPass(cutAfter: 8 << 20)
+                }
+                try await pair.source.cleanUpAfterSending("v")
+                #expect(try await passes() == kept)
+            }
+            try await resuming.removeBrokenPasses(before: Timestamp(milliseconds: 0))
+            #expect(try await passes() == kept)
+            try await resuming.removeBrokenPasses(before: Timestamp(milliseconds: .max))
+            #expect(try await passes() == 0)
+            // The target has what it had; nobody can send the rest.
+            #expect(try await pair.firstPass() > 32 << 20)
+            try await pair.delta()
+            try await pair.expectEqual()
+            try await pair.expectClean()
+        }
+    }
+
     @Test func `a target with snapshots of its own keeps them`() async throws {
         try await PoolPair.with(Self.pairing) { pair in
             let kept = try #require(pair.target as? any VolumeSnapshotting)

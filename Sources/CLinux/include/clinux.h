@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "clinux_btrfs.h"
+#include "clinux_confine.h"
 #include "clinux_facts.h"
 #include "clinux_files.h"
 #include "clinux_idmap.h"
@@ -20,10 +21,12 @@
 
 /* Starts `file` (searched in PATH) with the descriptors of `pairs` (source, number in the child)
  * and no
- * others, default signals, an empty mask. Returns 0 and the pid, or an errno. */
+ * others, default signals, an empty mask; with any `places` in a root directory that has only these
+ * (godwit_confined). Returns 0 and the pid, or an errno. */
 int godwit_spawn(
     pid_t *pid, const char *file, char *const argv[], char *const envp[], const char *directory,
-    const int *pairs, size_t count, int new_session);
+    const int *pairs, size_t count, int new_session, const struct godwit_place *places,
+    size_t place_count);
 
 /* pipe2(2), close-on-exec: 0, or -1 and errno. */
 int godwit_pipe(int ends[2]);

@@ -14,12 +14,17 @@ extension HostService {
         let known = try store.kept().filter(\.isAtRest)
         for record in known where record.copy.expires <= now { await drop(record) }
         try await keepWithinRoom()
+        let longAgo = Timestamp(
+            milliseconds: now.milliseconds - Int64(Limit.partialCopySeconds) * 1_000)
+        for (_, pool) in equipment.pools.usable {
+            try await (pool as? any PassResuming)?.removeBrokenPasses(before: longAgo)
+        }
         return known.map(\.copy.expires).filter { $0 > now }.min()
     }
 
     /// Copies never take more than what is free besides: as a pool fills up they go, oldest first.
     private func keepWithinRoom() async throws {
-        let volumes = try store.kept().filter { $0.isAtRest && $0.copy.kind == .volume }
+        let volumes = try store.kept().filter { $0.isAtRest && $0.copy.kind.isVolume }
         for (name, copies) in Dictionary(grouping: volumes, by: \.copy.pool) {
             var taken = copies.reduce(ByteCount.zero) { $0 + $1.copy.used }
             // One whose disk is missing has nothing that could be removed.
@@ -47,7 +52,7 @@ extension HostService {
 
     private func drop(_ record: KeptRecord) async {
         switch record.copy.kind {
-        case .volume: await equipment.drop(record)
+        case .volume, .partial: await equipment.drop(record)
         case .base:
             do { try await dropBase(record) } catch {
                 logger.warning(

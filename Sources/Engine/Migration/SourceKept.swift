@@ -153,7 +153,7 @@ extension Equipment {
     func makeRoom(_ needed: ByteCount, in name: String) async throws {
         let pool = try pool(name)
         for record in try store.kept(in: name)
-        where record.isAtRest && record.copy.kind == .volume {
+        where record.isAtRest && record.copy.kind.isVolume {
             guard try await pool.facts().available < needed else { return }
             await drop(record)
         }

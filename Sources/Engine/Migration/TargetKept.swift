@@ -13,8 +13,6 @@ struct TargetTravel: Sendable {
     var states: [String: SavedState] = [:]
     /// Nothing has come into the copy since it was taken.
     var isUntouched = false
-    /// What has arrived differs from what stands at the source, which must not happen again.
-    var isDistrusted = false
 }
 
 extension TargetWork {
@@ -75,13 +73,14 @@ extension TargetWork {
     }
 
     /// rsync believes the sizes and times of what it finds: that has to be what was kept. A method
-    /// that builds upon a base looks at that itself.
+    /// that builds upon a base looks at that itself, and of what came with a move that broke
+    /// nothing is believed.
     ///
     /// - Returns: nil for a copy that is not what it was.
     private func start(
         of volume: String, _ record: KeptRecord, _ plan: Plan, _ pool: any VolumeKeeping
     ) async throws -> VolumeStart? {
-        guard !Self.hasBase(pool, plan) else { return .unknown }
+        guard !Self.hasBase(pool, plan), record.copy.kind != .partial else { return .unknown }
         let digest = try await pool.digest(of: volume, mapped: [])
         return digest == record.digest ? .tree(digest) : nil
     }
@@ -138,32 +137,84 @@ extension TargetWork {
         try await pool?.noteArrival(of: definition.name.text, digest: digest)
     }
 
-    func heard(_ reason: GodwitError) {
-        guard reason.code == .volumeDiffers else { return }
-        travel.withLock { $0.isDistrusted = true }
-    }
-
-    /// The volume becomes the kept copy again that it was made of, or is deleted.
-    func giveUp(_ volume: InstanceName, in pool: any MigratingPool) async throws {
-        guard var record = try equipment.store.kept(usedBy: job.id),
-            let keeping = pool as? any VolumeKeeping
+    /// The volume becomes the kept copy again that it was made of, or what the next try begins
+    /// with, or is deleted.
+    func giveUp(
+        _ volume: InstanceName, in pool: any MigratingPool, after reason: GodwitError
+    ) async throws {
+        guard let keeping = pool as? any VolumeKeeping,
+            var record = try await copy(of: volume, in: keeping, after: reason)
         else { return try await pool.deleteVolume(volume.text) }
         do {
-            let (isUntouched, isDistrusted) = travel.withLock {
-                ($0.isUntouched, $0.isDistrusted)
+            let isPartial = record.copy.kind == .partial
+            guard isPartial ? reason.code == .linkLost : reason.code != .volumeDiffers else {
+                throw reason
             }
-            guard !isDistrusted else { throw GodwitError(.volumeDiffers, "it made a false volume") }
-            if !isUntouched, await pool.hasVolume(volume.text) {
-                record.digest = try await pool.digest(of: volume.text, mapped: [])
+            if await pool.hasVolume(volume.text) {
+                try await look(at: volume.text, in: keeping, for: &record)
             }
             try await keeping.keepVolume(volume.text, as: record.id.text)
-            record.user = nil
+            (record.user, record.isWhole) = (nil, true)
             try equipment.store.save(record)
         } catch {
             try Task.checkCancellation()
             logger.warning("the copy is not kept any more", metadata: ["error": "\(error)"])
             try await forget(record, volume.text, in: keeping)
         }
+    }
+
+    private func look(
+        at volume: String, in pool: any VolumeKeeping, for record: inout KeptRecord
+    ) async throws {
+        switch record.copy.kind {
+        case .volume where !travel.withLock({ $0.isUntouched }):
+            record.digest = try await pool.digest(of: volume, mapped: [])
+        case .partial:
+            record.copy.used = try await pool.used(by: volume) + pool.used(bySnapshotsOf: volume)
+        case .volume, .base: break
+        }
+    }
+
+    private func copy(
+        of volume: InstanceName, in pool: any VolumeKeeping, after reason: GodwitError
+    ) async throws -> KeptRecord? {
+        if let taken = try equipment.store.kept(usedBy: job.id) { return taken }
+        // Done before a restart, or begun.
+        if let made = try equipment.store.kept(job.id) { return made.isWhole ? nil : made }
+        do { return try await partialCopy(of: volume, in: pool, after: reason) } catch {
+            try Task.checkCancellation()
+            logger.warning("what had come is not kept", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Of a stream of btrfs or lvm that broke nothing is there from which another could go on.
+    private static let partialMethods: Set<VolumeMethod> = [.rsync, .overlay, .zfs]
+
+    /// What has come is kept only where the connection broke, as then the move is tried again.
+    ///
+    /// - Returns: a record that has been written down; nil for what is to be deleted.
+    private func partialCopy(
+        of volume: InstanceName, in pool: any VolumeKeeping, after reason: GodwitError
+    ) async throws -> KeptRecord? {
+        let (offer, plan) = agreed
+        guard reason.code == .linkLost, let seconds = offer.keepSeconds,
+            let instance = definition.uuid,
+            plan.sends(offer.definition.name, by: Self.partialMethods),
+            await pool.hasVolume(volume.text)
+        else { return nil }
+        let used = try await pool.used(by: volume.text) + pool.used(bySnapshotsOf: volume.text)
+        guard used >= Limit.smallestPartialCopy, try await used <= pool.facts().available,
+            try equipment.store.kept().count < Limit.keptCopies
+        else { return nil }
+        let record = KeptRecord(
+            copy: KeptCopy(
+                id: job.id, kind: .partial, instance: instance, name: volume,
+                pool: definition.pool, kept: .now,
+                expires: .now(after: min(seconds, Limit.partialCopySeconds)), used: used),
+            isWhole: false)
+        try equipment.store.save(record)
+        return record
     }
 }
 
@@ -229,5 +280,12 @@ extension TargetWork {
 extension Plan {
     fileprivate func sendsVolumes(by method: VolumeMethod) -> Bool {
         steps.contains { if case .sendVolume(_, method) = $0 { true } else { false } }
+    }
+
+    fileprivate func sends(_ root: InstanceName, by methods: Set<VolumeMethod>) -> Bool {
+        steps.contains { step in
+            guard case .sendVolume(root.text, let method) = step else { return false }
+            return methods.contains(method)
+        }
     }
 }

@@ -105,7 +105,6 @@ final class TargetRunner {
         case .message(let message, let number):
             guard number == link?.number else { return }
             if case .offer(let offer) = message, machine.state == .idle { open(offer) }
-            if case .abort(let reason) = message { work.heard(reason) }
             try await handle(.received(message), &group)
         case .linkEnded(let number):
             guard number == link?.number else { return }
@@ -191,9 +190,9 @@ extension TargetRunner {
                 try await $0.discard()
                 return .discarded
             }
-        case .cleanUp:
+        case .cleanUp(let reason):
             step(&group) {
-                try await $0.cleanUp()
+                try await $0.cleanUp(after: reason)
                 return .cleaned
             }
         case .adopt(let receipt): try await adopt(receipt, &group)

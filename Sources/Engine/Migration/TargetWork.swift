@@ -291,7 +291,7 @@ extension TargetWork {
         }
     }
 
-    func cleanUp() async throws {
+    func cleanUp(after reason: GodwitError) async throws {
         await job.desk.close()
         try await persistently("cleaning up", logger) {
             guard let record = try reservation() else { return }
@@ -304,7 +304,7 @@ extension TargetWork {
             }
             if record.ownsVolume {
                 try await pool.cleanUpAfterReceiving(volume.text)
-                try await giveUp(volume, in: pool)
+                try await giveUp(volume, in: pool, after: reason)
                 await pool.forgetDigest(of: volume.text)
             }
             try await remove(volume)

@@ -43,12 +43,15 @@ package final class ChildProcess: Sendable {
         var pid: pid_t = 0
         let error = unsafe withCStrings([command.tool] + command.arguments) { words in
             unsafe withCStrings(environment) { variables in
-                unsafe godwit_spawn(
-                    &pid, command.tool, words, variables, command.directory, pairs,
-                    descriptors.count, inNewSession ? 1 : 0)
+                unsafe (command.root?.places ?? []).withPlaces { places in
+                    unsafe godwit_spawn(
+                        &pid, command.tool, words, variables, command.directory, pairs,
+                        descriptors.count, inNewSession ? 1 : 0, places.baseAddress, places.count)
+                }
             }
         }
         guard error != ENOENT else {
+            try command.root?.requireAll()
             throw GodwitError(
                 .toolMissing, "\(command.tool) is not installed on this host",
                 remedy: "run `make deps`, or install it and start the daemon again"
@@ -70,6 +73,11 @@ package final class ChildProcess: Sendable {
     package func wait() async -> ExitStatus { await ending.value }
 
     package var hasEnded: Bool { Readiness.wait([pidfd], milliseconds: 0)[0] }
+
+    /// Returns when the process has ended, or the time is over.
+    package func end(within milliseconds: Int32) async {
+        _ = try? await blocking { [pidfd] in Readiness.wait([pidfd], milliseconds: milliseconds) }
+    }
 
     /// Sends the signal, unless the process has ended.
     package func signal(_ number: Int32) {

@@ -9,15 +9,18 @@ package struct Command: Equatable, Sendable, CustomStringConvertible {
     /// Added to this process's environment.
     package var environment: [String: String]
     package var directory: String?
+    /// Nil for the host's.
+    package var root: ToolRoot?
 
     package init(
         _ tool: String, _ arguments: [String], environment: [String: String] = [:],
-        directory: String? = nil
+        directory: String? = nil, root: ToolRoot? = nil
     ) {
         self.tool = tool
         self.arguments = arguments
         self.environment = environment
         self.directory = directory
+        self.root = root
     }
 
     package var description: String { ([tool] + arguments).joined(separator: " ") }

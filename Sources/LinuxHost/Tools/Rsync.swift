@@ -22,11 +22,15 @@ package enum Rsync {
     package static let shell =
         "sh -c 'exec 5<&0; cat <&5 >&4 3<&- 4>&- 5<&- & exec cat <&3 3<&- 4>&- 5<&-'"
 
-    /// Sends the tree to the daemon at descriptors 3 (from it) and 4 (to it).
+    /// Sends the tree to the daemon at descriptors 3 (from it) and 4 (to it), from within a root of
+    /// its own: rsync finds by its name again what it has seen to be a directory, and a running
+    /// instance may have put a link there meanwhile.
     ///
     /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends
     /// when hard links came and went while it read the tree. The timeout ends whatever else stands
-    /// still. Blocking, as the shell's `cat` does not write again what the kernel cannot take yet.
+    /// still. What has come of a large file when the link breaks stays, for the next try to begin
+    /// with; its time is not the source's. Blocking, as the shell's `cat` does not write again what
+    /// the kernel cannot take yet.
     ///
     /// - Parameter isListed: whether only what standard input names is looked at, as `list` writes
     ///   it.
@@ -34,10 +38,10 @@ package enum Rsync {
         Command(
             "rsync",
             everything + alike + (isListed ? listed : []) + [
-                "--timeout=300", "--blocking-io",
-                "--rsh=\(shell)", "\(root)/", "target::volume/",
+                "--partial", "--timeout=300", "--blocking-io",
+                "--rsh=\(shell)", "/tree/", "target::volume/",
             ],
-            environment: plain
+            environment: plain, root: ToolRoot(reading: (root, "tree"))
         )
     }
 
@@ -96,7 +100,7 @@ package enum Rsync {
         "archive", "a", "e", "s", "v", "r", "l", "p", "t", "g", "o", "D", "H", "A", "X", "S",
         "recursive", "links", "perms", "times", "group", "owner", "devices", "specials",
         "hard-links", "acls", "xattrs", "sparse", "numeric-ids", "delete", "delete-during",
-        "modify-window", "open-noatime", "timeout", "R", "relative", "d", "dirs", "no-r",
+        "modify-window", "open-noatime", "partial", "timeout", "R", "relative", "d", "dirs", "no-r",
     ].map { "!\($0)" }.joined(separator: " ")
 
     /// Copies a tree on this host into an existing directory.
@@ -107,7 +111,8 @@ package enum Rsync {
             environment: plain)
     }
 
-    /// Makes one tree of this host what another one is, which may change meanwhile.
+    /// Makes one tree of this host what another one is, which may change meanwhile; from within a
+    /// root of its own, as in `send`.
     ///
     /// - Parameter isListed: as in `send`.
     package static func update(
@@ -115,8 +120,9 @@ package enum Rsync {
     ) -> Command {
         Command(
             "rsync",
-            everything + alike + (isListed ? listed : []) + ["\(tree)/", "\(directory)/"],
-            environment: plain)
+            everything + alike + (isListed ? listed : []) + ["/tree/", "/copy/"],
+            environment: plain,
+            root: ToolRoot(reading: (tree, "tree"), writing: (directory, "copy")))
     }
 
     private static let plain = ["LC_ALL": "C"]

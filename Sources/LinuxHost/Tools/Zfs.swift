@@ -74,11 +74,23 @@ package struct Zfs: Sendable {
         return command(["send"] + (isCompressed ? ["-c"] : []) + base + [snapshot])
     }
 
+    /// Writes what is missing of a snapshot to a dataset whose property `receive_resume_token` is
+    /// this; since OpenZFS 0.7. Whatever snapshot of this host the token names is sent.
+    package func send(resuming token: String) -> Command { command(["send", "-t", token]) }
+
+    /// What a token says, as a line `name = value` for each; sends nothing.
+    package func contents(of token: String) -> Command {
+        command(["send", "-n", "-v", "-t", token])
+    }
+
     /// Makes the dataset of the stream on standard input, or brings one up to date that has what
     /// the stream builds upon as its newest snapshot, and gives up what came into it since then.
     /// It does not get mounted.
-    package func receive(into dataset: String) -> Command {
-        command(["receive", "-F", "-u", dataset])
+    ///
+    /// - Parameter isResumable: of a stream that breaks, what has come stays, with the property
+    ///   `receive_resume_token`; since OpenZFS 0.7.
+    package func receive(into dataset: String, isResumable: Bool = false) -> Command {
+        command(["receive"] + (isResumable ? ["-s"] : []) + ["-F", "-u", dataset])
     }
 
     private func command(_ words: [String]) -> Command {

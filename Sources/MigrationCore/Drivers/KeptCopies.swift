@@ -25,9 +25,14 @@ package struct KeptCopy: Codable, Equatable, Sendable {
         /// Beside the volume of an instance that is here: the snapshot that the host which it came
         /// from has as well.
         case base
+        /// What had come of an instance when the connection broke over which it moved here.
+        case partial
+
+        /// Whether it is a volume of its own.
+        package var isVolume: Bool { self != .base }
     }
 
-    /// The move after which it was kept.
+    /// The move after which, or by whose failure, it was kept.
     package var id: MigrationID
     package var kind: Kind
     package var instance: InstanceUUID
@@ -86,6 +91,12 @@ package protocol VolumeKeeping: SnapshotSending, VolumeDigesting {
     func begin(_ volume: String, upon start: VolumeStart) async
     /// Remembers for later moves that the volume, which nothing has changed yet, has this digest.
     func noteArrival(of volume: String, digest: String) async throws
+}
+
+/// Keeps what a first pass that broke was sending, so that it can go on.
+package protocol PassResuming: VolumeSending {
+    /// Removes what was taken before then.
+    func removeBrokenPasses(before moment: Timestamp) async throws
 }
 
 /// Keeps, beside a volume, what the other half of a move has as well, to build the next one upon.

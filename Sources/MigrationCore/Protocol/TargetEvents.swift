@@ -49,7 +49,7 @@ package enum TargetAction: Equatable, Sendable {
     case discard
     /// Remove volumes, directories and reservations of this migration; may be asked twice. It is
     /// repeated until it has succeeded: only `cleaned` answers it. The name stays taken until then.
-    case cleanUp
+    case cleanUp(after: GodwitError)
     /// The instance is this host's: unlock it, tell whoever listens. May be asked again after each
     /// restart until the source has acknowledged, also when the instance has moved on since.
     case adopt(Receipt)

@@ -95,7 +95,7 @@ package struct TargetMachine: Equatable, Sendable {
             return (machine, [.adopt(receipt), .conclude(.moved(receipt))])
         case (.declined(let reason), _):
             machine.state = .cleaning(reason)
-            return (machine, [.cleanUp])
+            return (machine, [.cleanUp(after: reason)])
         case (.cleaned(let reason), _):
             machine.state = .declined(reason)
             return (machine, [])
@@ -187,7 +187,9 @@ package struct TargetMachine: Equatable, Sendable {
             return finish(receipt, fetched)
         case (.discarding(let reason), .discarded):
             state = .cleaning(reason)
-            return [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
+            return [
+                .record(.declined(reason)), .send(.declined(reason)), .cleanUp(after: reason),
+            ]
         case (.cleaning(let reason), .cleaned):
             state = .declined(reason)
             return [.conclude(.notMoved(reason)), .record(.cleaned(reason)), .disconnect]

@@ -44,7 +44,12 @@ package enum Limit {
     /// For which a copy is kept of what has moved away: a year, and a week if nothing is said.
     package static let keptSeconds: UInt32 = 366 * 24 * 3_600
     package static let usualKeptSeconds: UInt32 = 7 * 24 * 3_600
-    /// Copies that a host keeps of what has moved away.
+    /// For which it is kept what has come when a connection broke, and how much that has to be.
+    package static let partialCopySeconds: UInt32 = 24 * 3_600
+    package static let smallestPartialCopy = ByteCount.mebibytes(16)
+    /// Bytes of a token with which ZFS goes on with a stream that broke.
+    package static let resumeToken = 4_096
+    /// Copies that a host keeps of what has moved away, or has not come whole.
     package static let keptCopies = 1_000
     package static let interfacesPerInstance = 16
     package static let mountsPerInstance = 64

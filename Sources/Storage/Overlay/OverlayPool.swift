@@ -79,7 +79,10 @@ package final class OverlayPool: PoolDriver {
 
     /// With the layers, which another host may lack.
     package func used(by volume: String) async throws -> ByteCount {
-        try await TreeUse.bytes(below: tree(of: volume))
+        // Nothing is mounted as long as a first pass arrives.
+        let isMounted = try MountedFilesystem.at(layout.usablePath(of: volume)) != nil
+        return try await TreeUse.bytes(
+            below: isMounted ? tree(of: volume) : changes(of: volume).upper)
     }
 
     package func facts() async throws -> PoolFacts { try layout.facts(driver: driver) }

@@ -1,3 +1,4 @@
+import Foundation
 import LinuxHost
 import MigrationCore
 import Synchronization
@@ -13,6 +14,8 @@ struct ToolSession: Sendable {
     let frames: SessionFrameReader
     /// Whether a tool here loses its partner by the end of what it reads, or has to be killed.
     var noticesEnd = true
+    /// Whether the tool keeps what has come when it reads no more, for which it gets a moment.
+    var endsGently = false
     /// Takes paths that the peer distrusts; nil where none may come.
     var distrust: (@Sendable ([[UInt8]]) async throws -> Void)?
     /// Bytes sent so far.
@@ -103,7 +106,7 @@ struct ToolSession: Sendable {
             return failure
         } catch {
             // `said` ends with the tool, and this scope only after `said`.
-            tool.child.signalGroup(9)
+            await stop()
             throw error
         }
     }
@@ -114,7 +117,7 @@ struct ToolSession: Sendable {
         var hasEnded = false
         var hasData = false
         while true {
-            switch try await frames.next() {
+            switch try await next(&frames) {
             case .distrust(let paths):
                 guard let distrust, !hasData else {
                     throw SessionFrame.nonsense("paths to distrust in the wrong place")
@@ -130,10 +133,17 @@ struct ToolSession: Sendable {
                 return PeerEnd(failure: nil, rest: frames)
             case .failed(let failure):
                 peerHasFailed.raise()
-                if !noticesEnd { tool.child.signalGroup(9) }
+                if !noticesEnd { tool.child.signalGroup(SIGKILL) }
                 tool.input.close()
                 return PeerEnd(failure: failure, rest: frames)
             }
+        }
+    }
+
+    private func next(_ frames: inout SessionFrameReader) async throws -> SessionFrame {
+        do { return try await frames.next() } catch {
+            tool.input.close()
+            throw error
         }
     }
 
@@ -147,8 +157,13 @@ struct ToolSession: Sendable {
     private func killWhenCancelled(unless isOver: Flag) async {
         await untilCancelled()
         guard !isOver.isRaised else { return }
-        tool.child.signalGroup(9)
         await stream.cancel()
+        await stop()
+    }
+
+    private func stop() async {
+        if endsGently { await tool.child.end(within: 1_000) }
+        tool.child.signalGroup(SIGKILL)
     }
 }
 

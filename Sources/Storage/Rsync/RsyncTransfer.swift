@@ -91,7 +91,7 @@ package enum RsyncTransfer {
                 Rsync.receive(), extra: configuration, held: view?.descriptor)
         }
         return try await ToolSession(
-            tool: tool, stream: stream, frames: frames,
+            tool: tool, stream: stream, frames: frames, endsGently: true,
             distrust: { try await TreeChanges.distrust($0, below: root) },
             isLast: isLast,
             conclude: { status, said in

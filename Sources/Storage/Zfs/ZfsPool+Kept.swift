@@ -48,7 +48,10 @@ extension ZfsPool: VolumeKeeping {
             }
             try await tools.run(tools.zfs.rename(place, to: names.place(of: volume)))
         }
-        taken.withLock { _ = $0.insert(volume) }
+        // Beside what came of a stream that broke the volume is empty.
+        if try await partial(survey(volume)) == nil {
+            taken.withLock { _ = $0.insert(volume) }
+        }
         try await settle(volume)
         return path
     }
@@ -75,6 +78,7 @@ extension ZfsPool: VolumeKeeping {
     /// Forgets what is remembered of the volume and its passes.
     func forget(_ volume: String) {
         passes.forget(volume)
+        broken.withLock { _ = $0.removeValue(forKey: volume) }
         taken.withLock { _ = $0.remove(volume) }
     }
 }

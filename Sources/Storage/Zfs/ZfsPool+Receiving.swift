@@ -9,10 +9,12 @@ extension ZfsPool: VolumeReceiving {
         let root = try tree(of: volume)
         var frames = SessionFrameReader(stream)
         if method == .zfs {
-            let note = try await telling(stream) {
+            let arrival = try await telling(stream) {
                 try await begin(volume, &frames, over: stream)
             }
-            if let note { return try await receive(note, of: volume, from: stream, frames) }
+            if let arrival {
+                return try await receive(arrival, of: volume, from: stream, frames)
+            }
         }
         try await RsyncTransfer.receive(
             into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream,
@@ -42,46 +44,61 @@ extension ZfsPool: VolumeReceiving {
         try await cleanUp(volume)
     }
 
-    /// - Returns: the snapshot that will come; nil if rsync does.
+    /// - Returns: the snapshot that will come, and into what; nil if rsync does.
     private func begin(
         _ volume: String, _ frames: inout SessionFrameReader, over stream: any ByteStream
-    ) async throws -> ZfsNote.FromSource.Snapshot? {
+    ) async throws -> ZfsArrival? {
         let found = try await survey(volume)
+        let partial = try await partial(found)
         // zfs-fuse at times cannot receive what builds upon a dataset that was mounted.
         let isModern = await tools.isModern()
         let newest = isModern ? found.snapshots(of: ZfsNames.head).last?.guid : nil
         let takesWhole = found.kept.isEmpty && !taken.withLock { $0.contains(volume) }
         try await SessionNote.write(
             ZfsNote.FromTarget(
-                newest: newest, takesWhole: takesWhole, isCompressed: isModern),
+                newest: newest, takesWhole: takesWhole, isCompressed: isModern,
+                token: partial?.token),
             to: stream)
         let note = try await ZfsNote.readFromSource(&frames)
+        if let partial, note.snapshot?.isResumed != true {
+            try await tools.run(tools.zfs.destroyAll(partial.path))
+        }
         guard let snapshot = note.snapshot else { return nil }
+        if snapshot.isResumed == true {
+            guard let partial, snapshot.base == nil else {
+                throw SessionFrame.nonsense("the rest of what is not here")
+            }
+            return ZfsArrival(snapshot: snapshot, dataset: partial.path, isResumable: true)
+        }
         guard snapshot.base == nil ? takesWhole : snapshot.base == newest else {
             throw SessionFrame.nonsense("a stream that builds upon what is not here")
         }
-        return snapshot
+        let isWhole = snapshot.base == nil
+        return ZfsArrival(
+            snapshot: snapshot,
+            dataset: isWhole ? names.fresh(of: volume) : names.head(of: volume),
+            isResumable: isWhole && isModern)
     }
 
     /// What builds upon the volume is received into it, and anything else beside it, to take its
     /// place once it is whole.
     private func receive(
-        _ note: ZfsNote.FromSource.Snapshot, of volume: String, from stream: any ByteStream,
+        _ arrival: ZfsArrival, of volume: String, from stream: any ByteStream,
         _ frames: SessionFrameReader
     ) async throws {
-        let head = names.head(of: volume)
-        let dataset = note.base == nil ? names.fresh(of: volume) : head
+        let (head, dataset) = (names.head(of: volume), arrival.dataset)
         do {
             let tool = try await telling(stream) {
                 // What is mounted would not see what comes.
                 if dataset == head { try await unmount(head, at: layout.path(of: volume)) }
-                return try ConversingTool.start(tools.zfs.receive(into: dataset))
+                return try ConversingTool.start(
+                    tools.zfs.receive(into: dataset, isResumable: arrival.isResumable))
             }
             try await ToolSession(
                 tool: tool, stream: stream, frames: frames, noticesEnd: false,
                 conclude: { [self] status, said in
                     if let failure = Zfs.failure(status, said: said) { return failure }
-                    do { try await take(note, in: dataset, for: volume) } catch {
+                    do { try await take(arrival.snapshot, in: dataset, for: volume) } catch {
                         return .told(error)
                     }
                     return nil
@@ -109,6 +126,13 @@ extension ZfsPool: VolumeReceiving {
             try await removePasses(of: volume, except: note.name)
         }
     }
+}
+
+/// A snapshot on its way, and where to.
+private struct ZfsArrival: Sendable {
+    let snapshot: ZfsNote.FromSource.Snapshot
+    let dataset: String
+    let isResumable: Bool
 }
 
 extension ZfsPool: VolumeDigesting {

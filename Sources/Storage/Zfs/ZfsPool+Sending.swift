@@ -1,5 +1,6 @@
 import LinuxHost
 package import MigrationCore
+import Synchronization
 
 extension ZfsPool: VolumeSending {
     package func sendWhileRunning(
@@ -49,8 +50,9 @@ extension ZfsPool: VolumeSending {
         try await cleanUp(volume)
     }
 
+    /// But for the snapshot of a first pass that broke and may go on.
     func cleanUp(_ volume: String) async throws {
-        try await removePasses(of: volume)
+        try await removePasses(of: volume, except: broken.withLock { $0[volume]?.name })
         try await removeViews(try await survey(volume), of: volume)
     }
 
@@ -60,6 +62,11 @@ extension ZfsPool: VolumeSending {
         _ volume: String, _ frames: inout SessionFrameReader, over stream: any ByteStream
     ) async throws -> ZfsPass? {
         let target = try await ZfsNote.readFromTarget(&frames)
+        if let rest = try await rest(of: volume, for: target.token) {
+            try await SessionNote.write(ZfsNote.FromSource(snapshot: rest.note), to: stream)
+            return rest
+        }
+        try await forgetBroken(volume)
         let base = try await survey(volume).snapshots(of: ZfsNames.head)
             .last { $0.guid == target.newest }
         guard base != nil || target.takesWhole else {
@@ -76,16 +83,14 @@ extension ZfsPool: VolumeSending {
             throw GodwitError(.internalFault, "the snapshot \(path) has gone")
         }
         let pass = ZfsPass(
-            name: name, path: path, base: base?.path,
+            name: name, path: path, guid: guid, base: base.map { ($0.path, $0.guid) },
             isCompressed: isModern && target.isCompressed, moment: moment)
-        try await SessionNote.write(
-            ZfsNote.FromSource(snapshot: .init(name: name, guid: guid, base: base?.guid)),
-            to: stream)
+        try await SessionNote.write(ZfsNote.FromSource(snapshot: pass.note), to: stream)
         return pass
     }
 
-    /// A snapshot that has not arrived whole is removed, one that has takes the place of those
-    /// before.
+    /// A snapshot that has not arrived whole is removed, unless it may go on; one that has takes
+    /// the place of those before.
     private func send(
         _ pass: ZfsPass, of volume: String, over stream: any ByteStream,
         after frames: SessionFrameReader,
@@ -94,8 +99,9 @@ extension ZfsPool: VolumeSending {
         do {
             let tool = try await telling(stream) {
                 try ConversingTool.start(
-                    tools.zfs.send(
-                        pass.path, since: pass.base, isCompressed: pass.isCompressed))
+                    pass.token.map(tools.zfs.send(resuming:))
+                        ?? tools.zfs.send(
+                            pass.path, since: pass.base?.path, isCompressed: pass.isCompressed))
             }
             try await ToolSession(
                 tool: tool, stream: stream, frames: frames, noticesEnd: false,
@@ -104,19 +110,33 @@ extension ZfsPool: VolumeSending {
             ).run()
             try await removePasses(of: volume, except: pass.name)
         } catch {
-            await afterFailure { [tools] in try await tools.run(tools.zfs.destroy(pass.path)) }
+            if pass.canGoOn(after: error) {
+                broken.withLock { $0[volume] = pass }
+            } else {
+                broken.withLock { _ = $0.removeValue(forKey: volume) }
+                await afterFailure { [tools] in try await tools.run(tools.zfs.destroy(pass.path)) }
+            }
             throw error
         }
+        broken.withLock { _ = $0.removeValue(forKey: volume) }
         passes.hasSent(volume, since: pass.moment)
     }
 }
 
 /// One snapshot on its way.
-private struct ZfsPass: Sendable {
+struct ZfsPass: Sendable {
     let name: String
     let path: String
-    let base: String?
+    let guid: String
+    let base: (path: String, guid: String)?
     let isCompressed: Bool
     /// Before the snapshot was made.
     let moment: FileTime
+    /// Of the target, where only the rest is to be sent.
+    var token: String?
+
+    var note: ZfsNote.FromSource.Snapshot {
+        ZfsNote.FromSource.Snapshot(
+            name: name, guid: guid, base: base?.guid, isResumed: token.map { _ in true })
+    }
 }

@@ -16,6 +16,8 @@ package final class ZfsPool: PoolDriver {
     let passes = TreePasses()
     /// Volumes that were kept copies, of which a move is to send what differs.
     let taken = Mutex<Set<String>>([])
+    /// First passes that broke, by volume, of which the target may have kept what had come.
+    let broken = Mutex<[String: ZfsPass]>([:])
 
     /// - Parameters:
     ///   - path: a directory of any filesystem, below which datasets are mounted.
@@ -59,6 +61,7 @@ package final class ZfsPool: PoolDriver {
         let (old, new) = try await (survey(name), survey(newName))
         if old.exists {
             guard !new.exists else { throw layout.taken(newName) }
+            try await forgetBroken(name)
             try await unmountAll(old, of: name)
             try await tools.run(
                 tools.zfs.rename(names.place(of: name), to: names.place(of: newName)))
@@ -84,8 +87,9 @@ package final class ZfsPool: PoolDriver {
 
     package func used(by volume: String) async throws -> ByteCount {
         _ = try layout.usablePath(of: volume)
-        guard let head = try await survey(volume).head else { throw unknown(volume) }
-        return head.referenced
+        let found = try await survey(volume)
+        guard let head = found.head else { throw unknown(volume) }
+        return try await head.referenced + (partial(found)?.referenced ?? .zero)
     }
 
     /// - Throws: `notFound` if its zpool is not imported (any more).
@@ -181,13 +185,15 @@ extension ZfsPool {
     }
 
     /// Makes a volume usable whatever a failure or a crash has left of it: mounted, with nothing
-    /// half done beside it.
+    /// half done beside it but a first pass that can go on.
     func settle(_ volume: String) async throws {
         var found = try await survey(volume)
         guard found.exists else { return }
         if found.head == nil {
             // Ended while one took the place of the other, or while all was made or deleted.
-            guard let fresh = found.datasets(ZfsNames.fresh).first else {
+            let partial = try await partial(found)
+            let whole = found.datasets(ZfsNames.fresh).first { $0.path != partial?.path }
+            guard let fresh = whole else {
                 if !found.holdsOthers { try await deleteVolume(volume) }
                 return
             }
@@ -195,7 +201,8 @@ extension ZfsPool {
             found = try await survey(volume)
         }
         try await removeViews(found, of: volume)
-        for fresh in found.datasets(ZfsNames.fresh) {
+        let partial = try await partial(found)
+        for fresh in found.datasets(ZfsNames.fresh) where fresh.path != partial?.path {
             try await tools.run(tools.zfs.destroyAll(fresh.path))
         }
         let (head, path) = (names.head(of: volume), layout.path(of: volume))

@@ -51,6 +51,7 @@ private func keptText(_ kept: [KeptCopy]) -> String {
         kept.map { copy in
             switch copy.kind {
             case .volume: [copy.name.text, "copy", sizeText(copy.used)] + times(copy)
+            case .partial: [copy.name.text, "partial", sizeText(copy.used)] + times(copy)
             case .base: [copy.name.text, "base", ""] + times(copy)
             }
         }, empty: "")

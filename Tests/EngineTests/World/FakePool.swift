@@ -22,6 +22,7 @@ final class FakePool: MigratingPool {
     let bases = Mutex<Set<String>>([])
     let hasBases = Mutex(false)
     let available = Mutex(ByteCount.gibibytes(10))
+    let size = Mutex(ByteCount(bytes: 10))
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
@@ -49,7 +50,7 @@ final class FakePool: MigratingPool {
         kept.withLock { $0[name] = nil }
     }
 
-    func used(by volume: String) async throws -> ByteCount { ByteCount(bytes: 10) }
+    func used(by volume: String) async throws -> ByteCount { size.withLock { $0 } }
 
     func facts() async throws -> PoolFacts {
         PoolFacts(

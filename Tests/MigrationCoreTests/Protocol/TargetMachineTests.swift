@@ -127,7 +127,7 @@ import Testing
         #expect(machine.handle(.received(.inquire)) == [])
         #expect(
             machine.handle(.discarded) == [
-                .record(.declined(reason)), .send(.declined(reason)), .cleanUp,
+                .record(.declined(reason)), .send(.declined(reason)), .cleanUp(after: reason),
             ]
         )
         #expect(machine.handle(.received(.inquire)) == [.send(.declined(reason))])

@@ -136,7 +136,10 @@ struct Mutant: CustomTestStringConvertible, Sendable {
                 }
                 return (
                     cleaningTarget,
-                    [.record(.declined(reason)), .send(.declined(reason)), .cleanUp]
+                    [
+                        .record(.declined(reason)), .send(.declined(reason)),
+                        .cleanUp(after: reason),
+                    ]
                 )
             }
             return rules

@@ -1,0 +1,92 @@
+import LinuxHost
+package import MigrationCore
+import Synchronization
+
+/// Between pools of OpenZFS a first pass that breaks goes on where it was (zfs-receive(8), `-s`).
+///
+/// The target keeps what has come in the dataset into which it came; a token that it has of that
+/// tells the source the rest. The source keeps the snapshot, for a day at most and only as long as
+/// the daemon runs.
+extension ZfsPool: PassResuming {
+    package func removeBrokenPasses(before moment: Timestamp) async throws {
+        let seconds = moment.milliseconds / 1_000
+        let old = broken.withLock { $0.filter { $0.value.moment.seconds < seconds }.map(\.key) }
+        for volume in old { try await forgetBroken(volume) }
+    }
+
+    /// The volume's pass that broke will not go on.
+    func forgetBroken(_ volume: String) async throws {
+        guard let old = broken.withLock({ $0.removeValue(forKey: volume) }) else { return }
+        guard try await tools.exists(old.path) else { return }
+        try await tools.run(tools.zfs.destroy(old.path))
+    }
+
+    /// What is missing at the target of a pass that broke; nil where all has to be sent.
+    ///
+    /// The target may have made up the token, and `zfs` sends whatever it names: that must be the
+    /// snapshot of that pass, and all of it.
+    func rest(of volume: String, for token: String?) async throws -> ZfsPass? {
+        guard let token, var pass = broken.withLock({ $0[volume] }) else { return nil }
+        let result = try await tools.zfs.contents(of: token).run()
+        guard result.status.isSuccess, pass.base == nil,
+            ResumeToken(result.text)?.names(pass.path, guid: pass.guid) == true
+        else { return nil }
+        pass.token = token
+        return pass
+    }
+
+    /// What has come of a stream that broke.
+    func partial(_ found: ZfsVolume) async throws -> ZfsPartial? {
+        for fresh in found.datasets(ZfsNames.fresh) where await tools.isModern() {
+            let values = try await tools.values(["receive_resume_token"], of: fresh.path)
+            if let token = values?.first, ZfsNote.isToken(token) {
+                return ZfsPartial(path: fresh.path, token: token, referenced: fresh.referenced)
+            }
+        }
+        return nil
+    }
+}
+
+/// A dataset into which a stream has not come to its end.
+struct ZfsPartial: Sendable {
+    let path: String
+    let token: String
+    let referenced: ByteCount
+}
+
+/// What a token says of itself: lines `name = value`, or a name alone, indented, between others.
+package struct ResumeToken: Equatable, Sendable {
+    private let values: [String: String]
+
+    /// - Returns: nil for what says one thing twice, or what is not known here.
+    package init?(_ text: String) {
+        var values: [String: String] = [:]
+        for line in text.split(separator: "\n") where line.hasPrefix("\t") {
+            let parts = line.dropFirst().split(separator: " = ", maxSplits: 1).map(String.init)
+            guard let name = parts.first, Self.known.contains(name), values[name] == nil else {
+                return nil
+            }
+            values[name] = parts.count == 2 ? parts[1] : ""
+        }
+        self.values = values
+    }
+
+    /// Whether it is of all of that snapshot, and of none else.
+    package func names(_ snapshot: String, guid: String) -> Bool {
+        guard let guid = UInt64(guid) else { return false }
+        return values["toname"] == snapshot && values["toguid"] == "0x" + String(guid, radix: 16)
+    }
+
+    /// Without those of streams that build upon another snapshot, or leave something out.
+    private static let known: Set = [
+        "object", "offset", "bytes", "toguid", "toname", "embedok", "compressok", "largeblockok",
+    ]
+}
+
+extension ZfsPass {
+    /// Whether what has come may be at the target, for as long as its snapshot stays.
+    func canGoOn(after error: any Error) -> Bool {
+        guard isCompressed, base == nil else { return false }
+        return error is CancellationError || (error as? GodwitError)?.code == .linkLost
+    }
+}
