@@ -67,13 +67,13 @@ enum TreeCopy {
         _ copy: String, to tree: String, from state: CopyState?, mapped: Set<String>,
         isStill: Bool
     ) async throws -> CopyState {
-        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-        let start = FileTime.now().earlier(byMilliseconds: 100)
+        let start = PassStart()
         let changes = try await TreeChanges.find(
-            below: tree, since: state?.moment ?? start, mapped: mapped, known: state?.directories)
+            below: tree, since: state?.start.since ?? start.moment, mapped: mapped,
+            known: state?.directories)
         var list: [UInt8]?
         if let state {
-            if state.isWhole && FilesystemFacts.stampsChanges(at: tree) {
+            if state.isWhole && state.start.holds() && FilesystemFacts.stampsChanges(at: tree) {
                 if changes.places?.isEmpty == true { return state }
                 list = changes.places.map(Rsync.list)
             }
@@ -86,10 +86,10 @@ enum TreeCopy {
         let isPartial = Rsync.isPartial(result.status)
         guard isPartial, let state else {
             return CopyState(
-                moment: start, isWhole: !isPartial, directories: changes.directories)
+                start: start, isWhole: !isPartial, directories: changes.directories)
         }
         return CopyState(
-            moment: state.moment, isWhole: state.isWhole,
+            start: state.start, isWhole: state.isWhole,
             directories: state.directories.intersection(changes.directories))
     }
 }
@@ -97,7 +97,7 @@ enum TreeCopy {
 /// What a copy has of its tree.
 struct CopyState: Equatable, Sendable {
     /// Before the last pass began that left nothing out, or the first.
-    let moment: FileTime
+    let start: PassStart
     /// The copy lacks nothing but what has changed since.
     let isWhole: Bool
     let directories: KnownDirectories

@@ -107,12 +107,15 @@ package struct FileTime: Hashable, Comparable, Sendable {
         return FileTime(time)
     }
 
+    /// Since 1970, cut to whole ones.
+    package var milliseconds: Int64 { seconds * 1_000 + nanoseconds / 1_000_000 }
+
     package static func < (left: FileTime, right: FileTime) -> Bool {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
     package func earlier(byMilliseconds milliseconds: Int64) -> FileTime {
-        let total = seconds * 1_000 + nanoseconds / 1_000_000 - milliseconds
+        let total = self.milliseconds - milliseconds
         let whole = total >= 0 ? total / 1_000 : (total - 999) / 1_000
         return FileTime(
             seconds: whole,

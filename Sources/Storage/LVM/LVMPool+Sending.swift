@@ -22,7 +22,7 @@ extension LVMPool: VolumeSending {
             return try await passes.sendWhileRunning(
                 volume, at: root, over: stream, frames: frames, progress: progress)
         }
-        let sent = Mutex<FileTime?>(nil)
+        let sent = Mutex<PassStart?>(nil)
         try await WritingEnd(stream: stream, frames: frames).run { [self] writer in
             let start = try await sendBlocks(of: volume, to: writer, progress: progress)
             sent.withLock { $0 = start }
@@ -64,15 +64,14 @@ extension LVMPool: VolumeSending {
     private func sendBlocks(
         of volume: String, to writer: WritingEnd.Writer,
         progress: @escaping @Sendable (TransferProgress) -> Void
-    ) async throws -> FileTime {
+    ) async throws -> PassStart {
         guard let origin = device(at: layout.place(of: volume)) else { throw missing(volume) }
         var held: [String] = []
-        var start: FileTime
+        var start: PassStart
         do {
             var sending = BlockSending(writer: writer, progress: progress)
             repeat {
-                // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-                start = FileTime.now().earlier(byMilliseconds: 100)
+                start = PassStart()
                 let mappings = try await hold(origin, &held)
                 try await sending.send(mappings, of: thin.path(of: held[0]))
             } while sending.pays

@@ -21,7 +21,7 @@ final class TreePasses: Sendable {
     private struct Memory: Sendable {
         /// Before the last pass that has ended began, and before the earliest of those that broke:
         /// what has not changed since is at the other half.
-        var sent: FileTime?
+        var sent: PassStart?
         /// The other half lacks nothing but what has changed since, so that a pass by list will do.
         /// One that only left something out takes nothing of that away.
         var isWhole = false
@@ -35,7 +35,7 @@ final class TreePasses: Sendable {
         var start: FileTime?
 
         /// What has not changed since this is all there; nil if that is not known.
-        var wholeSince: FileTime? { isWhole ? sent : nil }
+        var wholeSince: FileTime? { isWhole && sent?.holds() == true ? sent?.moment : nil }
     }
 
     /// Every file has changed since.
@@ -55,22 +55,21 @@ final class TreePasses: Sendable {
         frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-        let start = FileTime.now().earlier(byMilliseconds: 100)
+        let start = PassStart()
         let (earlier, known) = memories.withLock { memories in
             let memory = memories[volume] ?? Memory()
             let hasSentSnapshot = memory.hasSentSnapshot
             // What an earlier, broken pass has sent may have changed before this one began.
             memories[volume, default: Memory()].sent =
-                hasSentSnapshot ? start : min(memory.sent ?? start, start)
+                hasSentSnapshot ? start : memory.sent ?? start
             memories[volume]?.isWhole = false
             let earlier =
                 hasSentSnapshot
-                ? Self.beforeAll : [memory.sent, memory.start].compactMap(\.self).min()
+                ? Self.beforeAll : [memory.sent?.since, memory.start].compactMap(\.self).min()
             return (earlier, memory.directories)
         }
         let changes = try await TreeChanges.find(
-            below: root, since: earlier ?? start, mapped: [], known: known)
+            below: root, since: earlier ?? start.moment, mapped: [], known: known)
         try await sending(changes, of: volume) {
             try await RsyncTransfer.send(
                 root, distrusting: earlier == nil ? [] : changes.suspects, tolerant: true,
@@ -86,7 +85,7 @@ final class TreePasses: Sendable {
     ///
     /// - Parameter start: before the pass began, if it counts from then on.
     private func sending(
-        _ changes: TreeChanges, of volume: String, start: FileTime? = nil,
+        _ changes: TreeChanges, of volume: String, start: PassStart? = nil,
         _ send: () async throws -> Bool
     ) async throws {
         let before = memories.withLock { memories in
@@ -106,9 +105,9 @@ final class TreePasses: Sendable {
     }
 
     /// The first pass was another one, with all that the volume was at a later moment than this.
-    func hasSent(_ volume: String, since moment: FileTime) {
+    func hasSent(_ volume: String, since start: PassStart) {
         memories.withLock { memories in
-            memories[volume, default: Memory()].sent = moment
+            memories[volume, default: Memory()].sent = start
             memories[volume]?.isWhole = true
             memories[volume]?.directories = nil
             memories[volume]?.hasSentSnapshot = false
@@ -146,10 +145,8 @@ final class TreePasses: Sendable {
         _ volume: String, at root: String, changes: ChangedPart? = nil, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
-        // As above.
-        let start = FileTime.now().earlier(byMilliseconds: 100)
         try await sendChanges(
-            of: volume, at: root, changes: changes, mapped: [], tolerant: true, start: start,
+            of: volume, at: root, changes: changes, mapped: [], tolerant: true, start: PassStart(),
             over: stream, progress: progress)
     }
 
@@ -186,13 +183,13 @@ final class TreePasses: Sendable {
     /// - Parameter start: as `sending`.
     private func sendChanges(
         of volume: String, at root: String, changes part: ChangedPart?, mapped: Set<String>,
-        tolerant: Bool, start: FileTime? = nil, over stream: any ByteStream,
+        tolerant: Bool, start: PassStart? = nil, over stream: any ByteStream,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws {
         let memory = memories.withLock { $0[volume] } ?? Memory()
         let place = part?.root ?? root
         let changes = try await TreeChanges.find(
-            below: place, since: memory.sent ?? Self.beforeAll, mapped: mapped,
+            below: place, since: memory.sent?.since ?? Self.beforeAll, mapped: mapped,
             known: memory.directories, layers: part?.layers)
         let isListed = memory.wholeSince != nil && FilesystemFacts.stampsChanges(at: place)
         try await sending(changes, of: volume, start: start) {

@@ -10,7 +10,9 @@ import Synchronization
 extension ZfsPool: PassResuming {
     package func removeBrokenPasses(before moment: Timestamp) async throws {
         let seconds = moment.milliseconds / 1_000
-        let old = broken.withLock { $0.filter { $0.value.moment.seconds < seconds }.map(\.key) }
+        let old = broken.withLock { broken in
+            broken.filter { $0.value.start.moment.seconds < seconds }.map(\.key)
+        }
         for volume in old { try await forgetBroken(volume) }
     }
 

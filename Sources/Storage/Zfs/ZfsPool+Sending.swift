@@ -74,8 +74,7 @@ extension ZfsPool: VolumeSending {
             return nil
         }
         let isModern = await tools.isModern()
-        // The kernel's clock of inodes is only read at ticks, of at most 10 ms.
-        let moment = FileTime.now().earlier(byMilliseconds: 100)
+        let start = PassStart()
         let name = ZfsNames.newPass()
         let path = "\(names.head(of: volume))@\(name)"
         try await take(path, of: volume)
@@ -84,7 +83,7 @@ extension ZfsPool: VolumeSending {
         }
         let pass = ZfsPass(
             name: name, path: path, guid: guid, base: base.map { ($0.path, $0.guid) },
-            isCompressed: isModern && target.isCompressed, moment: moment)
+            isCompressed: isModern && target.isCompressed, start: start)
         try await SessionNote.write(ZfsNote.FromSource(snapshot: pass.note), to: stream)
         return pass
     }
@@ -119,7 +118,7 @@ extension ZfsPool: VolumeSending {
             throw error
         }
         broken.withLock { _ = $0.removeValue(forKey: volume) }
-        passes.hasSent(volume, since: pass.moment)
+        passes.hasSent(volume, since: pass.start)
     }
 }
 
@@ -131,7 +130,7 @@ struct ZfsPass: Sendable {
     let base: (path: String, guid: String)?
     let isCompressed: Bool
     /// Before the snapshot was made.
-    let moment: FileTime
+    let start: PassStart
     /// Of the target, where only the rest is to be sent.
     var token: String?
 
