@@ -200,7 +200,8 @@ extension HostService {
         }
         try recoverVolumes(open: open)
         sweepImages()
-        try recoverKept(open: Set(openSources.map(\.migration)))
+        try recoverKept(
+            open: Set(openSources.map(\.migration) + openTargets.map(\.migration)))
         try recoverStates()
         for record in try store.snapshots() where !record.isWhole {
             try submit { await self.clear(record) }

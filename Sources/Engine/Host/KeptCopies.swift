@@ -86,7 +86,7 @@ extension HostService {
                 $0.definition.uuid = .random()
             }
         }
-        // What the source of an open migration was keeping it goes on with.
+        // What an open migration was keeping it goes on with.
         let halves = try store.kept().filter { !$0.isWhole && !open.contains($0.id) }
         try submit {
             for record in halves { await self.equipment.drop(record) }

@@ -3,7 +3,7 @@ import MigrationCore
 
 extension SourceWork {
     /// Brings the instance back as it was, first of all, and then removes what the migration left.
-    func revert() async throws {
+    func revert(after reason: GodwitError) async throws {
         job.ledger.begin("revert")
         guard try await persistently("reading the state", logger, { try isOurs }) else { return }
         try await job.ledger.timingThaw {
@@ -17,6 +17,16 @@ extension SourceWork {
             }
             try await removeCables()
             try await forgetTransfers()
+            try await forgetBrokenPasses(after: reason)
+        }
+    }
+
+    /// Where the link broke the target may have kept what had come of the root volume.
+    private func forgetBrokenPasses(after reason: GodwitError) async throws {
+        let goesOn = reason.code == .linkLost && job.context.keepSeconds != nil
+        for place in try equipment.movingPlaces(of: definition, options)
+        where !goesOn || place.volume != nil {
+            try await (place.pool as? any PassResuming)?.forgetBrokenPass(of: place.name)
         }
     }
 

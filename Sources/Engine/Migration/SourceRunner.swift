@@ -194,8 +194,11 @@ extension SourceRunner {
             await steps.stopAll()
             (isConnecting, isServing) = (false, false)
         case .revert:
+            guard case .reverting(let reason) = machine.state else {
+                preconditionFailure("a revert without a reason")
+            }
             step(&group) {
-                try await $0.revert()
+                try await $0.revert(after: reason)
                 return .reverted
             }
         case .endOriginal:

@@ -52,8 +52,9 @@ package final class ChildProcess: Sendable {
         }
         guard error != ENOENT else {
             try command.root?.requireAll()
+            let place = command.root.map { _ in "below /usr/bin or /usr/local/bin" }
             throw GodwitError(
-                .toolMissing, "\(command.tool) is not installed on this host",
+                .toolMissing, "\(command.tool) is not installed \(place ?? "on this host")",
                 remedy: "run `make deps`, or install it and start the daemon again"
             )
         }

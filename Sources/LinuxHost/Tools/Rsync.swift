@@ -28,17 +28,19 @@ package enum Rsync {
     ///
     /// Without incremental recursion: with it, rsync 3.5.0 was seen to wait for ever at both ends
     /// when hard links came and went while it read the tree. The timeout ends whatever else stands
-    /// still. What has come of a large file when the link breaks stays, for the next try to begin
-    /// with; its time is not the source's. Blocking, as the shell's `cat` does not write again what
-    /// the kernel cannot take yet.
+    /// still. Blocking, as the shell's `cat` does not write again what the kernel cannot take yet.
     ///
-    /// - Parameter isListed: whether only what standard input names is looked at, as `list` writes
-    ///   it.
-    package static func send(_ root: String, isListed: Bool = false) -> Command {
+    /// - Parameters:
+    ///   - isListed: whether only what standard input names is looked at, as `list` writes it.
+    ///   - keepsParts: what has come of a large file when the link breaks stays, with another time
+    ///     than the source's. It takes the place of what was there before, even if that was more.
+    package static func send(
+        _ root: String, isListed: Bool = false, keepsParts: Bool = false
+    ) -> Command {
         Command(
             "rsync",
-            everything + alike + (isListed ? listed : []) + [
-                "--partial", "--timeout=300", "--blocking-io",
+            everything + alike + (isListed ? listed : []) + (keepsParts ? ["--partial"] : []) + [
+                "--timeout=300", "--blocking-io",
                 "--rsh=\(shell)", "/tree/", "target::volume/",
             ],
             environment: plain, root: ToolRoot(reading: (root, "tree"))

@@ -30,6 +30,11 @@ package struct Zpool: Sendable {
                 + (isOurs ? ["-f"] : []) + [name])
     }
 
+    /// A property's value, a line; since OpenZFS 0.8 for all that zfs-fuse does not know.
+    package func value(of property: String, in name: String) -> Command {
+        command(["get", "-H", "-o", "value", property, name])
+    }
+
     /// Lets go of what it is made of, which `importing` finds again.
     package func export(_ name: String) -> Command { command(["export", name]) }
 

@@ -95,7 +95,9 @@ package protocol VolumeKeeping: SnapshotSending, VolumeDigesting {
 
 /// Keeps what a first pass that broke was sending, so that it can go on.
 package protocol PassResuming: VolumeSending {
-    /// Removes what was taken before then.
+    /// Removes what is kept of the volume's, if anything is.
+    func forgetBrokenPass(of volume: String) async throws
+    /// Removes what is kept of those that broke before then.
     func removeBrokenPasses(before moment: Timestamp) async throws
 }
 

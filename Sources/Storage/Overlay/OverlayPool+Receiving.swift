@@ -18,11 +18,25 @@ extension OverlayPool: VolumeReceiving {
         let missing = try await telling(stream) { try shelf.hold(layers) }
         defer { shelf.release(layers) }
         try await OverlayNote.ask(for: missing, over: stream)
-        var frames = first
-        for layer in missing {
-            frames = try await receive(layer, from: stream, after: frames)
+        do {
+            var frames = first
+            for layer in missing {
+                frames = try await receive(layer, from: stream, after: frames)
+            }
+            try await receiveChanges(of: volume, over: layers, from: stream, after: frames)
+        } catch {
+            await afterFailure { [self] in try await settle(volume, over: layers) }
+            throw error
         }
-        try await receiveChanges(of: volume, over: layers, from: stream, after: frames)
+    }
+
+    /// Makes a volume of what has come: as far as it had layers none before, over those that are
+    /// here.
+    private func settle(_ volume: String, over layers: [BlobDigest]) async throws {
+        if try changes(of: volume).layers.isEmpty {
+            try await put(volume, over: try layers.filter { try shelf.has($0) })
+        }
+        try await mount(volume)
     }
 
     /// A layer is what it is called, or it is none.

@@ -133,8 +133,10 @@ struct ToolSession: Sendable {
                 return PeerEnd(failure: nil, rest: frames)
             case .failed(let failure):
                 peerHasFailed.raise()
-                if !noticesEnd { tool.child.signalGroup(SIGKILL) }
                 tool.input.close()
+                // It may wait for something else: a pipe in its tree, in the place of a file.
+                if noticesEnd { await tool.child.end(within: 5_000) }
+                tool.child.signalGroup(SIGKILL)
                 return PeerEnd(failure: failure, rest: frames)
             }
         }

@@ -9,18 +9,21 @@ package enum RsyncTransfer {
     ///   - distrusted: paths below it whose content is compared although size and modification time
     ///     may be equal.
     ///   - places: all that is looked at (`TreeChanges.places`); nil for the whole tree.
+    ///   - keepsParts: as `Rsync.send`; for a target that has nothing.
     ///   - frames: what has been read of the stream already.
     /// - Returns: whether the target has the tree as it was when the transfer began, but for what
     ///   has changed since; a tolerant one may have to leave more out.
     @discardableResult
     package static func send(
         _ root: String, distrusting distrusted: [[UInt8]], places: [[UInt8]]? = nil,
-        tolerant: Bool, over stream: any ByteStream, frames: SessionFrameReader? = nil,
+        keepsParts: Bool = false, tolerant: Bool, over stream: any ByteStream,
+        frames: SessionFrameReader? = nil,
         progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws -> Bool {
         try await sendPart(
-            root, distrusting: distrusted, places: places, tolerant: tolerant, over: stream,
-            after: frames ?? SessionFrameReader(stream), isLast: true, progress: progress
+            root, distrusting: distrusted, places: places, keepsParts: keepsParts,
+            tolerant: tolerant, over: stream, after: frames ?? SessionFrameReader(stream),
+            isLast: true, progress: progress
         ).isWhole
     }
 
@@ -32,7 +35,8 @@ package enum RsyncTransfer {
     /// - Returns: what is to be read next, and as above.
     static func sendPart(
         _ root: String, distrusting distrusted: [[UInt8]], places: [[UInt8]]? = nil,
-        tolerant: Bool, over stream: any ByteStream, after frames: SessionFrameReader,
+        keepsParts: Bool = false, tolerant: Bool, over stream: any ByteStream,
+        after frames: SessionFrameReader,
         isLast: Bool, progress: @escaping @Sendable (TransferProgress) -> Void
     ) async throws -> (rest: SessionFrameReader, isWhole: Bool) {
         let isPartial = Flag()
@@ -43,8 +47,8 @@ package enum RsyncTransfer {
             }
             for frame in Self.frames(for: distrusted) { try await stream.write(frame.encoded[...]) }
             return try ConversingTool.start(
-                Rsync.send(root, isListed: places != nil), ends: .threeAndFour,
-                input: places.map(Rsync.list))
+                Rsync.send(root, isListed: places != nil, keepsParts: keepsParts),
+                ends: .threeAndFour, input: places.map(Rsync.list))
         }
         let rest = try await ToolSession(
             tool: tool, stream: stream, frames: frames,

@@ -72,8 +72,9 @@ final class TreePasses: Sendable {
             below: root, since: earlier ?? start.moment, mapped: [], known: known)
         try await sending(changes, of: volume) {
             try await RsyncTransfer.send(
-                root, distrusting: earlier == nil ? [] : changes.suspects, tolerant: true,
-                over: stream, frames: frames, progress: progress)
+                root, distrusting: earlier == nil ? [] : changes.suspects,
+                keepsParts: earlier == nil, tolerant: true, over: stream, frames: frames,
+                progress: progress)
         }
         memories.withLock { memories in
             memories[volume]?.hasSentSnapshot = false

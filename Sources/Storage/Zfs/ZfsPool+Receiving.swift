@@ -15,6 +15,8 @@ extension ZfsPool: VolumeReceiving {
             if let arrival {
                 return try await receive(arrival, of: volume, from: stream, frames)
             }
+        } else {
+            try await telling(stream) { try await removePartial(of: volume) }
         }
         try await RsyncTransfer.receive(
             into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream,
@@ -57,15 +59,13 @@ extension ZfsPool: VolumeReceiving {
         try await SessionNote.write(
             ZfsNote.FromTarget(
                 newest: newest, takesWhole: takesWhole, isCompressed: isModern,
-                token: partial?.token),
+                token: takesWhole ? partial?.token : nil),
             to: stream)
         let note = try await ZfsNote.readFromSource(&frames)
-        if let partial, note.snapshot?.isResumed != true {
-            try await tools.run(tools.zfs.destroyAll(partial.path))
-        }
+        if note.snapshot?.isResumed != true { try await removePartial(of: volume) }
         guard let snapshot = note.snapshot else { return nil }
         if snapshot.isResumed == true {
-            guard let partial, snapshot.base == nil else {
+            guard let partial, takesWhole, snapshot.base == nil else {
                 throw SessionFrame.nonsense("the rest of what is not here")
             }
             return ZfsArrival(snapshot: snapshot, dataset: partial.path, isResumable: true)
@@ -74,10 +74,11 @@ extension ZfsPool: VolumeReceiving {
             throw SessionFrame.nonsense("a stream that builds upon what is not here")
         }
         let isWhole = snapshot.base == nil
+        let canKeep = isModern ? try await keepsPartial() : false
         return ZfsArrival(
             snapshot: snapshot,
             dataset: isWhole ? names.fresh(of: volume) : names.head(of: volume),
-            isResumable: isWhole && isModern)
+            isResumable: isWhole && canKeep)
     }
 
     /// What builds upon the volume is received into it, and anything else beside it, to take its

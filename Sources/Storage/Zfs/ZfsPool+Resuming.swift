@@ -2,6 +2,12 @@ import LinuxHost
 package import MigrationCore
 import Synchronization
 
+/// A first pass that broke, of which the target may have kept what had come. Its snapshot stays.
+struct BrokenPass: Sendable {
+    let pass: ZfsPass
+    let since: FileTime
+}
+
 /// Between pools of OpenZFS a first pass that breaks goes on where it was (zfs-receive(8), `-s`).
 ///
 /// The target keeps what has come in the dataset into which it came; a token that it has of that
@@ -9,18 +15,18 @@ import Synchronization
 /// the daemon runs.
 extension ZfsPool: PassResuming {
     package func removeBrokenPasses(before moment: Timestamp) async throws {
-        let seconds = moment.milliseconds / 1_000
         let old = broken.withLock { broken in
-            broken.filter { $0.value.start.moment.seconds < seconds }.map(\.key)
+            broken.filter { $0.value.since.milliseconds < moment.milliseconds }.map(\.key)
         }
-        for volume in old { try await forgetBroken(volume) }
+        for volume in old { try await forgetBrokenPass(of: volume) }
     }
 
-    /// The volume's pass that broke will not go on.
-    func forgetBroken(_ volume: String) async throws {
-        guard let old = broken.withLock({ $0.removeValue(forKey: volume) }) else { return }
-        guard try await tools.exists(old.path) else { return }
-        try await tools.run(tools.zfs.destroy(old.path))
+    package func forgetBrokenPass(of volume: String) async throws {
+        guard let old = broken.withLock({ $0[volume]?.pass }) else { return }
+        if try await tools.exists(old.path) { try await tools.run(tools.zfs.destroy(old.path)) }
+        broken.withLock { broken in
+            if broken[volume]?.pass.name == old.name { broken[volume] = nil }
+        }
     }
 
     /// What is missing at the target of a pass that broke; nil where all has to be sent.
@@ -28,13 +34,28 @@ extension ZfsPool: PassResuming {
     /// The target may have made up the token, and `zfs` sends whatever it names: that must be the
     /// snapshot of that pass, and all of it.
     func rest(of volume: String, for token: String?) async throws -> ZfsPass? {
-        guard let token, var pass = broken.withLock({ $0[volume] }) else { return nil }
+        guard let token, var pass = broken.withLock({ $0[volume]?.pass }) else { return nil }
         let result = try await tools.zfs.contents(of: token).run()
         guard result.status.isSuccess, pass.base == nil,
-            ResumeToken(result.text)?.names(pass.path, guid: pass.guid) == true
+            ResumeToken(result.output)?.names(pass.path, guid: pass.guid) == true
         else { return nil }
         pass.token = token
+        // It is on its way again.
+        broken.withLock { _ = $0.removeValue(forKey: volume) }
         return pass
+    }
+
+    /// What has come of it will not be gone on with.
+    func removePartial(of volume: String) async throws {
+        guard let partial = try await partial(survey(volume)) else { return }
+        try await tools.run(tools.zfs.destroyAll(partial.path))
+    }
+
+    /// Whether the zpool can; one that was made without features cannot (zpool-features(7)).
+    func keepsPartial() async throws -> Bool {
+        let name = names.parent.split(separator: "/").first.map(String.init) ?? ""
+        let state = try await tools.zpool.value(of: "feature@extensible_dataset", in: name).check()
+        return ["enabled\n", "active\n"].contains(state)
     }
 
     /// What has come of a stream that broke.
@@ -57,14 +78,21 @@ struct ZfsPartial: Sendable {
 }
 
 /// What a token says of itself: lines `name = value`, or a name alone, indented, between others.
+///
+/// Who made it up may have put line ends into values, and zeros of compressed padding before them.
 package struct ResumeToken: Equatable, Sendable {
     private let values: [String: String]
 
-    /// - Returns: nil for what says one thing twice, or what is not known here.
-    package init?(_ text: String) {
+    /// - Returns: nil for what says one thing twice, what is not known here, and what is longer
+    ///   than any that is real.
+    package init?(_ said: [UInt8]) {
+        guard said.count <= Limit.resumeToken else { return nil }
         var values: [String: String] = [:]
-        for line in text.split(separator: "\n") where line.hasPrefix("\t") {
-            let parts = line.dropFirst().split(separator: " = ", maxSplits: 1).map(String.init)
+        for line in said.split(separator: 0x0a) where line.first == 0x09 {
+            // A carriage return and a line feed would be one character of a string.
+            guard line.dropFirst().allSatisfy({ (0x20...0x7e).contains($0) }) else { return nil }
+            let text = String(decoding: line.dropFirst(), as: UTF8.self)
+            let parts = text.split(separator: " = ", maxSplits: 1).map(String.init)
             guard let name = parts.first, Self.known.contains(name), values[name] == nil else {
                 return nil
             }

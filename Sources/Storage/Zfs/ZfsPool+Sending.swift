@@ -52,7 +52,7 @@ extension ZfsPool: VolumeSending {
 
     /// But for the snapshot of a first pass that broke and may go on.
     func cleanUp(_ volume: String) async throws {
-        try await removePasses(of: volume, except: broken.withLock { $0[volume]?.name })
+        try await removePasses(of: volume, except: broken.withLock { $0[volume]?.pass.name })
         try await removeViews(try await survey(volume), of: volume)
     }
 
@@ -66,7 +66,7 @@ extension ZfsPool: VolumeSending {
             try await SessionNote.write(ZfsNote.FromSource(snapshot: rest.note), to: stream)
             return rest
         }
-        try await forgetBroken(volume)
+        try await forgetBrokenPass(of: volume)
         let base = try await survey(volume).snapshots(of: ZfsNames.head)
             .last { $0.guid == target.newest }
         guard base != nil || target.takesWhole else {
@@ -110,14 +110,12 @@ extension ZfsPool: VolumeSending {
             try await removePasses(of: volume, except: pass.name)
         } catch {
             if pass.canGoOn(after: error) {
-                broken.withLock { $0[volume] = pass }
+                broken.withLock { $0[volume] = BrokenPass(pass: pass, since: .now()) }
             } else {
-                broken.withLock { _ = $0.removeValue(forKey: volume) }
                 await afterFailure { [tools] in try await tools.run(tools.zfs.destroy(pass.path)) }
             }
             throw error
         }
-        broken.withLock { _ = $0.removeValue(forKey: volume) }
         passes.hasSent(volume, since: pass.start)
     }
 }

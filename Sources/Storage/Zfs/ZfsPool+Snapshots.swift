@@ -64,6 +64,7 @@ extension ZfsPool: VolumeSnapshotting {
         _ = try layout.usablePlace(of: snapshot, in: volume)
         let found = try await survey(volume)
         guard let kept = found.kept[snapshot] else { throw unknown(snapshot, of: volume) }
+        try await forgetBrokenPass(of: volume)
         try await removeViews(found, of: volume)
         let fresh = names.fresh(of: volume)
         do {

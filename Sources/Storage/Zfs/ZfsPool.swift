@@ -17,7 +17,7 @@ package final class ZfsPool: PoolDriver {
     /// Volumes that were kept copies, of which a move is to send what differs.
     let taken = Mutex<Set<String>>([])
     /// First passes that broke, by volume, of which the target may have kept what had come.
-    let broken = Mutex<[String: ZfsPass]>([:])
+    let broken = Mutex<[String: BrokenPass]>([:])
 
     /// - Parameters:
     ///   - path: a directory of any filesystem, below which datasets are mounted.
@@ -61,7 +61,7 @@ package final class ZfsPool: PoolDriver {
         let (old, new) = try await (survey(name), survey(newName))
         if old.exists {
             guard !new.exists else { throw layout.taken(newName) }
-            try await forgetBroken(name)
+            try await forgetBrokenPass(of: name)
             try await unmountAll(old, of: name)
             try await tools.run(
                 tools.zfs.rename(names.place(of: name), to: names.place(of: newName)))
@@ -236,11 +236,5 @@ extension ZfsPool {
         where snapshot.name.hasPrefix(ZfsNames.pass) && snapshot.name != name {
             try await tools.run(tools.zfs.destroy(snapshot.path))
         }
-    }
-
-    /// Tidies up also for a task that is cancelled, whose tools would be killed.
-    func afterFailure(_ body: @escaping @Sendable () async throws -> Void) async {
-        // A task of its own, which is waited for: the one that is cancelled can run no tool.
-        await Task { try? await body() }.value
     }
 }
