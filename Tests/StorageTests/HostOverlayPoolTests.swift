@@ -30,14 +30,11 @@ struct HostOverlayPoolTests {
     @discardableResult
     private func travel(
         _ volume: String, from source: any VolumePool, to target: any VolumePool,
-        by method: VolumeMethod = .overlay, meanwhile: () async throws -> Void = {}
+        by method: VolumeMethod = .overlay, isNew: Bool = true,
+        meanwhile: () async throws -> Void = {}
     ) async throws -> (first: Int, delta: Int) {
-        _ = try await target.createVolume(volume)
-        let first = try await carry { stream in
-            try await source.sendWhileRunning(volume, by: method, over: stream) { _ in }
-        } to: { stream in
-            try await target.receiveWhileRunning(volume, by: method, from: stream)
-        }
+        if isNew { _ = try await target.createVolume(volume) }
+        let first = try await firstPass(of: volume, from: source, to: target, by: method)
         try await meanwhile()
         let delta = try await carry { stream in
             try await source.sendAfterCheckpoint(
@@ -55,11 +52,23 @@ struct HostOverlayPoolTests {
         return (first, delta)
     }
 
+    private func firstPass(
+        of volume: String, from source: any VolumePool, to target: any VolumePool,
+        by method: VolumeMethod = .overlay, cutAfter: Int? = nil
+    ) async throws -> Int {
+        try await carry(cutAfter: cutAfter) { stream in
+            try await source.sendWhileRunning(volume, by: method, over: stream) { _ in }
+        } to: { stream in
+            try await target.receiveWhileRunning(volume, by: method, from: stream)
+        }
+    }
+
     private func carry(
+        cutAfter: Int? = nil,
         _ send: @escaping @Sendable (any ByteStream) async throws -> Void,
         to receive: @escaping @Sendable (any ByteStream) async throws -> Void
     ) async throws -> Int {
-        let (one, other) = MemoryStream.pair()
+        let (one, other) = MemoryStream.pair(cutAfter: cutAfter)
         let received = Task { try await receive(other) }
         let sent = await Task { try await send(one) }.result
         let arrived = await received.result
@@ -134,6 +143,34 @@ struct HostOverlayPoolTests {
             let third = try await pool("c", in: scratch)
             _ = try await fill("own", of: third, with: image, store)
             #expect(try await travel("x", from: source, to: third).first < 64 << 10)
+        }
+    }
+
+    /// In the changes, and in the second of two layers.
+    @Test(arguments: [5 << 20, 3 << 20 + 1 << 17])
+    func `layers that came before the link broke do not come again`(limit: Int) async throws {
+        try await withScratch { scratch in
+            let store = try await ImageStore.open(directory: "\(scratch)/images")
+            let more = "head -c 1M /dev/urandom >big"
+            let image = try await takeImage(in: scratch, store, more: more)
+            let (source, target) = try await (pool("a", in: scratch), pool("b", in: scratch))
+            let root = try await fill("v", of: source, with: image, store)
+            try await shell("head -c 4M /dev/urandom >$1/own", root)
+            let keeping = try #require(target as? any VolumeKeeping)
+            _ = try await target.createVolume("v")
+            let error = await failure {
+                _ = try await firstPass(of: "v", from: source, to: target, cutAfter: limit)
+            }
+            #expect(error?.code == .linkLost)
+            try await target.cleanUpAfterReceiving("v")
+            #expect(try await target.used(by: "v") >= .mebibytes(limit < 5 << 20 ? 3 : 1))
+            #expect(try await target.digest(of: "v", mapped: []) != "")
+            try await keeping.keepVolume("v", as: "copy")
+            _ = try await keeping.takeKept("copy", as: "v")
+            try await source.cleanUpAfterSending("v")
+            await keeping.begin("v", upon: .unknown)
+            let first = try await travel("v", from: source, to: target, isNew: false).first
+            #expect(first < 6 << 20, "\(first)")
         }
     }
 
@@ -275,7 +312,9 @@ struct HostOverlayPoolTests {
 }
 
 /// Two layers with 3 MiB in all: the second replaces, removes and hides what the first has.
-private func takeImage(in scratch: String, _ store: ImageStore) async throws -> StoredImage {
+private func takeImage(
+    in scratch: String, _ store: ImageStore, more: String = ":"
+) async throws -> StoredImage {
     let writer = try LayoutWriter(at: "\(scratch)/layout")
     let lower = try await layer(
         in: scratch,
@@ -287,7 +326,7 @@ private func takeImage(in scratch: String, _ store: ImageStore) async throws -> 
         in: scratch,
         """
         mkdir etc bin; chmod 711 etc; echo two >etc/two; : >etc/.wh.old; : >bin/.wh..wh..opq
-        echo s >bin/small; touch -d 2002-02-02 etc bin
+        echo s >bin/small; \(more); touch -d 2002-02-02 etc bin
         """)
     try writer.finish(["\(try writer.putImage([lower, upper]))"])
     return try await store.take("\(scratch)/layout", tag: nil)

@@ -155,6 +155,9 @@ struct HostVolumeConformanceTests {
             try await shell("head -c 8M /dev/urandom > $1/big; echo x > $1/small", pair.here)
             let error = await failure { try await pair.firstPass(cutAfter: 3 << 20) }
             #expect(error?.code == .linkLost)
+            // Whoever gives it up looks at what has come.
+            _ = try await pair.target.digest(of: "v", mapped: [])
+            await pair.target.forgetDigest(of: "v")
             try await pair.firstPass()
             try await pair.delta()
             try await pair.expectEqual()
@@ -177,7 +180,8 @@ struct HostVolumeConformanceTests {
             // rsync leaves the beginning of the file; into a thin pool it only shows once all is
             // written out.
             let left = try Directories.names(in: pair.there)
-            #expect(left == [] || (pair.method == .rsync && left == ["big"]))
+            let isStream = [.btrfs, .zfs, .lvm].contains(pair.method)
+            #expect(left == [] || (!isStream && left == ["big"]))
             try await pair.target.deleteVolume("v")
             #expect(await !pair.target.hasVolume("v"))
         }

@@ -26,7 +26,8 @@ export GODWIT_SPARE_DISK GODWIT_PAIRINGS=zfs
     --filter '^StorageTests.HostIDArrivalTests.*snapshots arrive' \
     --skip 'five thousand small files|an empty volume|a mapped file is compared' \
     --skip 'a change that keeps size|an access list that says' \
-    --skip 'nothing else is looked at|done before a snapshot is in it' || status=$?
+    --skip 'nothing else is looked at|done before a snapshot is in it' \
+    --skip 'a snapshot has directories that change places' || status=$?
 if grep '"kind":"testSkipped"' /out/zfs.jsonl; then echo "these were skipped"; exit 1; fi
 echo "$(grep -c '"kind":"testEnded"' /out/zfs.jsonl) tests and suites"
 exit "${status:-0}"
