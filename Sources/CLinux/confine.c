@@ -5,25 +5,23 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As in linux/mount.h of 5.12 and newer, whose names glibc has only some of. */
-struct attributes { uint64_t set, clear, propagation, user_namespace; };
-enum { attribute_rdonly = 1, attribute_nosuid = 2, attribute_nodev = 4 };
-enum { tree_clone = 1, move_from_descriptor = 4, config_create = 6, longest_name = 4095 };
+#include "mount_internal.h"
+
+enum { longest_name = 4095 };
 
 /* An empty filesystem that takes the place of what was root, but without it as root directory. */
 static int empty_root(void) {
-    int context = (int)syscall(SYS_fsopen, "tmpfs", 1);
+    int context = (int)syscall(SYS_fsopen, "tmpfs", context_cloexec);
     if (context < 0) return -1;
     int mount = -1;
     if (!syscall(SYS_fsconfig, context, config_create, NULL, NULL, 0))
-        mount = (int)syscall(SYS_fsmount, context, 1, attribute_nosuid);
+        mount = (int)syscall(SYS_fsmount, context, context_cloexec, attribute_nosuid);
     int error = errno;
     close(context);
     if (mount >= 0 && (syscall(SYS_move_mount, mount, "", AT_FDCWD, "/", move_from_descriptor) ||
@@ -57,7 +55,7 @@ static int make_link(const char *source, const char *name) {
 }
 
 static int attach(const struct godwit_place *place, mode_t kind, const char *name) {
-    struct attributes wanted = {.set = attribute_nosuid};
+    struct mount_attributes wanted = {.set = attribute_nosuid};
     if (S_ISDIR(kind)) wanted.set |= attribute_nodev;
     if (!place->writable) wanted.set |= attribute_rdonly;
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, place->source,

@@ -12,9 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As in linux/mount.h of 5.12 and newer. */
-struct attributes { uint64_t set, clear, propagation, user_namespace; };
-enum { open_tree_clone = 1, mount_is_mapped = 1 << 20 };
+#include "mount_internal.h"
 
 static int write_map(pid_t pid, const char *name, const char *map) {
     char path[48];
@@ -61,8 +59,8 @@ static int new_user_namespace(const char *map) {
 int godwit_idmapped_tree(const char *path, const char *map) {
     int space = new_user_namespace(map);
     if (space < 0) return -1;
-    struct attributes wanted = {.set = mount_is_mapped, .user_namespace = (uint64_t)space};
-    int flags = open_tree_clone | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+    struct mount_attributes wanted = {.set = attribute_idmap, .user_namespace = (uint64_t)space};
+    int flags = tree_clone | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, flags);
     if (tree >= 0 &&
         syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &wanted, sizeof wanted)) {

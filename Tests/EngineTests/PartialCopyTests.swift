@@ -25,6 +25,7 @@ import Testing
     {
         try await breaking { world in
             #expect(world.b.copies.map(\.content) == ["before"])
+            #expect(world.a.pool.forgotten.withLock { $0.isEmpty })
             let shown = try #require(try await world.b.service.pool("default").kept)
             #expect(shown.map(\.kind) == [.partial] && shown.map(\.name) == [web])
             let time = shown[0].expires.milliseconds - shown[0].kept.milliseconds
@@ -62,7 +63,10 @@ import Testing
     @Test func `little is not kept, nor what nobody wants to be kept`() async throws {
         let less = ByteCount(bytes: Limit.smallestPartialCopy.bytes - 11)
         try await breaking(less) { world in #expect(world.b.copies.isEmpty) }
-        try await breaking(keepSeconds: nil) { world in #expect(world.b.copies.isEmpty) }
+        try await breaking(keepSeconds: nil) { world in
+            #expect(world.b.copies.isEmpty)
+            #expect(world.a.pool.forgotten.withLock { $0 } == ["web"])
+        }
     }
 
     @Test func `a move that fails for another reason leaves nothing`() async throws {
@@ -73,6 +77,18 @@ import Testing
             try await world.settled()
             try world.expectOneCopy(on: world.a)
             #expect(try world.b.copies.isEmpty && world.b.records().isEmpty)
+            #expect(world.a.pool.forgotten.withLock { $0 } == ["web"])
+        }
+    }
+
+    @Test func `a pool that cannot remove what a pass has left keeps nothing else from going`()
+        async throws
+    {
+        try await breaking { world in
+            world.b.pool.faults.fails("removeBrokenPasses", .toolFailed)
+            let kept = try #require(try world.b.records().first)
+            #expect(try await world.b.service.removeExpiredCopies() == kept.copy.expires)
+            #expect(world.b.pool.faults.hasReached("removeBrokenPasses"))
         }
     }
 

@@ -14,12 +14,21 @@ extension HostService {
         let known = try store.kept().filter(\.isAtRest)
         for record in known where record.copy.expires <= now { await drop(record) }
         try await keepWithinRoom()
+        await removeBrokenPasses(now)
+        return known.map(\.copy.expires).filter { $0 > now }.min()
+    }
+
+    private func removeBrokenPasses(_ now: Timestamp) async {
         let longAgo = Timestamp(
             milliseconds: now.milliseconds - Int64(Limit.partialCopySeconds) * 1_000)
-        for (_, pool) in equipment.pools.usable {
-            try await (pool as? any PassResuming)?.removeBrokenPasses(before: longAgo)
+        for (name, pool) in equipment.pools.usable {
+            guard let pool = pool as? any PassResuming else { continue }
+            do { try await pool.removeBrokenPasses(before: longAgo) } catch {
+                logger.warning(
+                    "what is kept of a pass that broke could not be removed yet",
+                    metadata: ["pool": "\(name)", "error": "\(error)"])
+            }
         }
-        return known.map(\.copy.expires).filter { $0 > now }.min()
     }
 
     /// Copies never take more than what is free besides: as a pool fills up they go, oldest first.

@@ -16,17 +16,7 @@ extension SourceWork {
                 try await takeBack()
             }
             try await removeCables()
-            try await forgetTransfers()
-            try await forgetBrokenPasses(after: reason)
-        }
-    }
-
-    /// Where the link broke the target may have kept what had come of the root volume.
-    private func forgetBrokenPasses(after reason: GodwitError) async throws {
-        let goesOn = reason.code == .linkLost && job.context.keepSeconds != nil
-        for place in try equipment.movingPlaces(of: definition, options)
-        where !goesOn || place.volume != nil {
-            try await (place.pool as? any PassResuming)?.forgetBrokenPass(of: place.name)
+            try await forgetTransfers(after: reason)
         }
     }
 
@@ -40,10 +30,17 @@ extension SourceWork {
     }
 
     /// Removes what only the transfer of its volumes needed.
-    private func forgetTransfers() async throws {
+    ///
+    /// - Parameter reason: why it was given up. Where the link broke the target may have kept what
+    ///   had come of the root volume, and the next try goes on with it.
+    private func forgetTransfers(after reason: GodwitError? = nil) async throws {
+        let goesOn = reason?.code == .linkLost && job.context.keepSeconds != nil
         let named = options.movingVolumes(of: definition).map { try? equipment.place(of: $0) }
         // A pool that cannot be used forgets them when it can.
         for place in ([try? equipment.rootPlace(of: definition)] + named).compactMap(\.self) {
+            if !goesOn || place.volume != nil {
+                try await (place.pool as? any PassResuming)?.forgetBrokenPass(of: place.name)
+            }
             try await place.forgetTransfer { try await $0.cleanUpAfterSending($1) }
         }
     }

@@ -16,7 +16,7 @@ extension ZfsPool: VolumeReceiving {
                 return try await receive(arrival, of: volume, from: stream, frames)
             }
         } else {
-            try await telling(stream) { try await removePartial(of: volume) }
+            try await telling(stream) { try await remove(partial(survey(volume))) }
         }
         try await RsyncTransfer.receive(
             into: root, through: passes.ids.view(of: volume), tolerant: true, from: stream,
@@ -62,7 +62,7 @@ extension ZfsPool: VolumeReceiving {
                 token: takesWhole ? partial?.token : nil),
             to: stream)
         let note = try await ZfsNote.readFromSource(&frames)
-        if note.snapshot?.isResumed != true { try await removePartial(of: volume) }
+        if note.snapshot?.isResumed != true { try await remove(partial) }
         guard let snapshot = note.snapshot else { return nil }
         if snapshot.isResumed == true {
             guard let partial, takesWhole, snapshot.base == nil else {
@@ -74,11 +74,11 @@ extension ZfsPool: VolumeReceiving {
             throw SessionFrame.nonsense("a stream that builds upon what is not here")
         }
         let isWhole = snapshot.base == nil
-        let canKeep = isModern ? try await keepsPartial() : false
+        let isResumable = isWhole && isModern ? try await keepsPartial() : false
         return ZfsArrival(
             snapshot: snapshot,
             dataset: isWhole ? names.fresh(of: volume) : names.head(of: volume),
-            isResumable: isWhole && canKeep)
+            isResumable: isResumable)
     }
 
     /// What builds upon the volume is received into it, and anything else beside it, to take its

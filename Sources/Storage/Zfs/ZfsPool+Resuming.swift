@@ -36,7 +36,7 @@ extension ZfsPool: PassResuming {
     func rest(of volume: String, for token: String?) async throws -> ZfsPass? {
         guard let token, var pass = broken.withLock({ $0[volume]?.pass }) else { return nil }
         let result = try await tools.zfs.contents(of: token).run()
-        guard result.status.isSuccess, pass.base == nil,
+        guard result.status.isSuccess,
             ResumeToken(result.output)?.names(pass.path, guid: pass.guid) == true
         else { return nil }
         pass.token = token
@@ -45,10 +45,9 @@ extension ZfsPool: PassResuming {
         return pass
     }
 
-    /// What has come of it will not be gone on with.
-    func removePartial(of volume: String) async throws {
-        guard let partial = try await partial(survey(volume)) else { return }
-        try await tools.run(tools.zfs.destroyAll(partial.path))
+    /// Nothing goes on with it.
+    func remove(_ partial: ZfsPartial?) async throws {
+        if let partial { try await tools.run(tools.zfs.destroyAll(partial.path)) }
     }
 
     /// Whether the zpool can; one that was made without features cannot (zpool-features(7)).

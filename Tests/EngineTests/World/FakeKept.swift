@@ -81,3 +81,13 @@ extension World {
         return report
     }
 }
+
+extension FakePool: PassResuming {
+    func forgetBrokenPass(of volume: String) async throws {
+        forgotten.withLock { _ = $0.insert(volume) }
+    }
+
+    func removeBrokenPasses(before moment: Timestamp) async throws {
+        try await faults.pass("removeBrokenPasses")
+    }
+}

@@ -23,6 +23,8 @@ final class FakePool: MigratingPool {
     let hasBases = Mutex(false)
     let available = Mutex(ByteCount.gibibytes(10))
     let size = Mutex(ByteCount(bytes: 10))
+    /// Volumes of which nothing is kept for the next try any more.
+    let forgotten = Mutex<Set<String>>([])
 
     init(methods: [VolumeMethod] = [.rsync]) { self.methods = methods }
 
